@@ -1,0 +1,115 @@
+/**
+ * The one seam to a database. Parts above it speak to a Session and ask an engine what it *can* do, never who it is. Each engine is a
+ * folder with the same files: `index.ts` (the Engine), `session.ts`, `introspect.ts`, `write.ts`.
+ */
+import type { Readable } from 'node:stream'
+import type { Schema } from '../schema/model.ts'
+
+export interface Engine {
+  readonly name: string
+  /** URL schemes without the colon, such as `postgres` and `postgresql`. */
+  readonly schemes: readonly string[]
+  readonly can: Capabilities
+  /** Opens a session. Throws DATABASE_URL_INVALID, DATABASE_UNREACHABLE, DATABASE_AUTHENTICATION, DATABASE_UNKNOWN, WAREHOUSE_BUSY. */
+  open(url: string, options?: OpenOptions): Promise<Session>
+  /** `host:port/database` or a file path: safe to print, never with a password. */
+  describe(url: string): string
+  /** Makes an empty database beside `url` and answers its URL; `drop` removes it again. For verify, docs and tests. */
+  createScratch(url: string, name: string, options?: { readonly template?: string }): Promise<Scratch>
+}
+
+export interface Scratch {
+  readonly url: string
+  drop(): Promise<void>
+}
+
+export interface Capabilities {
+  /** DDL can be rolled back. */
+  readonly transactionalDdl: boolean
+  /** Several processes may have the database open at once, so a run needs a lock of its own. */
+  readonly concurrentProcesses: boolean
+  /** `set lock_timeout` and `statement_timeout` exist. */
+  readonly timeouts: boolean
+  /** Row-level security, roles and grants. */
+  readonly rowSecurity: boolean
+  /** The session's text is PostgreSQL's dialect, so libpg-query parses it. */
+  readonly postgresSyntax: boolean
+  /** Snapshots that can be compared (`pg_current_snapshot`), so changes can be captured from it. */
+  readonly capture: boolean
+  /** It can hold rollups: a `write.ts` that loads and replaces cells. */
+  readonly warehouse: boolean
+}
+
+export interface OpenOptions {
+  /** Shown in `pg_stat_activity`; at most 63 bytes. */
+  readonly applicationName?: string
+  /** How long to wait for a server or a busy file, in milliseconds. */
+  readonly waitMs?: number
+  /** Told while waiting, with the holder's description where it is known. */
+  readonly onWait?: (holder: string | null, waitedMs: number) => void
+  /** PostgreSQL settings for the session, such as `search_path`. */
+  readonly settings?: Readonly<Record<string, string>>
+}
+
+/** A value that can be sent as a parameter. */
+export type Value = string | number | bigint | boolean | null | Uint8Array | readonly (string | number | boolean | null)[]
+
+/**
+ * A row as every engine gives it, without loss: wide integers and decimals are strings, timestamps are ISO 8601 in UTC with microseconds
+ * (`2026-01-31T12:00:00.000000Z`), dates `YYYY-MM-DD`, JSON is parsed, bytes are Uint8Array; booleans, `int4` and `float8` are native.
+ */
+export type Row = Record<string, unknown>
+
+export interface Result<R = Row> {
+  readonly rows: R[]
+  /** Rows that the statement returned or changed. */
+  readonly rowCount: number
+  /** The command tag's first words, such as `INSERT` or `CREATE TABLE`; empty when the engine does not say. */
+  readonly command: string
+}
+
+/** One statement of a script that finished; `index` counts from 0 in the order of the text. */
+export interface StatementDone {
+  readonly index: number
+  readonly command: string
+  readonly rowCount: number
+  /** Monotonic milliseconds within the script at which it finished. */
+  readonly finishedAtMs: number
+}
+
+export interface Session {
+  readonly engine: Engine
+  /** Safe to print. */
+  readonly address: string
+  /** The server's process of this session, where there is one. */
+  readonly backendId: number | null
+  /** Major version of the server, such as 18. */
+  readonly serverVersion: number
+  /** One statement with `$1…` parameters. Throws a PlinthError with `sqlState` where the database spoke. */
+  query<R = Row>(text: string, values?: readonly Value[]): Promise<Result<R>>
+  /**
+   * Several statements in one message, without parameters, in the order of the text. Positions in errors (`at.line`, `at.column`, counted in
+   * `text`) are the caller's to map to a file. Outside a transaction the engine's own rule for a batch holds, so callers open one.
+   */
+  script(text: string, onStatement?: (done: StatementDone) => void): Promise<void>
+  /** Rows out of a `copy … to stdout` or a query, as bytes in CSV or binary form. */
+  copyOut(text: string): Readable
+  /** Bytes into a `copy … from stdin`; answers the number of rows. */
+  copyIn(text: string, source: AsyncIterable<Uint8Array | string>): Promise<number>
+  /** The catalog as plain data; Plinth's own schema and system schemas left out. */
+  introspect(options?: IntrospectOptions): Promise<Schema>
+  /** Tries once, never waits. The lock lives as long as the session. */
+  tryLock(name: string): Promise<boolean>
+  /** False when this session did not hold it, which is a defect that callers report. */
+  unlock(name: string): Promise<boolean>
+  /** Who holds the lock, for people to read; null when nobody or unknown. */
+  lockHolder(name: string): Promise<string | null>
+  /** Stops the running statement from outside the session. */
+  cancel(): Promise<void>
+  close(): Promise<void>
+}
+
+export interface IntrospectOptions {
+  /** Only these schemas; default all but system schemas and `plinth`. */
+  readonly schemas?: readonly string[]
+}
