@@ -1,0 +1,152 @@
+/** The command line: reads arguments, opens the foundation, prints one outcome, sets the exit status. */
+import { readFileSync } from 'node:fs'
+import { relative } from 'node:path'
+import { createInterface } from 'node:readline/promises'
+import { Command, CommanderError, Option } from 'commander'
+import { asPlinthError, PlinthError } from '../errors.ts'
+import type { CommandSpec, Confirmation, Context, Outcome } from './command.ts'
+import { commands } from './commands/index.ts'
+import { failure, failureData } from './print.ts'
+
+interface Globals {
+  readonly track?: string
+  readonly env?: string
+  readonly database?: string
+  readonly dir?: string
+  readonly config?: string
+  readonly json?: boolean
+  readonly events?: string
+  readonly yes?: boolean
+  readonly quiet?: boolean
+  readonly verbose?: boolean
+}
+
+/** Runs one command line and ends the process with its exit status. */
+export async function main(argv: readonly string[]): Promise<void> {
+  const interruption = new AbortController()
+  const interrupt = () => (interruption.signal.aborted ? process.exit(130) : interruption.abort())
+  process.on('SIGINT', interrupt).on('SIGTERM', interrupt)
+  // A reader that closes the pipe early, such as `head`, is not a failure.
+  process.stdout.on('error', error => process.exit('code' in error && error.code === 'EPIPE' ? 0 : 1))
+  const status = await run(argv, interruption.signal)
+  process.stdout.write('', () => process.exit(status))
+}
+
+async function run(argv: readonly string[], signal: AbortSignal): Promise<number> {
+  let status = 0
+  const program = buildProgram(async (spec, context, globals) => {
+    status = await execute(spec, context, globals, signal)
+  })
+  try {
+    await program.parseAsync([...argv])
+    return status
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
+    throw error
+  }
+}
+
+type Parsed = Pick<Context, 'arguments' | 'options'>
+
+async function execute(spec: CommandSpec, parsed: Parsed, globals: Globals, signal: AbortSignal): Promise<number> {
+  let outcome: Outcome
+  let close: (() => Promise<void>) | undefined
+  try {
+    const { openFoundation } = await import('../foundation.ts')
+    const foundation = await openFoundation({ flags: globals, configuration: spec.needs === 'none' ? 'defaults' : 'load', command: spec.name, cwd: process.cwd(), variables: process.env, signal, version: version() })
+    close = () => foundation.close()
+    outcome = await spec.run({ ...parsed, foundation, confirm: question => confirm(question, globals) })
+    await close()
+  } catch (thrown) {
+    await close?.().catch(() => undefined)
+    const error = thrown instanceof RangeError ? new PlinthError('USAGE', thrown.message) : withRelativePlace(asPlinthError(thrown))
+    if (globals.json) print(process.stdout, JSON.stringify({ schemaVersion: 1, command: spec.name, ok: false, data: null, error: failureData(error), warnings: [] }, null, 2))
+    else print(process.stderr, failure(error, globals.verbose ? 'verbose' : 'plain'))
+    return error.exitStatus
+  }
+  const exit = outcome.exit ?? 0
+  if (globals.json) print(process.stdout, JSON.stringify({ schemaVersion: 1, command: spec.name, ok: exit === 0, data: outcome.data, error: null, warnings: outcome.warnings ?? [] }, null, 2))
+  else if (outcome.text && !globals.quiet) print(process.stdout, outcome.text)
+  return exit
+}
+
+function print(stream: NodeJS.WriteStream, text: string): void {
+  stream.write(text.endsWith('\n') ? text : `${text}\n`)
+}
+
+/** Paths are shown as the caller would type them. */
+function withRelativePlace(error: PlinthError): PlinthError {
+  if (!error.at?.file) return error
+  const near = relative(process.cwd(), error.at.file)
+  const file = near.startsWith('../../..') ? error.at.file : near
+  return new PlinthError(error.code, error.message, { at: { ...error.at, file }, hint: error.hint, sqlState: error.sqlState, details: error.details, cause: error.cause ?? error })
+}
+
+async function confirm({ consequence, name }: Confirmation, globals: Globals): Promise<void> {
+  if (globals.yes) return
+  if (!process.stdin.isTTY || process.env['CI']) {
+    throw new PlinthError('CONFIRMATION_REQUIRED', consequence, { hint: 'Look at `plinth plan`, then pass --yes.' })
+  }
+  const terminal = createInterface({ input: process.stdin, output: process.stderr })
+  const answer = await terminal.question(`${consequence}\nType "${name}" to go on: `).finally(() => terminal.close())
+  if (answer.trim() !== name) throw new PlinthError('CONFIRMATION_REQUIRED', 'The name did not match, so nothing was done.')
+}
+
+/** The whole tree of commands, also for documentation and completion. */
+export function buildProgram(action: (spec: CommandSpec, parsed: Parsed, globals: Globals) => Promise<void>): Command {
+  const program = new Command('plinth')
+    .description('The data foundation of a multi-tenant platform: versions, checks, applies, rolls back, seeds, rolls up and documents its schemas.')
+    .version(version(), '--version', 'print the version')
+    .helpOption('-h, --help', 'show help')
+    .configureHelp({ sortSubcommands: false })
+    .exitOverride()
+  for (const option of globalOptions()) program.addOption(option)
+  for (const spec of commands) addCommand(program, spec, action)
+  program.addHelpText('after', `\nExit status: 0 ok, 1 failure, 2 usage or configuration, 3 differences found, 4 lint errors, 5 refused by a guard,\n6 lock or timeout (safe to retry), 7 database unreachable, 130 interrupted after a clean rollback.`)
+  return program
+}
+
+function globalOptions(): Option[] {
+  return [
+    new Option('--track <name>', 'act on one track: operational or analytics'),
+    new Option('--env <name>', 'environment of the configuration'),
+    new Option('--database <url>', 'database to act on'),
+    new Option('--dir <folder>', 'act on this folder of migrations alone'),
+    new Option('--config <file>', 'configuration file'),
+    new Option('--json', 'print one JSON document'),
+    new Option('--events <format>', 'stream events to standard error').choices(['ndjson']),
+    new Option('--yes', 'confirm a destructive command'),
+    new Option('--quiet', 'print errors only'),
+    new Option('--verbose', 'print every statement, and stacks of errors'),
+    new Option('--no-color', 'print without colours'),
+  ]
+}
+
+function addCommand(program: Command, spec: CommandSpec, action: (spec: CommandSpec, parsed: Parsed, globals: Globals) => Promise<void>): void {
+  const words = spec.name.split(' ')
+  const parent = words.length === 2 ? groupCommand(program, words[0] ?? '') : program
+  const command = parent.command(words[words.length - 1] ?? spec.name).summary(spec.summary).description(spec.description ?? spec.summary).exitOverride()
+  for (const { name, description } of spec.arguments ?? []) command.argument(name, description)
+  for (const { flags, description, choices } of spec.options ?? []) {
+    const option = new Option(flags, description)
+    command.addOption(choices ? option.choices([...choices]) : option)
+  }
+  command.addHelpText('after', `\nExamples:\n${spec.examples.map(example => `  $ ${example}`).join('\n')}\n\nOptions common to all commands: plinth --help`)
+  command.action(async (...given: unknown[]) => {
+    const self = given[given.length - 1] as Command
+    const options = self.optsWithGlobals<Record<string, string | boolean | undefined>>()
+    await action(spec, { arguments: self.args, options }, options as Globals)
+  })
+}
+
+function groupCommand(program: Command, name: string): Command {
+  const existing = program.commands.find(command => command.name() === name)
+  if (existing) return existing
+  const members = commands.filter(spec => spec.name.startsWith(`${name} `)).map(spec => spec.summary)
+  return program.command(name).description(members.join('; ')).exitOverride()
+}
+
+function version(): string {
+  const file = new URL('../../package.json', import.meta.url)
+  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version
+}

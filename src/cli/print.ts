@@ -1,0 +1,85 @@
+/** How results and failures look to people. Colours only where the stream shows them. */
+import pico from 'picocolors'
+import { codes, type PlinthError } from '../errors.ts'
+
+export const paint = pico
+
+/** Aligned columns; a cell may hold colour codes, which take no width. */
+export function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
+  if (rows.length === 0) return ''
+  const widths = header.map((title, column) => Math.max(title.length, ...rows.map(row => width(row[column] ?? ''))))
+  const line = (cells: readonly string[], dress: (cell: string) => string) =>
+    cells.map((cell, column) => dress(cell) + ' '.repeat((widths[column] ?? 0) - width(cell))).join('  ').trimEnd()
+  return [line(header, cell => pico.dim(cell)), ...rows.map(row => line(row, cell => cell))].join('\n')
+}
+
+/** `12 ms`, `1.4 s`, `3 min 05 s`. */
+export function duration(milliseconds: number): string {
+  if (milliseconds < 1000) return `${Math.round(milliseconds)} ms`
+  if (milliseconds < 60_000) return `${(milliseconds / 1000).toFixed(1)} s`
+  const seconds = Math.round(milliseconds / 1000)
+  return `${Math.floor(seconds / 60)} min ${String(seconds % 60).padStart(2, '0')} s`
+}
+
+/** `1 row`, `2 rows`, `12,345 rows`. */
+export function count(amount: number, noun: string, plural = `${noun}s`): string {
+  return `${amount.toLocaleString('en-US')} ${amount === 1 ? noun : plural}`
+}
+
+/** A failure for people: what, where with a code frame, why, and the next step. */
+export function failure(error: PlinthError, verbose: 'verbose' | 'plain'): string {
+  const at = error.at
+  const place = at?.file ? `${at.file}${at.line ? `:${at.line}${at.column ? `:${at.column}` : ''}` : ''}` : at?.object
+  return [
+    `${pico.red(pico.bold(`✗ ${error.code}`))}${error.sqlState ? pico.dim(` (SQLSTATE ${error.sqlState})`) : ''}  ${error.message}`,
+    place ? `  ${pico.dim('at')} ${place}` : '',
+    at?.source && at.line ? codeFrame(at.source, at.line, at.column) : '',
+    error.hint ? `  ${pico.cyan('→')} ${error.hint}` : '',
+    pico.dim(`  plinth explain ${error.code}`),
+    verbose === 'verbose' && error.stack ? pico.dim(stackOf(error)) : '',
+  ]
+    .filter(Boolean)
+    .join('\n')
+}
+
+/** The line of the place between its neighbours, with a caret below the column. */
+export function codeFrame(source: string, line: number, column: number | undefined): string {
+  const lines = source.split(/\r?\n/)
+  const first = Math.max(1, line - 2)
+  const last = Math.min(lines.length, line + 1)
+  const gutter = String(last).length
+  const frame: string[] = []
+  for (let number = first; number <= last; number++) {
+    const text = clip(lines[number - 1] ?? '')
+    frame.push(`  ${number === line ? pico.red('>') : ' '} ${pico.dim(`${String(number).padStart(gutter)} |`)} ${text}`)
+    if (number === line && column !== undefined && column <= 160) frame.push(`    ${pico.dim(`${' '.repeat(gutter)} |`)} ${' '.repeat(Math.max(0, column - 1))}${pico.red('^')}`)
+  }
+  return frame.join('\n')
+}
+
+/** The error's part of the JSON document. */
+export function failureData(error: PlinthError): Record<string, unknown> {
+  return {
+    code: error.code,
+    message: error.message,
+    explain: codes[error.code].explain,
+    hint: error.hint ?? null,
+    sqlState: error.sqlState ?? null,
+    location: error.at ? { file: error.at.file ?? null, line: error.at.line ?? null, column: error.at.column ?? null, object: error.at.object ?? null } : null,
+    details: error.details ?? null,
+  }
+}
+
+function stackOf(error: PlinthError): string {
+  const cause = error.cause instanceof Error && error.cause.stack ? `\ncaused by ${error.cause.stack}` : ''
+  return `${error.stack ?? ''}${cause}`
+}
+
+function clip(text: string): string {
+  return text.length > 160 ? `${text.slice(0, 159)}…` : text
+}
+
+function width(cell: string): number {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: colour codes start with the escape character.
+  return cell.replace(/\u001b\[[0-9;]*m/g, '').length
+}

@@ -1,0 +1,230 @@
+/**
+ * The configuration: found by name or by walking up, merged as flag > environment variable > environment file > file > default, with
+ * the origin of each value. A database URL is kept as written and expanded only when a command needs it, so that a command without a
+ * database never asks for one.
+ */
+import { existsSync, readFileSync } from 'node:fs'
+import { dirname, isAbsolute, join, resolve } from 'node:path'
+import { parseEnv } from 'node:util'
+import { nearest, PlinthError } from '../errors.ts'
+import type { ConfigFile, OverlayFile } from './schema.ts'
+import { readYaml } from './yaml.ts'
+
+export type Origin = 'default' | 'file' | 'environment file' | 'environment variable' | 'flag'
+
+export interface Config {
+  /** Folder that relative paths start from. */
+  readonly root: string
+  /** The file that was read, or null when everything is a default. */
+  readonly file: string | null
+  readonly project: string
+  readonly environment: Environment
+  readonly environmentNames: readonly string[]
+  /** Local state: embedded server, warehouse file, keys. Absolute. */
+  readonly state: string
+  readonly tracks: readonly Track[]
+  readonly migrations: Timeouts
+  readonly seeds: string
+  readonly analytics: string
+  readonly classification: string
+  readonly docs: string
+  /** Environment variables, with those of `.env` where the process has none of that name. */
+  readonly variables: Readonly<Record<string, string | undefined>>
+  /** Where each value came from, by dotted path. */
+  readonly origins: ReadonlyMap<string, Origin>
+}
+
+export interface Environment {
+  readonly name: string
+  /** Demonstration data may be written to it. */
+  readonly seedable: boolean
+  /** Destructive commands need more than `--yes`. */
+  readonly protected: boolean
+}
+
+export interface Track {
+  readonly name: string
+  readonly engine: string
+  /** Absolute folder of migrations. */
+  readonly migrations: string
+  /** As written, before `${NAME}` is expanded; null means the embedded server. */
+  readonly database: string | null
+}
+
+export interface Timeouts {
+  readonly lockWaitSeconds: number
+  readonly lockTimeoutSeconds: number
+  readonly statementTimeoutSeconds: number
+  readonly lockRetries: number
+}
+
+export interface ConfigFlags {
+  readonly config?: string | undefined
+  readonly env?: string | undefined
+  readonly track?: string | undefined
+  readonly database?: string | undefined
+  readonly dir?: string | undefined
+}
+
+const places = ['configs/migrate.yaml', 'configs/migrate.yml', 'plinth.yaml', 'plinth.yml']
+
+/** Loads the configuration that holds for `cwd`. Throws CONFIG_NOT_FOUND, CONFIG_INVALID, ENVIRONMENT_UNKNOWN, TRACK_UNKNOWN. */
+export async function loadConfig(flags: ConfigFlags, cwd: string, processVariables: NodeJS.ProcessEnv): Promise<Config> {
+  const file = findFile(flags.config ?? processVariables['PLINTH_CONFIG'], cwd)
+  const root = file ? rootOf(file) : cwd
+  const variables = { ...readDotEnv(root), ...processVariables }
+  const base = file ? (await readYaml(file, (await import('./schema.ts')).configShape, 'CONFIG_INVALID', 'configuration')).value : ({ version: 1 } as ConfigFile)
+  const environmentName = flags.env ?? variables['PLINTH_ENV'] ?? base.environment ?? 'local'
+  const overlay = await readOverlay(root, environmentName)
+  const environmentNames = [...new Set(['local', ...Object.keys(base.environments ?? {})])].sort()
+  if (!environmentNames.includes(environmentName) && !overlay) throw unknown('ENVIRONMENT_UNKNOWN', 'environment', environmentName, environmentNames)
+  return merge({ root, file, base, overlay: overlay ?? {}, flags, variables, environmentName, environmentNames })
+}
+
+/** Expands `${NAME}` and `${NAME:-fallback}`. Throws CONFIG_INVALID when a variable without fallback is not set. */
+export function expand(text: string, variables: Config['variables'], place: string): string {
+  return text.replace(/\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}/g, (_, name: string, fallback: string | undefined) => {
+    const value = variables[name] || fallback
+    if (value === undefined) {
+      throw new PlinthError('CONFIG_INVALID', `The environment variable ${name} is not set, but ${place} needs it.`, { hint: `Set ${name}, or give --database URL.`, at: { object: place } })
+    }
+    return value
+  })
+}
+
+interface Layers {
+  readonly root: string
+  readonly file: string | null
+  readonly base: ConfigFile
+  readonly overlay: OverlayFile
+  readonly flags: ConfigFlags
+  readonly variables: Config['variables']
+  readonly environmentName: string
+  readonly environmentNames: readonly string[]
+}
+
+function merge({ root, file, base, overlay, flags, variables, environmentName, environmentNames }: Layers): Config {
+  const origins = new Map<string, Origin>()
+  const pick = <T>(path: string, fallback: T, fromFile: T | undefined, fromOverlay: T | undefined, fromVariable?: T, fromFlag?: T): T => {
+    const layers: readonly (readonly [Origin, T | undefined])[] = [
+      ['flag', fromFlag],
+      ['environment variable', fromVariable],
+      ['environment file', fromOverlay],
+      ['file', fromFile],
+    ]
+    const found = layers.find(([, value]) => value !== undefined)
+    origins.set(path, found?.[0] ?? 'default')
+    return found?.[1] ?? fallback
+  }
+  const path = (name: 'state' | 'seeds' | 'analytics' | 'classification' | 'docs', fallback: string, variable?: string) =>
+    absolute(root, pick(name, fallback, base[name], overlay[name], variable))
+  const seconds = (name: keyof Timeouts, fallback: number) => pick(`migrations.${name}`, fallback, base.migrations?.[name], overlay.migrations?.[name])
+  const declared = base.environments?.[environmentName]
+  origins.set('environment', flags.env ? 'flag' : variables['PLINTH_ENV'] ? 'environment variable' : base.environment ? 'file' : 'default')
+  const config = {
+    root,
+    file,
+    project: pick('project', 'plinth', base.project, overlay.project),
+    environment: {
+      name: environmentName,
+      seedable: pick('environment.seedable', environmentName === 'local', declared?.seedable, overlay.seedable),
+      protected: pick('environment.protected', false, declared?.protected, overlay.protected),
+    },
+    environmentNames,
+    state: path('state', '.plinth', variables['PLINTH_STATE']),
+    migrations: {
+      lockWaitSeconds: seconds('lockWaitSeconds', 60),
+      lockTimeoutSeconds: seconds('lockTimeoutSeconds', 5),
+      statementTimeoutSeconds: seconds('statementTimeoutSeconds', 900),
+      lockRetries: seconds('lockRetries', 10),
+    },
+    seeds: path('seeds', 'db/seeds/operational'),
+    analytics: path('analytics', 'analytics'),
+    classification: path('classification', 'configs/data-classification.yml'),
+    docs: path('docs', 'db/docs'),
+    variables,
+    origins,
+  }
+  return { ...config, tracks: tracksOf(config.state, { root, base, overlay, flags, variables }, pick) }
+}
+
+type Pick = <T>(path: string, fallback: T, fromFile: T | undefined, fromOverlay: T | undefined, fromVariable?: T, fromFlag?: T) => T
+
+function tracksOf(state: string, { root, base, overlay, flags, variables }: Pick2, pick: Pick): Track[] {
+  if (flags.dir !== undefined) return [folderTrack(flags.dir, flags)]
+  const defaults: Readonly<Record<string, Omit<Track, 'name'>>> = {
+    operational: { engine: 'postgres', migrations: 'db/migrations/operational', database: null },
+    analytics: { engine: 'duckdb', migrations: 'db/migrations/analytics', database: `duckdb:${join(state, 'warehouse.duckdb')}` },
+  }
+  const urls: Readonly<Record<string, string | undefined>> = { operational: variables['DATABASE_URL'] || undefined, analytics: variables['WAREHOUSE_URL'] || undefined }
+  const names = Object.keys(base.tracks ?? overlay.tracks ?? defaults)
+  if (flags.track !== undefined && !names.includes(flags.track)) throw unknown('TRACK_UNKNOWN', 'track', flags.track, names)
+  const tracks = names.map(name => {
+    const file = base.tracks?.[name]
+    const local = overlay.tracks?.[name]
+    const usual = defaults[name] ?? { engine: 'postgres', migrations: `db/migrations/${name}`, database: null }
+    const flagged = flags.database !== undefined && (flags.track === name || (flags.track === undefined && name === names[0])) ? flags.database : undefined
+    return {
+      name,
+      engine: pick(`tracks.${name}.engine`, usual.engine, file?.engine, local?.engine),
+      migrations: absolute(root, pick(`tracks.${name}.migrations`, usual.migrations, file?.migrations, local?.migrations)),
+      database: pick<string | null>(`tracks.${name}.database`, usual.database, file?.database, local?.database, urls[name], flagged),
+    }
+  })
+  // A database named on the command line is one database: acting on another track's as well would surprise.
+  return flags.track !== undefined || flags.database !== undefined ? tracks.filter(({ name }) => name === (flags.track ?? names[0])) : tracks
+}
+
+interface Pick2 {
+  readonly root: string
+  readonly base: ConfigFile
+  readonly overlay: OverlayFile
+  readonly flags: ConfigFlags
+  readonly variables: Config['variables']
+}
+
+/** A folder of one's own: that folder alone, against `--database`. */
+function folderTrack(dir: string, flags: ConfigFlags): Track {
+  const scheme = /^([a-z0-9+]+):/i.exec(flags.database ?? '')?.[1]
+  const engine = scheme === 'duckdb' ? 'duckdb' : 'postgres'
+  return { name: flags.track ?? (engine === 'duckdb' ? 'analytics' : 'operational'), engine, migrations: resolve(dir), database: flags.database ?? '${DATABASE_URL}' }
+}
+
+async function readOverlay(root: string, name: string): Promise<OverlayFile | undefined> {
+  const file = ['yaml', 'yml'].map(ending => join(root, 'configs/environments', `${name}.${ending}`)).find(existsSync)
+  if (!file) return undefined
+  const { overlayShape } = await import('./schema.ts')
+  return (await readYaml(file, overlayShape, 'CONFIG_INVALID', 'environment')).value
+}
+
+function findFile(named: string | undefined, cwd: string): string | null {
+  if (named !== undefined) {
+    const file = resolve(cwd, named)
+    if (existsSync(file)) return file
+    throw new PlinthError('CONFIG_NOT_FOUND', `There is no configuration file "${named}".`, { at: { file }, hint: 'Check the path given with --config or PLINTH_CONFIG.' })
+  }
+  for (let folder = cwd; ; folder = dirname(folder)) {
+    const file = places.map(place => join(folder, place)).find(existsSync)
+    if (file) return file
+    if (dirname(folder) === folder) return null
+  }
+}
+
+function rootOf(file: string): string {
+  const folder = dirname(file)
+  return folder.endsWith('configs') ? dirname(folder) : folder
+}
+
+function readDotEnv(root: string): Record<string, string | undefined> {
+  const file = join(root, '.env')
+  return existsSync(file) ? { ...parseEnv(readFileSync(file, 'utf8')) } : {}
+}
+
+function absolute(root: string, path: string): string {
+  return isAbsolute(path) ? path : join(root, path)
+}
+
+function unknown(code: 'ENVIRONMENT_UNKNOWN' | 'TRACK_UNKNOWN', noun: string, name: string, known: readonly string[]): PlinthError {
+  const guess = nearest(name, known)
+  return new PlinthError(code, `There is no ${noun} "${name}".`, { hint: guess ? `Did you mean "${guess}"?` : `Known: ${known.join(', ')}.` })
+}
