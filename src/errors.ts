@@ -6,60 +6,238 @@
  * 6 lock or timeout (safe to retry), 7 database unreachable, 130 interrupted after a clean rollback.
  */
 export const codes = {
-  INTERNAL: { exit: 1, http: 500, explain: 'A defect in Plinth itself. Please report it with the output of the command run again with --verbose.' },
-  USAGE: { exit: 2, http: 400, explain: 'The command was called with arguments that it does not know or that exclude each other.' },
-  CONFIG_INVALID: { exit: 2, http: 400, explain: 'The configuration file is not valid YAML or has a value that is not allowed. The place names file and line.' },
+  INTERNAL: {
+    exit: 1,
+    http: 500,
+    explain: 'A defect in Plinth itself. Please report it with the output of the command run again with --verbose.',
+  },
+  USAGE: {
+    exit: 2,
+    http: 400,
+    explain: 'The command was called with arguments that it does not know or that exclude each other.',
+  },
+  CONFIG_INVALID: {
+    exit: 2,
+    http: 400,
+    explain:
+      'The configuration file is not valid YAML or has a value that is not allowed. The place names file and line.',
+  },
   CONFIG_NOT_FOUND: { exit: 2, http: 400, explain: 'A configuration file that was asked for by name does not exist.' },
   TRACK_UNKNOWN: { exit: 2, http: 404, explain: 'The configuration has no track of that name.' },
   ENVIRONMENT_UNKNOWN: { exit: 2, http: 404, explain: 'The configuration has no environment of that name.' },
-  VERSION_UNKNOWN: { exit: 2, http: 404, explain: 'Neither the folder nor the history has a migration of that version.' },
+  VERSION_UNKNOWN: {
+    exit: 2,
+    http: 404,
+    explain: 'Neither the folder nor the history has a migration of that version.',
+  },
   FOLDER_NOT_FOUND: { exit: 2, http: 404, explain: 'A folder that was named or configured does not exist.' },
   FILE_UNREADABLE: { exit: 2, http: 400, explain: 'A file exists but cannot be read, or is not UTF-8 text.' },
-  FILE_NAME_INVALID: { exit: 2, http: 400, explain: 'A migration file is not named <version>_<slug>.up.sql or .down.sql.' },
-  VERSION_DUPLICATE: { exit: 2, http: 409, explain: 'Two migrations have the same version. Versions order a track, so they must be unique.' },
-  DOWN_MISSING: { exit: 2, http: 409, explain: 'A migration has no .down.sql beside its .up.sql. Every change can be rolled back, so write one, even if it is empty on purpose.' },
+  FILE_NAME_INVALID: {
+    exit: 2,
+    http: 400,
+    explain: 'A migration file is not named <version>_<slug>.up.sql or .down.sql.',
+  },
+  VERSION_DUPLICATE: {
+    exit: 2,
+    http: 409,
+    explain: 'Two migrations have the same version. Versions order a track, so they must be unique.',
+  },
+  DOWN_MISSING: {
+    exit: 2,
+    http: 409,
+    explain:
+      'A migration has no .down.sql beside its .up.sql. Every change can be rolled back, so write one, even if it is empty on purpose.',
+  },
   UP_MISSING: { exit: 2, http: 409, explain: 'A .down.sql has no .up.sql of the same version.' },
-  CHECKSUM_CHANGED: { exit: 5, http: 409, explain: 'An applied migration was edited afterwards. What ran and what the file says are no longer the same: restore the file and write a new migration for the change.' },
-  OUT_OF_ORDER: { exit: 5, http: 409, explain: 'A pending migration is older than the newest applied one. Give it a newer version, or apply it with --allow-out-of-order after checking that it does not depend on order.' },
-  FILE_GONE: { exit: 5, http: 409, explain: 'The history has an applied migration whose file is not in the folder any more.' },
-  STEP_FAILED_BEFORE: { exit: 5, http: 409, explain: 'This migration failed in an earlier run and has not changed since. Plinth does not repeat a failure unasked: edit the file, or run with --retry-failed.' },
-  STEP_INTERRUPTED: { exit: 5, http: 409, explain: 'A statement-wise migration stopped half-way, and the part that was applied has been edited since, so it cannot be resumed at its cursor.' },
-  TARGET_REQUIRED: { exit: 2, http: 400, explain: 'A rollback says how far: --to VERSION, --to 0, --steps N or --run ID.' },
-  CONFIRMATION_REQUIRED: { exit: 5, http: 409, explain: 'The command can destroy data and no terminal is there to confirm it. Pass --yes after reading the plan.' },
-  SQL_SYNTAX: { exit: 1, http: 422, explain: 'A file has SQL that PostgreSQL cannot parse. Nothing was sent to the database.' },
-  SQL_FAILED: { exit: 1, http: 422, explain: 'The database refused a statement. A transactional migration was rolled back whole; a statement-wise one keeps its cursor and is resumed by the next run.' },
-  SQL_UNSUPPORTED: { exit: 2, http: 422, explain: 'A file uses a client feature, such as COPY FROM STDIN or a psql command, that only an interactive client can serve.' },
-  CONSTRAINT_VIOLATED: { exit: 1, http: 422, explain: 'The database refused a row because of a constraint. The place names table and constraint.' },
+  CHECKSUM_CHANGED: {
+    exit: 5,
+    http: 409,
+    explain:
+      'An applied migration was edited afterwards. What ran and what the file says are no longer the same: restore the file and write a new migration for the change.',
+  },
+  OUT_OF_ORDER: {
+    exit: 5,
+    http: 409,
+    explain:
+      'A pending migration is older than the newest applied one. Give it a newer version, or apply it with --allow-out-of-order after checking that it does not depend on order.',
+  },
+  FILE_GONE: {
+    exit: 5,
+    http: 409,
+    explain: 'The history has an applied migration whose file is not in the folder any more.',
+  },
+  STEP_FAILED_BEFORE: {
+    exit: 5,
+    http: 409,
+    explain:
+      'This migration failed in an earlier run and has not changed since. Plinth does not repeat a failure unasked: edit the file, or run with --retry-failed.',
+  },
+  STEP_INTERRUPTED: {
+    exit: 5,
+    http: 409,
+    explain:
+      'A statement-wise migration stopped half-way, and the part that was applied has been edited since, so it cannot be resumed at its cursor.',
+  },
+  LEDGER_NEWER: { exit: 5, http: 409, explain: 'A newer release of Plinth wrote the history of this database, in a form that this release does not know.' },
+  TARGET_REQUIRED: {
+    exit: 2,
+    http: 400,
+    explain: 'A rollback says how far: --to VERSION, --to 0, --steps N or --run ID.',
+  },
+  CONFIRMATION_REQUIRED: {
+    exit: 5,
+    http: 409,
+    explain: 'The command can destroy data and no terminal is there to confirm it. Pass --yes after reading the plan.',
+  },
+  SQL_SYNTAX: {
+    exit: 1,
+    http: 422,
+    explain: 'A file has SQL that PostgreSQL cannot parse. Nothing was sent to the database.',
+  },
+  SQL_FAILED: {
+    exit: 1,
+    http: 422,
+    explain:
+      'The database refused a statement. A transactional migration was rolled back whole; a statement-wise one keeps its cursor and is resumed by the next run.',
+  },
+  SQL_UNSUPPORTED: {
+    exit: 2,
+    http: 422,
+    explain:
+      'A file uses a client feature, such as COPY FROM STDIN or a psql command, that only an interactive client can serve.',
+  },
+  CONSTRAINT_VIOLATED: {
+    exit: 1,
+    http: 422,
+    explain: 'The database refused a row because of a constraint. The place names table and constraint.',
+  },
   PERMISSION_DENIED: { exit: 1, http: 403, explain: 'The database role lacks a right that the statement needs.' },
-  DATABASE_UNREACHABLE: { exit: 7, http: 503, explain: 'No server answered at that address, or it closed the connection.' },
+  DATABASE_UNREACHABLE: {
+    exit: 7,
+    http: 503,
+    explain: 'No server answered at that address, or it closed the connection.',
+  },
   DATABASE_AUTHENTICATION: { exit: 7, http: 503, explain: 'The server refused the user or the password.' },
   DATABASE_UNKNOWN: { exit: 7, http: 503, explain: 'The server has no database of that name.' },
-  DATABASE_URL_INVALID: { exit: 2, http: 400, explain: 'The database URL cannot be read. Expected postgres://user@host:port/database or duckdb:path/to/file.' },
-  CONNECTION_LOST: { exit: 7, http: 503, explain: 'The connection broke during the work. Changes that were not committed were rolled back by the server; run the command again.' },
+  DATABASE_URL_INVALID: {
+    exit: 2,
+    http: 400,
+    explain: 'The database URL cannot be read. Expected postgres://user@host:port/database or duckdb:path/to/file.',
+  },
+  CONNECTION_LOST: {
+    exit: 7,
+    http: 503,
+    explain:
+      'The connection broke during the work. Changes that were not committed were rolled back by the server; run the command again.',
+  },
   ENGINE_UNKNOWN: { exit: 2, http: 400, explain: 'No engine of that name is known.' },
   ENGINE_UNSUPPORTED: { exit: 2, http: 400, explain: 'The engine of this track cannot do what was asked.' },
-  LOCK_TIMEOUT: { exit: 6, http: 409, explain: 'Another run holds the lock of this track, or a statement did not get its lock in time after all retries. Safe to run again.' },
-  STATEMENT_TIMEOUT: { exit: 6, http: 408, explain: 'A statement took longer than its timeout and was cancelled. Nothing of its transaction was kept.' },
-  LEASE_LOST: { exit: 6, http: 409, explain: 'Another runner took over this lease while this one slept. This run changed nothing after that.' },
-  WAREHOUSE_BUSY: { exit: 6, http: 409, explain: 'Another process has the warehouse file open. Only one process can open a DuckDB file at a time.' },
-  WAREHOUSE_FAILED: { exit: 1, http: 500, explain: 'The warehouse refused a statement. Its transaction was rolled back: no cell is half replaced and the cursor did not move.' },
-  DISK_FULL: { exit: 1, http: 507, explain: 'The disk of the server or of this machine is full. Nothing was kept of the transaction; free room and run again.' },
+  LOCK_TIMEOUT: {
+    exit: 6,
+    http: 409,
+    explain:
+      'Another run holds the lock of this track, or a statement did not get its lock in time after all retries. Safe to run again.',
+  },
+  STATEMENT_TIMEOUT: {
+    exit: 6,
+    http: 408,
+    explain: 'A statement took longer than its timeout and was cancelled. Nothing of its transaction was kept.',
+  },
+  LEASE_LOST: {
+    exit: 6,
+    http: 409,
+    explain: 'Another runner took over this lease while this one slept. This run changed nothing after that.',
+  },
+  WAREHOUSE_BUSY: {
+    exit: 6,
+    http: 409,
+    explain: 'Another process has the warehouse file open. Only one process can open a DuckDB file at a time.',
+  },
+  WAREHOUSE_FAILED: {
+    exit: 1,
+    http: 500,
+    explain:
+      'The warehouse refused a statement. Its transaction was rolled back: no cell is half replaced and the cursor did not move.',
+  },
+  DISK_FULL: {
+    exit: 1,
+    http: 507,
+    explain:
+      'The disk of the server or of this machine is full. Nothing was kept of the transaction; free room and run again.',
+  },
   INTERRUPTED: { exit: 130, http: 499, explain: 'The run was interrupted. What was open was rolled back.' },
-  SERVER_START_FAILED: { exit: 1, http: 500, explain: 'The embedded PostgreSQL did not start. The place names its log.' },
-  SERVER_MISSING: { exit: 1, http: 500, explain: 'The embedded PostgreSQL is not installed for this platform. Set DATABASE_URL to a server of your own.' },
+  SERVER_START_FAILED: {
+    exit: 1,
+    http: 500,
+    explain: 'The embedded PostgreSQL did not start. The place names its log.',
+  },
+  SERVER_MISSING: {
+    exit: 1,
+    http: 500,
+    explain: 'The embedded PostgreSQL is not installed for this platform. Set DATABASE_URL to a server of your own.',
+  },
   PORT_TAKEN: { exit: 1, http: 500, explain: 'The port that was asked for by name is taken by another program.' },
-  DIFFERENCES_FOUND: { exit: 3, http: 409, explain: 'A check found differences: pending migrations, drift, stale documents, failed assertions or unequal cells.' },
-  VERIFY_FAILED: { exit: 3, http: 409, explain: 'Apply, rollback and reapply did not come back to the same catalog: a down file does not undo its up file.' },
-  SEED_INVALID: { exit: 2, http: 400, explain: 'A seed package is malformed, or names a table, column or reference that does not exist.' },
-  SEED_REFUSED: { exit: 5, http: 409, explain: 'This environment is not marked seedable, so no demonstration data is written to it.' },
+  DIFFERENCES_FOUND: {
+    exit: 3,
+    http: 409,
+    explain:
+      'A check found differences: pending migrations, drift, stale documents, failed assertions or unequal cells.',
+  },
+  VERIFY_FAILED: {
+    exit: 3,
+    http: 409,
+    explain:
+      'Apply, rollback and reapply did not come back to the same catalog: a down file does not undo its up file.',
+  },
+  SEED_INVALID: {
+    exit: 2,
+    http: 400,
+    explain: 'A seed package is malformed, or names a table, column or reference that does not exist.',
+  },
+  SEED_REFUSED: {
+    exit: 5,
+    http: 409,
+    explain: 'This environment is not marked seedable, so no demonstration data is written to it.',
+  },
   PACKAGE_UNKNOWN: { exit: 2, http: 404, explain: 'There is no seed package of that name.' },
-  KEY_MISSING: { exit: 2, http: 500, explain: 'A key that protects values is not available. Set it in the environment or let `plinth up` make one for local use.' },
-  CIPHER_INVALID: { exit: 1, http: 500, explain: 'A protected value cannot be decrypted: it was altered, belongs to another row, or its key was destroyed.' },
-  TRANSFORM_INVALID: { exit: 2, http: 422, explain: 'A transform, macro or source of the analytics project is malformed. The place names file and line.' },
-  SOURCE_RESTORED: { exit: 5, http: 409, explain: 'The source database is not the one that the warehouse cursor was taken from: restored, failed over or replaced.' },
-  CLASSIFICATION_INVALID: { exit: 2, http: 422, explain: 'The classification file is malformed or names a column that does not exist.' },
-  UNCLASSIFIED: { exit: 3, http: 409, explain: 'A column has no classification. Every column states its class, protection and retention.' },
-  DOCS_STALE: { exit: 3, http: 409, explain: 'A generated document differs from what the migrations make. Run `plinth docs generate` and commit the result.' },
+  KEY_MISSING: {
+    exit: 2,
+    http: 500,
+    explain:
+      'A key that protects values is not available. Set it in the environment or let `plinth up` make one for local use.',
+  },
+  CIPHER_INVALID: {
+    exit: 1,
+    http: 500,
+    explain: 'A protected value cannot be decrypted: it was altered, belongs to another row, or its key was destroyed.',
+  },
+  TRANSFORM_INVALID: {
+    exit: 2,
+    http: 422,
+    explain: 'A transform, macro or source of the analytics project is malformed. The place names file and line.',
+  },
+  SOURCE_RESTORED: {
+    exit: 5,
+    http: 409,
+    explain:
+      'The source database is not the one that the warehouse cursor was taken from: restored, failed over or replaced.',
+  },
+  CLASSIFICATION_INVALID: {
+    exit: 2,
+    http: 422,
+    explain: 'The classification file is malformed or names a column that does not exist.',
+  },
+  UNCLASSIFIED: {
+    exit: 3,
+    http: 409,
+    explain: 'A column has no classification. Every column states its class, protection and retention.',
+  },
+  DOCS_STALE: {
+    exit: 3,
+    http: 409,
+    explain:
+      'A generated document differs from what the migrations make. Run `plinth docs generate` and commit the result.',
+  },
 } as const satisfies Record<string, { exit: number; http: number; explain: string }>
 
 export type Code = keyof typeof codes
@@ -113,10 +291,16 @@ export class PlinthError extends Error {
 export function asPlinthError(thrown: unknown): PlinthError {
   if (thrown instanceof PlinthError) return thrown
   if (isDiskFull(thrown)) {
-    return new PlinthError('DISK_FULL', 'No space is left on the disk.', { cause: thrown, hint: 'Free some room, then run the command again.' })
+    return new PlinthError('DISK_FULL', 'No space is left on the disk.', {
+      cause: thrown,
+      hint: 'Free some room, then run the command again.',
+    })
   }
   const message = thrown instanceof Error ? thrown.message : String(thrown)
-  return new PlinthError('INTERNAL', message, { cause: thrown, hint: 'Run again with --verbose and report what it prints.' })
+  return new PlinthError('INTERNAL', message, {
+    cause: thrown,
+    hint: 'Run again with --verbose and report what it prints.',
+  })
 }
 
 /** The nearest of the known names, for "did you mean"; undefined when none is near. */
@@ -129,7 +313,12 @@ export function nearest(name: string, known: readonly string[]): string | undefi
 }
 
 function isDiskFull(thrown: unknown): boolean {
-  return typeof thrown === 'object' && thrown !== null && 'code' in thrown && (thrown.code === 'ENOSPC' || thrown.code === 'EDQUOT')
+  return (
+    typeof thrown === 'object' &&
+    thrown !== null &&
+    'code' in thrown &&
+    (thrown.code === 'ENOSPC' || thrown.code === 'EDQUOT')
+  )
 }
 
 /** Levenshtein distance, one row at a time. */

@@ -53,19 +53,51 @@ async function execute(spec: CommandSpec, parsed: Parsed, globals: Globals, sign
   let close: (() => Promise<void>) | undefined
   try {
     const { openFoundation } = await import('../foundation.ts')
-    const foundation = await openFoundation({ flags: globals, configuration: spec.needs === 'none' ? 'defaults' : 'load', command: spec.name, cwd: process.cwd(), variables: process.env, signal, version: version() })
+    const foundation = await openFoundation({
+      flags: globals,
+      configuration: spec.needs === 'none' ? 'defaults' : 'load',
+      command: spec.name,
+      cwd: process.cwd(),
+      variables: process.env,
+      signal,
+      version: version(),
+    })
     close = () => foundation.close()
     outcome = await spec.run({ ...parsed, foundation, confirm: question => confirm(question, globals) })
     await close()
   } catch (thrown) {
     await close?.().catch(() => undefined)
-    const error = thrown instanceof RangeError ? new PlinthError('USAGE', thrown.message) : withRelativePlace(asPlinthError(thrown))
-    if (globals.json) print(process.stdout, JSON.stringify({ schemaVersion: 1, command: spec.name, ok: false, data: null, error: failureData(error), warnings: [] }, null, 2))
+    const error =
+      thrown instanceof RangeError ? new PlinthError('USAGE', thrown.message) : withRelativePlace(asPlinthError(thrown))
+    if (globals.json)
+      print(
+        process.stdout,
+        JSON.stringify(
+          { schemaVersion: 1, command: spec.name, ok: false, data: null, error: failureData(error), warnings: [] },
+          null,
+          2,
+        ),
+      )
     else print(process.stderr, failure(error, globals.verbose ? 'verbose' : 'plain'))
     return error.exitStatus
   }
   const exit = outcome.exit ?? 0
-  if (globals.json) print(process.stdout, JSON.stringify({ schemaVersion: 1, command: spec.name, ok: exit === 0, data: outcome.data, error: null, warnings: outcome.warnings ?? [] }, null, 2))
+  if (globals.json)
+    print(
+      process.stdout,
+      JSON.stringify(
+        {
+          schemaVersion: 1,
+          command: spec.name,
+          ok: exit === 0,
+          data: outcome.data,
+          error: null,
+          warnings: outcome.warnings ?? [],
+        },
+        null,
+        2,
+      ),
+    )
   else if (outcome.text && !globals.quiet) print(process.stdout, outcome.text)
   return exit
 }
@@ -79,7 +111,13 @@ function withRelativePlace(error: PlinthError): PlinthError {
   if (!error.at?.file) return error
   const near = relative(process.cwd(), error.at.file)
   const file = near.startsWith('../../..') ? error.at.file : near
-  return new PlinthError(error.code, error.message, { at: { ...error.at, file }, hint: error.hint, sqlState: error.sqlState, details: error.details, cause: error.cause ?? error })
+  return new PlinthError(error.code, error.message, {
+    at: { ...error.at, file },
+    hint: error.hint,
+    sqlState: error.sqlState,
+    details: error.details,
+    cause: error.cause ?? error,
+  })
 }
 
 async function confirm({ consequence, name }: Confirmation, globals: Globals): Promise<void> {
@@ -89,20 +127,26 @@ async function confirm({ consequence, name }: Confirmation, globals: Globals): P
   }
   const terminal = createInterface({ input: process.stdin, output: process.stderr })
   const answer = await terminal.question(`${consequence}\nType "${name}" to go on: `).finally(() => terminal.close())
-  if (answer.trim() !== name) throw new PlinthError('CONFIRMATION_REQUIRED', 'The name did not match, so nothing was done.')
+  if (answer.trim() !== name)
+    throw new PlinthError('CONFIRMATION_REQUIRED', 'The name did not match, so nothing was done.')
 }
 
 /** The whole tree of commands, also for documentation and completion. */
 export function buildProgram(action: (spec: CommandSpec, parsed: Parsed, globals: Globals) => Promise<void>): Command {
   const program = new Command('plinth')
-    .description('The data foundation of a multi-tenant platform: versions, checks, applies, rolls back, seeds, rolls up and documents its schemas.')
+    .description(
+      'The data foundation of a multi-tenant platform: versions, checks, applies, rolls back, seeds, rolls up and documents its schemas.',
+    )
     .version(version(), '--version', 'print the version')
     .helpOption('-h, --help', 'show help')
     .configureHelp({ sortSubcommands: false })
     .exitOverride()
   for (const option of globalOptions()) program.addOption(option)
   for (const spec of commands) addCommand(program, spec, action)
-  program.addHelpText('after', `\nExit status: 0 ok, 1 failure, 2 usage or configuration, 3 differences found, 4 lint errors, 5 refused by a guard,\n6 lock or timeout (safe to retry), 7 database unreachable, 130 interrupted after a clean rollback.`)
+  program.addHelpText(
+    'after',
+    `\nExit status: 0 ok, 1 failure, 2 usage or configuration, 3 differences found, 4 lint errors, 5 refused by a guard,\n6 lock or timeout (safe to retry), 7 database unreachable, 130 interrupted after a clean rollback.`,
+  )
   return program
 }
 
@@ -122,16 +166,27 @@ function globalOptions(): Option[] {
   ]
 }
 
-function addCommand(program: Command, spec: CommandSpec, action: (spec: CommandSpec, parsed: Parsed, globals: Globals) => Promise<void>): void {
+function addCommand(
+  program: Command,
+  spec: CommandSpec,
+  action: (spec: CommandSpec, parsed: Parsed, globals: Globals) => Promise<void>,
+): void {
   const words = spec.name.split(' ')
   const parent = words.length === 2 ? groupCommand(program, words[0] ?? '') : program
-  const command = parent.command(words[words.length - 1] ?? spec.name).summary(spec.summary).description(spec.description ?? spec.summary).exitOverride()
+  const command = parent
+    .command(words[words.length - 1] ?? spec.name)
+    .summary(spec.summary)
+    .description(spec.description ?? spec.summary)
+    .exitOverride()
   for (const { name, description } of spec.arguments ?? []) command.argument(name, description)
   for (const { flags, description, choices } of spec.options ?? []) {
     const option = new Option(flags, description)
     command.addOption(choices ? option.choices([...choices]) : option)
   }
-  command.addHelpText('after', `\nExamples:\n${spec.examples.map(example => `  $ ${example}`).join('\n')}\n\nOptions common to all commands: plinth --help`)
+  command.addHelpText(
+    'after',
+    `\nExamples:\n${spec.examples.map(example => `  $ ${example}`).join('\n')}\n\nOptions common to all commands: plinth --help`,
+  )
   command.action(async (...given: unknown[]) => {
     const self = given[given.length - 1] as Command
     const options = self.optsWithGlobals<Record<string, string | boolean | undefined>>()

@@ -9,7 +9,10 @@ export function table(header: readonly string[], rows: readonly (readonly string
   if (rows.length === 0) return ''
   const widths = header.map((title, column) => Math.max(title.length, ...rows.map(row => width(row[column] ?? ''))))
   const line = (cells: readonly string[], dress: (cell: string) => string) =>
-    cells.map((cell, column) => dress(cell) + ' '.repeat((widths[column] ?? 0) - width(cell))).join('  ').trimEnd()
+    cells
+      .map((cell, column) => dress(cell) + ' '.repeat((widths[column] ?? 0) - width(cell)))
+      .join('  ')
+      .trimEnd()
   return [line(header, cell => pico.dim(cell)), ...rows.map(row => line(row, cell => cell))].join('\n')
 }
 
@@ -52,7 +55,8 @@ export function codeFrame(source: string, line: number, column: number | undefin
   for (let number = first; number <= last; number++) {
     const text = clip(lines[number - 1] ?? '')
     frame.push(`  ${number === line ? pico.red('>') : ' '} ${pico.dim(`${String(number).padStart(gutter)} |`)} ${text}`)
-    if (number === line && column !== undefined && column <= 160) frame.push(`    ${pico.dim(`${' '.repeat(gutter)} |`)} ${' '.repeat(Math.max(0, column - 1))}${pico.red('^')}`)
+    if (number === line && column !== undefined && column <= 160)
+      frame.push(`    ${pico.dim(`${' '.repeat(gutter)} |`)} ${' '.repeat(Math.max(0, column - 1))}${pico.red('^')}`)
   }
   return frame.join('\n')
 }
@@ -65,7 +69,14 @@ export function failureData(error: PlinthError): Record<string, unknown> {
     explain: codes[error.code].explain,
     hint: error.hint ?? null,
     sqlState: error.sqlState ?? null,
-    location: error.at ? { file: error.at.file ?? null, line: error.at.line ?? null, column: error.at.column ?? null, object: error.at.object ?? null } : null,
+    location: error.at
+      ? {
+          file: error.at.file ?? null,
+          line: error.at.line ?? null,
+          column: error.at.column ?? null,
+          object: error.at.object ?? null,
+        }
+      : null,
     details: error.details ?? null,
   }
 }

@@ -69,27 +69,40 @@ export interface ConfigFlags {
 const places = ['configs/migrate.yaml', 'configs/migrate.yml', 'plinth.yaml', 'plinth.yml']
 
 /** Loads the configuration that holds for `cwd`. Throws CONFIG_NOT_FOUND, CONFIG_INVALID, ENVIRONMENT_UNKNOWN, TRACK_UNKNOWN. */
-export async function loadConfig(flags: ConfigFlags, cwd: string, processVariables: NodeJS.ProcessEnv): Promise<Config> {
+export async function loadConfig(
+  flags: ConfigFlags,
+  cwd: string,
+  processVariables: NodeJS.ProcessEnv,
+): Promise<Config> {
   const file = findFile(flags.config ?? processVariables['PLINTH_CONFIG'], cwd)
   const root = file ? rootOf(file) : cwd
   const variables = { ...readDotEnv(root), ...processVariables }
-  const base = file ? (await readYaml(file, (await import('./schema.ts')).configShape, 'CONFIG_INVALID', 'configuration')).value : ({ version: 1 } as ConfigFile)
+  const base = file
+    ? (await readYaml(file, (await import('./schema.ts')).configShape, 'CONFIG_INVALID', 'configuration')).value
+    : ({ version: 1 } as ConfigFile)
   const environmentName = flags.env ?? variables['PLINTH_ENV'] ?? base.environment ?? 'local'
   const overlay = await readOverlay(root, environmentName)
   const environmentNames = [...new Set(['local', ...Object.keys(base.environments ?? {})])].sort()
-  if (!environmentNames.includes(environmentName) && !overlay) throw unknown('ENVIRONMENT_UNKNOWN', 'environment', environmentName, environmentNames)
+  if (!environmentNames.includes(environmentName) && !overlay)
+    throw unknown('ENVIRONMENT_UNKNOWN', 'environment', environmentName, environmentNames)
   return merge({ root, file, base, overlay: overlay ?? {}, flags, variables, environmentName, environmentNames })
 }
 
 /** Expands `${NAME}` and `${NAME:-fallback}`. Throws CONFIG_INVALID when a variable without fallback is not set. */
 export function expand(text: string, variables: Config['variables'], place: string): string {
-  return text.replace(/\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}/g, (_, name: string, fallback: string | undefined) => {
-    const value = variables[name] || fallback
-    if (value === undefined) {
-      throw new PlinthError('CONFIG_INVALID', `The environment variable ${name} is not set, but ${place} needs it.`, { hint: `Set ${name}, or give --database URL.`, at: { object: place } })
-    }
-    return value
-  })
+  return text.replace(
+    /\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}/g,
+    (_, name: string, fallback: string | undefined) => {
+      const value = variables[name] || fallback
+      if (value === undefined) {
+        throw new PlinthError('CONFIG_INVALID', `The environment variable ${name} is not set, but ${place} needs it.`, {
+          hint: `Set ${name}, or give --database URL.`,
+          at: { object: place },
+        })
+      }
+      return value
+    },
+  )
 }
 
 interface Layers {
@@ -105,7 +118,14 @@ interface Layers {
 
 function merge({ root, file, base, overlay, flags, variables, environmentName, environmentNames }: Layers): Config {
   const origins = new Map<string, Origin>()
-  const pick = <T>(path: string, fallback: T, fromFile: T | undefined, fromOverlay: T | undefined, fromVariable?: T, fromFlag?: T): T => {
+  const pick = <T>(
+    path: string,
+    fallback: T,
+    fromFile: T | undefined,
+    fromOverlay: T | undefined,
+    fromVariable?: T,
+    fromFlag?: T,
+  ): T => {
     const layers: readonly (readonly [Origin, T | undefined])[] = [
       ['flag', fromFlag],
       ['environment variable', fromVariable],
@@ -116,11 +136,18 @@ function merge({ root, file, base, overlay, flags, variables, environmentName, e
     origins.set(path, found?.[0] ?? 'default')
     return found?.[1] ?? fallback
   }
-  const path = (name: 'state' | 'seeds' | 'analytics' | 'classification' | 'docs', fallback: string, variable?: string) =>
-    absolute(root, pick(name, fallback, base[name], overlay[name], variable))
-  const seconds = (name: keyof Timeouts, fallback: number) => pick(`migrations.${name}`, fallback, base.migrations?.[name], overlay.migrations?.[name])
+  const path = (
+    name: 'state' | 'seeds' | 'analytics' | 'classification' | 'docs',
+    fallback: string,
+    variable?: string,
+  ) => absolute(root, pick(name, fallback, base[name], overlay[name], variable))
+  const seconds = (name: keyof Timeouts, fallback: number) =>
+    pick(`migrations.${name}`, fallback, base.migrations?.[name], overlay.migrations?.[name])
   const declared = base.environments?.[environmentName]
-  origins.set('environment', flags.env ? 'flag' : variables['PLINTH_ENV'] ? 'environment variable' : base.environment ? 'file' : 'default')
+  origins.set(
+    'environment',
+    flags.env ? 'flag' : variables['PLINTH_ENV'] ? 'environment variable' : base.environment ? 'file' : 'default',
+  )
   const config = {
     root,
     file,
@@ -148,31 +175,61 @@ function merge({ root, file, base, overlay, flags, variables, environmentName, e
   return { ...config, tracks: tracksOf(config.state, { root, base, overlay, flags, variables }, pick) }
 }
 
-type Pick = <T>(path: string, fallback: T, fromFile: T | undefined, fromOverlay: T | undefined, fromVariable?: T, fromFlag?: T) => T
+type Pick = <T>(
+  path: string,
+  fallback: T,
+  fromFile: T | undefined,
+  fromOverlay: T | undefined,
+  fromVariable?: T,
+  fromFlag?: T,
+) => T
 
 function tracksOf(state: string, { root, base, overlay, flags, variables }: Pick2, pick: Pick): Track[] {
   if (flags.dir !== undefined) return [folderTrack(flags.dir, flags)]
   const defaults: Readonly<Record<string, Omit<Track, 'name'>>> = {
     operational: { engine: 'postgres', migrations: 'db/migrations/operational', database: null },
-    analytics: { engine: 'duckdb', migrations: 'db/migrations/analytics', database: `duckdb:${join(state, 'warehouse.duckdb')}` },
+    analytics: {
+      engine: 'duckdb',
+      migrations: 'db/migrations/analytics',
+      database: `duckdb:${join(state, 'warehouse.duckdb')}`,
+    },
   }
-  const urls: Readonly<Record<string, string | undefined>> = { operational: variables['DATABASE_URL'] || undefined, analytics: variables['WAREHOUSE_URL'] || undefined }
+  const urls: Readonly<Record<string, string | undefined>> = {
+    operational: variables['DATABASE_URL'] || undefined,
+    analytics: variables['WAREHOUSE_URL'] || undefined,
+  }
   const names = Object.keys(base.tracks ?? overlay.tracks ?? defaults)
-  if (flags.track !== undefined && !names.includes(flags.track)) throw unknown('TRACK_UNKNOWN', 'track', flags.track, names)
+  if (flags.track !== undefined && !names.includes(flags.track))
+    throw unknown('TRACK_UNKNOWN', 'track', flags.track, names)
   const tracks = names.map(name => {
     const file = base.tracks?.[name]
     const local = overlay.tracks?.[name]
     const usual = defaults[name] ?? { engine: 'postgres', migrations: `db/migrations/${name}`, database: null }
-    const flagged = flags.database !== undefined && (flags.track === name || (flags.track === undefined && name === names[0])) ? flags.database : undefined
+    const flagged =
+      flags.database !== undefined && (flags.track === name || (flags.track === undefined && name === names[0]))
+        ? flags.database
+        : undefined
     return {
       name,
       engine: pick(`tracks.${name}.engine`, usual.engine, file?.engine, local?.engine),
-      migrations: absolute(root, pick(`tracks.${name}.migrations`, usual.migrations, file?.migrations, local?.migrations)),
-      database: pick<string | null>(`tracks.${name}.database`, usual.database, file?.database, local?.database, urls[name], flagged),
+      migrations: absolute(
+        root,
+        pick(`tracks.${name}.migrations`, usual.migrations, file?.migrations, local?.migrations),
+      ),
+      database: pick<string | null>(
+        `tracks.${name}.database`,
+        usual.database,
+        file?.database,
+        local?.database,
+        urls[name],
+        flagged,
+      ),
     }
   })
   // A database named on the command line is one database: acting on another track's as well would surprise.
-  return flags.track !== undefined || flags.database !== undefined ? tracks.filter(({ name }) => name === (flags.track ?? names[0])) : tracks
+  return flags.track !== undefined || flags.database !== undefined
+    ? tracks.filter(({ name }) => name === (flags.track ?? names[0]))
+    : tracks
 }
 
 interface Pick2 {
@@ -187,7 +244,12 @@ interface Pick2 {
 function folderTrack(dir: string, flags: ConfigFlags): Track {
   const scheme = /^([a-z0-9+]+):/i.exec(flags.database ?? '')?.[1]
   const engine = scheme === 'duckdb' ? 'duckdb' : 'postgres'
-  return { name: flags.track ?? (engine === 'duckdb' ? 'analytics' : 'operational'), engine, migrations: resolve(dir), database: flags.database ?? '${DATABASE_URL}' }
+  return {
+    name: flags.track ?? (engine === 'duckdb' ? 'analytics' : 'operational'),
+    engine,
+    migrations: resolve(dir),
+    database: flags.database ?? '${DATABASE_URL}',
+  }
 }
 
 async function readOverlay(root: string, name: string): Promise<OverlayFile | undefined> {
@@ -201,7 +263,10 @@ function findFile(named: string | undefined, cwd: string): string | null {
   if (named !== undefined) {
     const file = resolve(cwd, named)
     if (existsSync(file)) return file
-    throw new PlinthError('CONFIG_NOT_FOUND', `There is no configuration file "${named}".`, { at: { file }, hint: 'Check the path given with --config or PLINTH_CONFIG.' })
+    throw new PlinthError('CONFIG_NOT_FOUND', `There is no configuration file "${named}".`, {
+      at: { file },
+      hint: 'Check the path given with --config or PLINTH_CONFIG.',
+    })
   }
   for (let folder = cwd; ; folder = dirname(folder)) {
     const file = places.map(place => join(folder, place)).find(existsSync)
@@ -224,7 +289,14 @@ function absolute(root: string, path: string): string {
   return isAbsolute(path) ? path : join(root, path)
 }
 
-function unknown(code: 'ENVIRONMENT_UNKNOWN' | 'TRACK_UNKNOWN', noun: string, name: string, known: readonly string[]): PlinthError {
+function unknown(
+  code: 'ENVIRONMENT_UNKNOWN' | 'TRACK_UNKNOWN',
+  noun: string,
+  name: string,
+  known: readonly string[],
+): PlinthError {
   const guess = nearest(name, known)
-  return new PlinthError(code, `There is no ${noun} "${name}".`, { hint: guess ? `Did you mean "${guess}"?` : `Known: ${known.join(', ')}.` })
+  return new PlinthError(code, `There is no ${noun} "${name}".`, {
+    hint: guess ? `Did you mean "${guess}"?` : `Known: ${known.join(', ')}.`,
+  })
 }

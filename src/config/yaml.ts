@@ -14,21 +14,37 @@ export interface YamlFile<T> {
  * Reads and validates a YAML file. Throws `code` for malformed YAML or content, FILE_UNREADABLE when the file cannot be read.
  * `describe` is what the file is called in messages, such as `configuration`.
  */
-export async function readYaml<T>(file: string, shape: z.ZodType<T>, code: Code, describe: string): Promise<YamlFile<T>> {
+export async function readYaml<T>(
+  file: string,
+  shape: z.ZodType<T>,
+  code: Code,
+  describe: string,
+): Promise<YamlFile<T>> {
   const source = await readFile(file, 'utf8').catch(error => {
-    throw new PlinthError('FILE_UNREADABLE', `The ${describe} file cannot be read: ${reason(error)}.`, { at: { file }, cause: error })
+    throw new PlinthError('FILE_UNREADABLE', `The ${describe} file cannot be read: ${reason(error)}.`, {
+      at: { file },
+      cause: error,
+    })
   })
   return parseYaml(source, file, shape, code, describe)
 }
 
-export async function parseYaml<T>(source: string, file: string, shape: z.ZodType<T>, code: Code, describe: string): Promise<YamlFile<T>> {
+export async function parseYaml<T>(
+  source: string,
+  file: string,
+  shape: z.ZodType<T>,
+  code: Code,
+  describe: string,
+): Promise<YamlFile<T>> {
   const { LineCounter, parseDocument } = await import('yaml')
   const lines = new LineCounter()
   const document = parseDocument(source, { lineCounter: lines, prettyErrors: false })
   const broken = document.errors[0]
   if (broken) {
     const { line, col } = lines.linePos(broken.pos[0])
-    throw new PlinthError(code, `The ${describe} file is not valid YAML: ${broken.message}`, { at: { file, line, column: col, source } })
+    throw new PlinthError(code, `The ${describe} file is not valid YAML: ${broken.message}`, {
+      at: { file, line, column: col, source },
+    })
   }
   const place = (path: readonly PropertyKey[]): Place => placeOf(document, lines, path, file, source)
   const parsed = shape.safeParse(document.toJS())
@@ -49,11 +65,19 @@ function explain(issue: z.core.$ZodIssue): Explanation {
   const at = issue.path.length ? `"${issue.path.join('.')}"` : 'the file'
   if (issue.code === 'unrecognized_keys') {
     const key = issue.keys[0] ?? ''
-    return { message: `${at} has an unknown key "${key}".`, path: [...issue.path, key], hint: 'Look for a typing error, or see docs/configuration.md for the keys.' }
+    return {
+      message: `${at} has an unknown key "${key}".`,
+      path: [...issue.path, key],
+      hint: 'Look for a typing error, or see docs/configuration.md for the keys.',
+    }
   }
   if (issue.code === 'invalid_value') {
     const allowed = issue.values.map(String)
-    return { message: `${at} must be one of ${allowed.join(', ')}.`, path: issue.path, hint: nearestHint(issue.input, allowed) }
+    return {
+      message: `${at} must be one of ${allowed.join(', ')}.`,
+      path: issue.path,
+      hint: nearestHint(issue.input, allowed),
+    }
   }
   return { message: `${at}: ${issue.message}.`, path: issue.path, hint: undefined }
 }
@@ -64,7 +88,13 @@ function nearestHint(input: unknown, allowed: readonly string[]): string | undef
 }
 
 /** Walks up until a node of the path is found, so that a missing key points at its parent. */
-function placeOf(document: Document.Parsed, lines: LineCounter, path: readonly PropertyKey[], file: string, source: string): Place {
+function placeOf(
+  document: Document.Parsed,
+  lines: LineCounter,
+  path: readonly PropertyKey[],
+  file: string,
+  source: string,
+): Place {
   for (let length = path.length; length >= 0; length--) {
     const node: unknown = length === 0 ? document.contents : keyNode(document, path.slice(0, length))
     const range = rangeOf(node)
@@ -92,7 +122,9 @@ function keyNode(document: Document.Parsed, path: readonly PropertyKey[]): unkno
 }
 
 function rangeOf(node: unknown): readonly [number, number, number] | undefined {
-  return node && typeof node === 'object' && 'range' in node && Array.isArray(node.range) ? (node.range as [number, number, number]) : undefined
+  return node && typeof node === 'object' && 'range' in node && Array.isArray(node.range)
+    ? (node.range as [number, number, number])
+    : undefined
 }
 
 function reason(error: unknown): string {

@@ -8,7 +8,12 @@ import { PlinthError } from '../errors.ts'
 import type { Emit } from '../telemetry/event.ts'
 import type { Engine, OpenOptions, Session } from './engine.ts'
 
-export async function withSession<T>(engine: Engine, url: string, options: OpenOptions, work: (session: Session) => Promise<T>): Promise<T> {
+export async function withSession<T>(
+  engine: Engine,
+  url: string,
+  options: OpenOptions,
+  work: (session: Session) => Promise<T>,
+): Promise<T> {
   const session = await engine.open(url, options)
   try {
     return await work(session)
@@ -28,7 +33,12 @@ export interface LockOptions {
  * Holds a session lock by polling: a blocking wait inside the server deadlocks with `create index concurrently`, which waits for every
  * older snapshot, and so does a lock held in an open transaction. Polls start at 25 ms and back off to one second, with jitter.
  */
-export async function withLock<T>(session: Session, name: string, options: LockOptions, work: () => Promise<T>): Promise<T> {
+export async function withLock<T>(
+  session: Session,
+  name: string,
+  options: LockOptions,
+  work: () => Promise<T>,
+): Promise<T> {
   const started = performance.now()
   let pauseMs = 25
   let toldAtMs = -Infinity
@@ -54,13 +64,22 @@ export async function withLock<T>(session: Session, name: string, options: LockO
     return await work()
   } finally {
     const held = await session.unlock(name).catch(() => null)
-    if (held === false) options.emit({ type: 'warning', message: `The lock "${name}" was not held any more when it was released.`, hint: 'Look for a connection pooler between Plinth and the server.' })
+    if (held === false)
+      options.emit({
+        type: 'warning',
+        message: `The lock "${name}" was not held any more when it was released.`,
+        hint: 'Look for a connection pooler between Plinth and the server.',
+      })
     options.emit({ type: 'lock.released', lock: name, heldMs: Math.round(performance.now() - acquired) })
   }
 }
 
 /** Commits what `work` did, or rolls back and rethrows the first error, even when the rollback fails as well. */
-export async function withTransaction<T>(session: Session, work: () => Promise<T>, mode: TransactionMode = 'read write'): Promise<T> {
+export async function withTransaction<T>(
+  session: Session,
+  work: () => Promise<T>,
+  mode: TransactionMode = 'read write',
+): Promise<T> {
   await session.query(begins[mode])
   let result: T
   try {

@@ -52,7 +52,14 @@ export interface OpenOptions {
 }
 
 /** A value that can be sent as a parameter. */
-export type Value = string | number | bigint | boolean | null | Uint8Array | readonly (string | number | boolean | null)[]
+export type Value =
+  | string
+  | number
+  | bigint
+  | boolean
+  | null
+  | Uint8Array
+  | readonly (string | number | boolean | null)[]
 
 /**
  * A row as every engine gives it, without loss: wide integers and decimals are strings, timestamps are ISO 8601 in UTC with microseconds

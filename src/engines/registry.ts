@@ -2,10 +2,11 @@
 import { nearest, PlinthError } from '../errors.ts'
 import type { Engine } from './engine.ts'
 
-const engines: Readonly<Record<string, { readonly schemes: readonly string[]; readonly load: () => Promise<Engine> }>> = {
-  postgres: { schemes: ['postgres', 'postgresql'], load: async () => (await import('./postgres/index.ts')).postgres },
-  duckdb: { schemes: ['duckdb'], load: async () => (await import('./duckdb/index.ts')).duckdb },
-}
+const engines: Readonly<Record<string, { readonly schemes: readonly string[]; readonly load: () => Promise<Engine> }>> =
+  {
+    postgres: { schemes: ['postgres', 'postgresql'], load: async () => (await import('./postgres/index.ts')).postgres },
+    duckdb: { schemes: ['duckdb'], load: async () => (await import('./duckdb/index.ts')).duckdb },
+  }
 
 /** The engine of that name. Throws ENGINE_UNKNOWN. */
 export async function engineNamed(name: string): Promise<Engine> {
@@ -22,7 +23,11 @@ export async function engineOf(url: string): Promise<Engine> {
   const scheme = /^([a-z][a-z0-9+]*):/i.exec(url)?.[1]?.toLowerCase()
   const entry = Object.values(engines).find(candidate => scheme !== undefined && candidate.schemes.includes(scheme))
   if (entry) return entry.load()
-  throw new PlinthError('DATABASE_URL_INVALID', scheme ? `No engine opens a "${scheme}:" URL.` : 'The database URL has no scheme.', {
-    hint: 'Write postgres://user@host:5432/database or duckdb:path/to/file.duckdb.',
-  })
+  throw new PlinthError(
+    'DATABASE_URL_INVALID',
+    scheme ? `No engine opens a "${scheme}:" URL.` : 'The database URL has no scheme.',
+    {
+      hint: 'Write postgres://user@host:5432/database or duckdb:path/to/file.duckdb.',
+    },
+  )
 }

@@ -19,15 +19,15 @@ export function diffSchemas(before: Schema, after: Schema): Difference[] {
   const left = inventory(before)
   const right = inventory(after)
   const names = [...new Set([...left.keys(), ...right.keys()])].sort()
-  return names.flatMap(object => {
+  return names.flatMap((object): Difference[] => {
     const old = left.get(object)
     const now = right.get(object)
-    if (old === undefined) return [{ change: 'added' as const, object, property: '', before: null, after: now }]
-    if (now === undefined) return [{ change: 'removed' as const, object, property: '', before: old, after: null }]
+    if (old === undefined) return [{ change: 'added', object, property: '', before: null, after: now }]
+    if (now === undefined) return [{ change: 'removed', object, property: '', before: old, after: null }]
     return Object.keys({ ...old, ...now })
       .filter(property => JSON.stringify(old[property]) !== JSON.stringify(now[property]))
       .sort()
-      .map(property => ({ change: 'changed' as const, object, property, before: old[property], after: now[property] }))
+      .map(property => ({ change: 'changed', object, property, before: old[property], after: now[property] }))
   })
 }
 
@@ -38,7 +38,20 @@ function inventory(schema: Schema): Map<string, Properties> {
   const objects = new Map<string, Properties>()
   for (const table of schema.tables) {
     const path = `${table.schema}.${table.name}`
-    const { schema: _schema, name: _name, columns, primaryKey, uniqueKeys, foreignKeys, checks, exclusions, indexes, triggers, rowSecurity, ...own } = table
+    const {
+      schema: _schema,
+      name: _name,
+      columns,
+      primaryKey,
+      uniqueKeys,
+      foreignKeys,
+      checks,
+      exclusions,
+      indexes,
+      triggers,
+      rowSecurity,
+      ...own
+    } = table
     objects.set(`table ${path}`, { ...own, rowSecurity: { enabled: rowSecurity.enabled, forced: rowSecurity.forced } })
     for (const column of columns) objects.set(`column ${path}.${column.name}`, { ...column })
     if (primaryKey) objects.set(`primary key ${path}.${primaryKey.name}`, { ...primaryKey })
@@ -53,7 +66,8 @@ function inventory(schema: Schema): Map<string, Properties> {
   for (const view of schema.views) objects.set(`view ${view.schema}.${view.name}`, { ...view })
   for (const type of schema.enums) objects.set(`enum ${type.schema}.${type.name}`, { ...type })
   for (const type of schema.domains) objects.set(`domain ${type.schema}.${type.name}`, { ...type })
-  for (const routine of schema.routines) objects.set(`routine ${routine.schema}.${routine.name}(${routine.arguments})`, { ...routine })
+  for (const routine of schema.routines)
+    objects.set(`routine ${routine.schema}.${routine.name}(${routine.arguments})`, { ...routine })
   for (const sequence of schema.sequences) objects.set(`sequence ${sequence.schema}.${sequence.name}`, { ...sequence })
   for (const namespace of schema.schemas) objects.set(`schema ${namespace.name}`, { ...namespace })
   for (const extension of schema.extensions) objects.set(`extension ${extension}`, {})

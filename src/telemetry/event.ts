@@ -3,29 +3,138 @@
  * terminal, NDJSON, OpenTelemetry, the ledger. A new member makes the compiler name each sink that must learn it.
  */
 export type Fact =
-  | { readonly type: 'run.started'; readonly command: string; readonly track: string | null; readonly environment: string | null; readonly actor: string }
-  | { readonly type: 'run.finished'; readonly command: string; readonly status: RunStatus; readonly durationMs: number; readonly code: string | null }
+  | {
+      readonly type: 'run.started'
+      readonly command: string
+      readonly track: string | null
+      readonly environment: string | null
+      readonly actor: string
+    }
+  | {
+      readonly type: 'run.finished'
+      readonly command: string
+      readonly status: RunStatus
+      readonly durationMs: number
+      readonly code: string | null
+    }
   | { readonly type: 'server.starting'; readonly dataFolder: string; readonly fresh: boolean }
   | { readonly type: 'server.started'; readonly address: string; readonly fresh: boolean; readonly durationMs: number }
   | { readonly type: 'server.stopped'; readonly address: string; readonly durationMs: number }
   | { readonly type: 'lock.waiting'; readonly lock: string; readonly holder: string | null; readonly waitedMs: number }
   | { readonly type: 'lock.acquired'; readonly lock: string; readonly waitedMs: number }
   | { readonly type: 'lock.released'; readonly lock: string; readonly heldMs: number }
-  | { readonly type: 'step.started'; readonly track: string; readonly version: string; readonly slug: string; readonly direction: Direction; readonly statements: number; readonly transactional: boolean }
-  | { readonly type: 'step.resumed'; readonly track: string; readonly version: string; readonly direction: Direction; readonly cursor: number }
-  | { readonly type: 'step.retried'; readonly track: string; readonly version: string; readonly direction: Direction; readonly attempt: number; readonly sqlState: string; readonly pauseMs: number }
-  | { readonly type: 'step.finished'; readonly track: string; readonly version: string; readonly slug: string; readonly direction: Direction; readonly statements: number; readonly rows: number; readonly tables: readonly string[]; readonly durationMs: number }
-  | { readonly type: 'step.failed'; readonly track: string; readonly version: string; readonly slug: string; readonly direction: Direction; readonly code: string; readonly sqlState: string | null; readonly line: number | null; readonly durationMs: number }
-  | { readonly type: 'statement.finished'; readonly version: string; readonly index: number; readonly line: number; readonly summary: string; readonly rows: number; readonly durationMs: number; readonly startedAtMs: number }
+  | {
+      readonly type: 'step.started'
+      readonly track: string
+      readonly version: string
+      readonly slug: string
+      readonly direction: Direction
+      readonly statements: number
+      readonly transactional: boolean
+    }
+  | {
+      readonly type: 'step.resumed'
+      readonly track: string
+      readonly version: string
+      readonly direction: Direction
+      readonly cursor: number
+    }
+  | {
+      readonly type: 'step.retried'
+      readonly track: string
+      readonly version: string
+      readonly direction: Direction
+      readonly attempt: number
+      readonly sqlState: string
+      readonly pauseMs: number
+    }
+  | {
+      readonly type: 'step.finished'
+      readonly track: string
+      readonly version: string
+      readonly slug: string
+      readonly direction: Direction
+      readonly statements: number
+      readonly rows: number
+      readonly tables: readonly string[]
+      readonly durationMs: number
+    }
+  | {
+      readonly type: 'step.failed'
+      readonly track: string
+      readonly version: string
+      readonly slug: string
+      readonly direction: Direction
+      readonly code: string
+      readonly sqlState: string | null
+      readonly line: number | null
+      readonly durationMs: number
+    }
+  | {
+      readonly type: 'statement.finished'
+      readonly version: string
+      readonly index: number
+      readonly line: number
+      readonly summary: string
+      readonly rows: number
+      readonly durationMs: number
+      readonly startedAtMs: number
+    }
   | { readonly type: 'index.rebuilt'; readonly version: string; readonly index: string }
-  | { readonly type: 'seed.table.finished'; readonly package: string; readonly table: string; readonly inserted: number; readonly updated: number; readonly unchanged: number; readonly durationMs: number }
-  | { readonly type: 'rollup.captured'; readonly source: string; readonly marks: number; readonly cells: number; readonly rebased: boolean; readonly durationMs: number }
-  | { readonly type: 'rollup.loaded'; readonly table: string; readonly rows: number; readonly cells: number; readonly durationMs: number }
-  | { readonly type: 'rollup.replaced'; readonly table: string; readonly rows: number; readonly cells: number; readonly durationMs: number }
-  | { readonly type: 'check.finished'; readonly check: string; readonly status: CheckStatus; readonly failures: number; readonly durationMs: number }
-  | { readonly type: 'reconciliation.finished'; readonly source: string; readonly cells: number; readonly different: number; readonly repaired: number; readonly durationMs: number }
+  | {
+      readonly type: 'seed.table.finished'
+      readonly package: string
+      readonly table: string
+      readonly inserted: number
+      readonly updated: number
+      readonly unchanged: number
+      readonly durationMs: number
+    }
+  | {
+      readonly type: 'rollup.captured'
+      readonly source: string
+      readonly marks: number
+      readonly cells: number
+      readonly rebased: boolean
+      readonly durationMs: number
+    }
+  | {
+      readonly type: 'rollup.loaded'
+      readonly table: string
+      readonly rows: number
+      readonly cells: number
+      readonly durationMs: number
+    }
+  | {
+      readonly type: 'rollup.replaced'
+      readonly table: string
+      readonly rows: number
+      readonly cells: number
+      readonly durationMs: number
+    }
+  | {
+      readonly type: 'check.finished'
+      readonly check: string
+      readonly status: CheckStatus
+      readonly failures: number
+      readonly durationMs: number
+    }
+  | {
+      readonly type: 'reconciliation.finished'
+      readonly source: string
+      readonly cells: number
+      readonly different: number
+      readonly repaired: number
+      readonly durationMs: number
+    }
   | { readonly type: 'document.written'; readonly file: string; readonly changed: boolean }
-  | { readonly type: 'progress'; readonly task: string; readonly done: number; readonly total: number | null; readonly unit: string }
+  | {
+      readonly type: 'progress'
+      readonly task: string
+      readonly done: number
+      readonly total: number | null
+      readonly unit: string
+    }
   | { readonly type: 'warning'; readonly message: string; readonly hint: string | null }
 
 export type FactType = Fact['type']
@@ -34,7 +143,12 @@ export type RunStatus = 'succeeded' | 'failed' | 'interrupted' | 'nothing-to-do'
 export type CheckStatus = 'passed' | 'warned' | 'failed' | 'error'
 
 /** A fact with its envelope: when (ISO 8601, UTC), in which run, and its number within the run. */
-export type Event = Fact & { readonly at: string; readonly runId: string; readonly sequence: number; readonly schemaVersion: 1 }
+export type Event = Fact & {
+  readonly at: string
+  readonly runId: string
+  readonly sequence: number
+  readonly schemaVersion: 1
+}
 
 /** What parts are given. Emitting never throws and never waits. */
 export type Emit = (fact: Fact) => void
@@ -57,7 +171,13 @@ export function createEmitter(sinks: readonly Sink[], runId: string, clock: Cloc
   const live = new Set(sinks)
   let sequence = 0
   return fact => {
-    const event = { ...fact, at: new Date(clock.now()).toISOString(), runId, sequence: sequence++, schemaVersion: 1 } as const
+    const event = {
+      ...fact,
+      at: new Date(clock.now()).toISOString(),
+      runId,
+      sequence: sequence++,
+      schemaVersion: 1,
+    } as const
     for (const sink of live) {
       try {
         sink.write(event)

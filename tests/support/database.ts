@@ -52,7 +52,9 @@ async function createFrom(template: string): Promise<TestDatabase> {
 /** Makes the template once a server and content; several workers may ask at the same time. */
 async function platformTemplate(): Promise<string> {
   const folder = join(import.meta.dirname, '../../db/migrations/operational')
-  const files = readdirSync(folder).filter(file => file.endsWith('.up.sql')).sort()
+  const files = readdirSync(folder)
+    .filter(file => file.endsWith('.up.sql'))
+    .sort()
   const scripts = files.map(file => readFileSync(join(folder, file), 'utf8'))
   const { createHash } = await import('node:crypto')
   const name = `platform_${createHash('sha256').update(scripts.join('\0')).digest('hex').slice(0, 16)}`

@@ -3,7 +3,6 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestProject } from 'vitest/node'
-import { startEmbedded, stopEmbedded } from '../../src/engines/postgres/embedded.ts'
 
 declare module 'vitest' {
   export interface ProvidedContext {
@@ -17,6 +16,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
     project.provide('serverUrl', given)
     return async () => {}
   }
+  const { startEmbedded, stopEmbedded } = await import('../../src/engines/postgres/embedded.ts')
   const folder = mkdtempSync(join(tmpdir(), 'plinth-tests-'))
   const server = await startEmbedded({ folder, durable: false })
   project.provide('serverUrl', server.url)
