@@ -1,0 +1,221 @@
+/**
+ * Turns what `pg` throws into a PlinthError. Literals and row data stop here: PostgreSQL's DETAIL and the quoted values of its messages
+ * can hold a customer's e-mail, so only what names objects of the schema passes.
+ */
+import { type Code, PlinthError, type PlinthErrorOptions } from '../../errors.ts'
+
+export interface FailureContext {
+  /** `host:port/database`. */
+  readonly address: string
+  /** The text that was sent, so that a position becomes line and column. */
+  readonly text?: string
+  /** For a script: the number of statements that finished before. */
+  readonly statement?: number
+  readonly phase?: 'connect' | 'work'
+  /** The session asked the server to cancel. */
+  readonly cancelled?: boolean
+}
+
+/** The same failure as a PlinthError; one that already is passes unchanged. */
+export function translate(thrown: unknown, context: FailureContext): PlinthError {
+  if (thrown instanceof PlinthError) return thrown
+  const error = thrown as ServerFailure
+  if (typeof error?.code === 'string' && /^[0-9A-Z]{5}$/.test(error.code) && typeof error.severity === 'string') {
+    return fromServer(error, context)
+  }
+  return fromNetwork(error, context)
+}
+
+/** The server is there but not ready, or not there yet: worth another try while it starts. */
+export function isStarting(thrown: unknown): boolean {
+  const { code, message } = thrown as ServerFailure
+  return (
+    ['ECONNREFUSED', 'ENOENT', 'ECONNRESET', '57P03'].includes(code ?? '') ||
+    /terminated unexpectedly/.test(message ?? '')
+  )
+}
+
+/** Line and column, from 1, of the position that PostgreSQL counts in characters, from 1. */
+export function placeOf(text: string, position: number): { readonly line: number; readonly column: number } {
+  const before = Array.from(text)
+    .slice(0, position - 1)
+    .join('')
+  const lineStart = before.lastIndexOf('\n') + 1
+  return { line: before.split('\n').length, column: Array.from(before.slice(lineStart)).length + 1 }
+}
+
+interface ServerFailure {
+  readonly message?: string
+  readonly code?: string
+  readonly severity?: string
+  readonly detail?: string
+  readonly hint?: string
+  readonly position?: string
+  readonly schema?: string
+  readonly table?: string
+  readonly column?: string
+  readonly constraint?: string
+}
+
+function fromServer(error: ServerFailure, context: FailureContext): PlinthError {
+  const sqlState = error.code ?? ''
+  const code = codeOf(sqlState, error.message ?? '', context)
+  return new PlinthError(code, messageOf(error, code, context), {
+    sqlState,
+    at: placeOfFailure(error, code, context),
+    hint: error.hint || hints[code] || stateHints[sqlState],
+    details: detailsOf(error, context),
+  })
+}
+
+function codeOf(sqlState: string, message: string, context: FailureContext): Code {
+  const exact = states[sqlState]
+  if (exact) return exact
+  if (sqlState === '57014') return whyCancelled(message, context)
+  if (sqlState === '58030' && /no space left/i.test(message)) return 'DISK_FULL'
+  const ofClass = classes[sqlState.slice(0, 2)]
+  if (ofClass) return ofClass
+  return context.phase === 'connect' ? 'DATABASE_UNREACHABLE' : 'SQL_FAILED'
+}
+
+/** The server speaks one SQLSTATE for both; the message may be in the server's own language. */
+function whyCancelled(message: string, context: FailureContext): Code {
+  if (/COPY .*failed/i.test(message)) return 'SQL_UNSUPPORTED'
+  if (/user request/.test(message) || context.cancelled) return 'INTERRUPTED'
+  return 'STATEMENT_TIMEOUT'
+}
+
+const states: Readonly<Record<string, Code>> = {
+  '3D000': 'DATABASE_UNKNOWN',
+  '25P03': 'CONNECTION_LOST',
+  '25P04': 'STATEMENT_TIMEOUT',
+  '42501': 'PERMISSION_DENIED',
+  '42601': 'SQL_SYNTAX',
+  '53100': 'DISK_FULL',
+  '53300': 'DATABASE_UNREACHABLE',
+  '55P03': 'LOCK_TIMEOUT',
+  '57P01': 'CONNECTION_LOST',
+  '57P02': 'CONNECTION_LOST',
+  '57P03': 'DATABASE_UNREACHABLE',
+  '57P04': 'CONNECTION_LOST',
+  '57P05': 'CONNECTION_LOST',
+}
+
+const classes: Readonly<Record<string, Code>> = {
+  '08': 'CONNECTION_LOST',
+  '23': 'CONSTRAINT_VIOLATED',
+  '28': 'DATABASE_AUTHENTICATION',
+}
+
+const hints: Readonly<Partial<Record<Code, string>>> = {
+  DATABASE_AUTHENTICATION: 'Check user and password of the database URL, or PGUSER and PGPASSWORD.',
+  DATABASE_UNKNOWN: 'Create the database, or correct the last part of the database URL.',
+  DATABASE_UNREACHABLE: 'Check that the server runs and that host and port of the database URL are right.',
+  CONNECTION_LOST: 'Run the command again; what was not committed was rolled back by the server.',
+  DISK_FULL: 'Free some room on the server, then run the command again.',
+  LOCK_TIMEOUT: 'Another session holds a lock on the object. Run again when it is done, or raise the lock timeout.',
+  STATEMENT_TIMEOUT: 'Raise the statement timeout, or split the statement into smaller ones.',
+  PERMISSION_DENIED: 'Grant the right to the role of the database URL, or use a role that has it.',
+}
+
+const stateHints: Readonly<Record<string, string>> = {
+  '25P02': 'An earlier statement of the transaction failed; roll it back first.',
+  '40001': 'Another transaction changed the same rows. Safe to run again.',
+  '40P01': 'Two sessions waited for each other. Safe to run again.',
+  '42P01': 'Check the spelling and the schema of the name; is an earlier migration missing?',
+  '55006': 'Close the other sessions that use it.',
+}
+
+function messageOf(error: ServerFailure, code: Code, context: FailureContext): string {
+  if (code === 'SQL_UNSUPPORTED') return 'COPY FROM STDIN needs a client that sends the rows.'
+  const message = redact(error.message ?? 'The server refused the statement', error.code ?? '')
+  const sentence = `${message.charAt(0).toUpperCase()}${message.slice(1)}${/[.!?]$/.test(message) ? '' : '.'}`
+  return context.phase === 'connect' ? `${context.address}: ${sentence}` : sentence
+}
+
+/** Class 22 (data exception) and syntax errors quote values; names of objects appear elsewhere. */
+function redact(message: string, sqlState: string): string {
+  if (sqlState.startsWith('22'))
+    return message.replace(/:? ?"[^]*"/g, ' "…"').replace(/: [^:]*$/, match => (match.includes('…') ? match : ''))
+  if (sqlState === '42601')
+    return message.replace(/ at or near "(?![\p{L}_][\p{L}\p{N}_.$]*"$)(?![^\p{L}\p{N}'"$]{1,3}"$)[^]*"$/u, '')
+  return message
+}
+
+function placeOfFailure(error: ServerFailure, code: Code, context: FailureContext): PlinthErrorOptions['at'] {
+  const object =
+    objectOf(error) ?? (context.phase === 'connect' || code === 'CONNECTION_LOST' ? context.address : undefined)
+  const position = Number(error.position)
+  const found =
+    context.text !== undefined && position > 0 ? { ...placeOf(context.text, position), source: context.text } : {}
+  const at = { ...found, ...(object === undefined ? {} : { object }) }
+  return Object.keys(at).length > 0 ? at : undefined
+}
+
+function objectOf(error: ServerFailure): string | undefined {
+  if (!error.table) return undefined
+  const table = error.schema ? `${error.schema}.${error.table}` : error.table
+  return error.column ? `${table}.${error.column}` : table
+}
+
+function detailsOf(error: ServerFailure, context: FailureContext): Readonly<Record<string, unknown>> | undefined {
+  const details = {
+    ...(error.table ? { table: error.schema ? `${error.schema}.${error.table}` : error.table } : {}),
+    ...(error.column ? { column: error.column } : {}),
+    ...(error.constraint ? { constraint: error.constraint } : {}),
+    ...(error.detail && namesOnly.has((error.code ?? '').slice(0, 2)) ? { serverDetail: error.detail } : {}),
+    ...(context.statement === undefined || error.code === '42601' ? {} : { statement: context.statement }),
+  }
+  return Object.keys(details).length > 0 ? details : undefined
+}
+
+/** Classes whose DETAIL speaks of objects, never of rows: dependent objects, syntax and access, prerequisites. */
+const namesOnly: ReadonlySet<string> = new Set(['0A', '2B', '42', '55'])
+
+function fromNetwork(error: ServerFailure, context: FailureContext): PlinthError {
+  const message = error?.message ?? String(error)
+  if (/password must be a|no password/i.test(message)) {
+    return new PlinthError(
+      'DATABASE_AUTHENTICATION',
+      `${context.address}: the server asks for a password and none was given.`,
+      {
+        at: { object: context.address },
+        hint: 'Put the password into the database URL, or set PGPASSWORD.',
+      },
+    )
+  }
+  const code = context.phase === 'connect' ? 'DATABASE_UNREACHABLE' : 'CONNECTION_LOST'
+  return new PlinthError(code, `${context.address}: ${networkReason(error, context)}.`, {
+    at: { object: context.address },
+    hint: hints[code],
+    details: error?.code ? { reason: error.code } : undefined,
+    cause: thrownByDefect(error) ? error : undefined,
+  })
+}
+
+/** A TypeError inside the driver is a defect to be seen, not a broken network. */
+function thrownByDefect(error: unknown): boolean {
+  return error instanceof TypeError || error instanceof RangeError
+}
+
+function networkReason(error: ServerFailure, context: FailureContext): string {
+  const known = reasons[error?.code ?? '']
+  if (known) return known
+  if (/timeout expired/.test(error?.message ?? '')) return 'no answer in time'
+  if (context.phase !== 'connect') return 'the connection was lost'
+  if (/terminated unexpectedly/.test(error?.message ?? '')) return 'the server closed the connection at once'
+  return error?.message ?? 'the connection could not be made'
+}
+
+const reasons: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'nothing listens there',
+  ENOTFOUND: 'the host name is not known',
+  EAI_AGAIN: 'the host name cannot be looked up now',
+  ETIMEDOUT: 'no answer in time',
+  EHOSTUNREACH: 'there is no route to the host',
+  ENETUNREACH: 'there is no route to the network',
+  ECONNRESET: 'the connection was reset',
+  EPIPE: 'the connection was closed',
+  ENOENT: 'there is no such socket',
+  EACCES: 'the socket may not be used by this user',
+}

@@ -1,0 +1,34 @@
+/** PostgreSQL 15 and newer. What opens a connection loads when it is first asked for. */
+import { PlinthError } from '../../errors.ts'
+import type { Engine } from '../engine.ts'
+import { describeTarget, parseUrl } from './url.ts'
+
+export const postgres: Engine = {
+  name: 'postgres',
+  schemes: ['postgres', 'postgresql'],
+  can: {
+    transactionalDdl: true,
+    concurrentProcesses: true,
+    timeouts: true,
+    rowSecurity: true,
+    postgresSyntax: true,
+    capture: true,
+    warehouse: false,
+  },
+  async open(url, options) {
+    const { openSession } = await import('./session.ts')
+    return openSession(postgres, url, options)
+  },
+  describe(url) {
+    try {
+      return describeTarget(parseUrl(url))
+    } catch (error) {
+      if (error instanceof PlinthError) return 'a database URL that cannot be read'
+      throw error
+    }
+  },
+  async createScratch(url, name, options = {}) {
+    const { createScratch } = await import('./scratch.ts')
+    return createScratch(postgres, url, name, options.template)
+  },
+}

@@ -1,0 +1,189 @@
+/** Messages of PostgreSQL's protocol that `pg` itself does not hand on: one object a conversation, given to `client.query`. */
+import pg from 'pg'
+import type { StatementDone, Value } from '../engine.ts'
+
+/** A statement with parameters in the extended protocol, which refuses a second statement in the same text. */
+export class OneStatement extends pg.Query {
+  tag = ''
+
+  constructor(
+    text: string,
+    values: readonly Value[],
+    done: (error: Error | undefined, result: pg.QueryResult) => void,
+  ) {
+    super({ text, values: [...values], queryMode: 'extended' } as pg.QueryConfig, done as never)
+  }
+
+  handleCommandComplete(message: CommandComplete, connection: pg.Connection): void {
+    this.tag = message.text
+    inherited.handleCommandComplete.call(this, message, connection)
+  }
+
+  /** The server skips the Sync that was sent ahead while it waits for rows, so it needs another one after the refusal. */
+  handleCopyInResponse(connection: Wire): void {
+    connection.sendCopyFail('no rows are sent here')
+    connection.sync()
+  }
+}
+
+/** Several statements in one simple-protocol message. The server answers each in order; empty ones are not answered. */
+export class Script implements Conversation<void> {
+  settle: Settle<void> = unsettled
+  finished = 0
+  readonly #text: string
+  readonly #onStatement: ((done: StatementDone) => void) | undefined
+  #startedAtMs = 0
+  /** What the caller's own callback threw; the server is not stopped by it. */
+  #thrown: CallersFailure | undefined
+
+  constructor(text: string, onStatement: ((done: StatementDone) => void) | undefined) {
+    this.#text = text
+    this.#onStatement = onStatement
+  }
+
+  submit(connection: pg.Connection): null {
+    this.#startedAtMs = performance.now()
+    connection.query(this.#text)
+    return null
+  }
+
+  handleCommandComplete(message: CommandComplete): void {
+    const done = {
+      index: this.finished++,
+      ...readTag(message.text),
+      finishedAtMs: performance.now() - this.#startedAtMs,
+    }
+    try {
+      this.#onStatement?.(done)
+    } catch (error) {
+      this.#thrown ??= new CallersFailure(error)
+    }
+  }
+
+  handleCopyInResponse(connection: Wire): void {
+    connection.sendCopyFail('no rows are sent here')
+  }
+
+  handleReadyForQuery(): void {
+    if (this.#thrown) this.settle.reject(this.#thrown)
+    else this.settle.resolve()
+  }
+
+  handleError(error: Error): void {
+    this.settle.reject(error)
+  }
+
+  handleRowDescription(): void {}
+  handleDataRow(): void {}
+  handleEmptyQuery(): void {}
+  handleCopyData(): void {}
+  handlePortalSuspended(): void {}
+}
+
+/** Rows into `copy … from stdin`; resolves to their number when the server has taken them all. */
+export class CopyIn implements Conversation<number> {
+  settle: Settle<number> = unsettled
+  readonly #text: string
+  readonly #source: AsyncIterable<Uint8Array | string>
+  #rows = 0
+  #failure: Error | undefined
+  #wake: (() => void) | undefined
+
+  constructor(text: string, source: AsyncIterable<Uint8Array | string>) {
+    this.#text = text
+    this.#source = source
+  }
+
+  submit(connection: pg.Connection): null {
+    connection.query(this.#text)
+    return null
+  }
+
+  handleCopyInResponse(connection: Wire): void {
+    this.#send(connection).catch((error: unknown) => {
+      this.#failure ??= new CallersFailure(error)
+      connection.sendCopyFail('the source of the rows failed')
+    })
+  }
+
+  handleCommandComplete(message: CommandComplete): void {
+    this.#rows = readTag(message.text).rowCount
+  }
+
+  handleReadyForQuery(): void {
+    this.settle.resolve(this.#rows)
+  }
+
+  /** The source's own failure comes first: the server's is only its echo. */
+  handleError(error: Error): void {
+    this.#failure ??= error
+    this.#wake?.()
+    this.settle.reject(this.#failure)
+  }
+
+  handleRowDescription(): void {}
+  handleDataRow(): void {}
+  handleEmptyQuery(): void {}
+  handleCopyData(): void {}
+  handlePortalSuspended(): void {}
+
+  async #send(connection: Wire): Promise<void> {
+    for await (const chunk of this.#source) {
+      if (this.#failure) return
+      connection.sendCopyFromChunk(Buffer.from(chunk as Uint8Array))
+      if (connection.stream.writableNeedDrain) await this.#drained(connection)
+    }
+    if (!this.#failure) connection.endCopyFrom()
+  }
+
+  /** Ends as well when the server refused the rows or the socket broke, since no drain comes then. */
+  #drained(connection: Wire): Promise<void> {
+    return new Promise(resolve => {
+      this.#wake = resolve
+      connection.stream.once('drain', resolve)
+    })
+  }
+}
+
+/** Settles once, when the server is ready again or has refused. */
+export interface Conversation<T> extends pg.Submittable {
+  settle: Settle<T>
+}
+
+export interface Settle<T> {
+  readonly resolve: (value: T) => void
+  readonly reject: (error: Error) => void
+}
+
+/** What the caller's source or callback threw, on its way back to him: it is not the database's failure. */
+export class CallersFailure extends Error {
+  readonly thrown: unknown
+
+  constructor(thrown: unknown) {
+    super('The caller failed.')
+    this.thrown = thrown
+  }
+}
+
+/** `INSERT 0 5` → INSERT and 5; `CREATE TABLE` → CREATE TABLE and 0. */
+export function readTag(tag: string): { readonly command: string; readonly rowCount: number } {
+  const match = /^(\D*?)(?: \d+)*? ?(\d+)?$/.exec(tag)
+  return { command: match?.[1] ?? tag, rowCount: Number(match?.[2] ?? 0) }
+}
+
+const unsettled: Settle<unknown> = { resolve: () => undefined, reject: () => undefined }
+
+interface CommandComplete {
+  readonly text: string
+}
+
+/** Methods of `pg`'s connection that its types leave out. */
+interface Wire extends pg.Connection {
+  sendCopyFail(message: string): void
+  sendCopyFromChunk(chunk: Buffer): void
+  endCopyFrom(): void
+}
+
+const inherited = pg.Query.prototype as unknown as {
+  handleCommandComplete(this: pg.Query, message: CommandComplete, connection: pg.Connection): void
+}
