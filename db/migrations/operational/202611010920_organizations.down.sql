@@ -1,0 +1,3 @@
+drop function platform.find_organization(text);
+
+drop table platform.organizations;

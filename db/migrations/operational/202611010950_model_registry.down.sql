@@ -1,0 +1,1 @@
+drop table platform.model_registry_entries;
