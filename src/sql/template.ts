@@ -1,0 +1,115 @@
+/**
+ * The Jinja of analytics projects: a template is parsed once and rendered with macros, functions and values. The engine underneath
+ * knows no lines, so this file teaches it: every tag and every line of text carries a mark, marks that are passed say where an error
+ * is, and the marks that reach the output say which line of the file a line of SQL came from.
+ */
+import type { Place } from '../errors.ts'
+import { checkBlocks, findTags, lineCounter, malformed, mark, supportedHint, tokenizeTags } from './template-tags.ts'
+import type { Template, TemplateFile, TemplateValue } from './template-model.ts'
+import { type TemplateEngine, traced } from './template-trace.ts'
+
+export type {
+  CallContext,
+  Relation,
+  Template,
+  TemplateFile,
+  TemplateFunction,
+  TemplateValue,
+} from './template-model.ts'
+
+export interface Rendered {
+  readonly sql: string
+  /** Where a line of `sql`, counted from 1, came from. */
+  place(line: number): Place
+}
+
+/** Parses a template. Throws TRANSFORM_INVALID with file and line. */
+export async function parseTemplate({ file, source }: TemplateFile): Promise<Template> {
+  const jinja = await engine()
+  const lines = lineCounter(file, source)
+  if (/[\ue000\ue001]/.test(source))
+    throw malformed(
+      new Error('The file holds characters of the private use area (U+E000, U+E001)'),
+      lines.place(source.search(/[\ue000\ue001]/)),
+    )
+  const tags = findTags(source, lines)
+  checkBlocks(tags)
+  const { tokens, marks, tokenTags } = mark(tokenizeTags(jinja.tokenize, source, tags, lines), source, tags, lines)
+  let furthest = 0
+  const watched = new Proxy(tokens, {
+    get(target, property) {
+      if (typeof property === 'string' && /^\d+$/.test(property)) furthest = Math.max(furthest, Number(property))
+      return Reflect.get(target, property) as unknown
+    },
+  })
+  try {
+    const program = jinja.parse(watched)
+    return {
+      file,
+      source,
+      program,
+      marks,
+      macros: tags.flatMap(({ block, name }) => (block === 'macro' ? [name] : [])),
+    }
+  } catch (error) {
+    const tag = tags[tokenTags[Math.min(furthest, tokens.length - 1)] ?? 0]
+    throw malformed(error, tag?.place ?? lines.place(0), supportedHint)
+  }
+}
+
+export interface RenderScope {
+  readonly macros: readonly Template[]
+  readonly values: Readonly<Record<string, TemplateValue>>
+}
+
+/** Renders a template. Throws TRANSFORM_INVALID with file and line, in a macro's file where that is where it went wrong. */
+export async function renderTemplate(template: Template, { macros, values }: RenderScope): Promise<Rendered> {
+  const jinja = await engine()
+  const environment = new jinja.Environment()
+  const tracer = traced(jinja, environment)
+  for (const [name, value] of Object.entries({
+    true: true,
+    false: false,
+    none: null,
+    True: true,
+    False: false,
+    None: null,
+  }))
+    environment.set(name, value)
+  for (const [name, value] of Object.entries(values)) environment.setVariable(name, tracer.toRuntime(value))
+  for (const macro of macros) tracer.run(macro, 'quiet')
+  return mapLines(tracer.run(template, 'mapped'), template)
+}
+
+/** The engine's own type files name their parts without endings, which strict resolution cannot follow, so its shape is stated by us. */
+async function engine(): Promise<TemplateEngine> {
+  return import('@huggingface/jinja') as Promise<unknown> as Promise<TemplateEngine>
+}
+
+/** Takes the marks out of the text and keeps, for each line, the first that stood in it. */
+function mapLines(text: string, template: Template): Rendered {
+  const places: Place[] = []
+  let sql = ''
+  let current: Place = { file: template.file, line: 1, column: 1, source: template.source }
+  for (const piece of text.split(/(\ue000\d+\ue001)/)) {
+    const index = /^\ue000(\d+)\ue001$/.exec(piece)?.[1]
+    if (index !== undefined) {
+      current = template.marks[Number(index)] ?? current
+      continue
+    }
+    for (const part of piece.split(/(?<=\n)/)) {
+      if (part.trim() !== '' && !hasText(sql)) places[lineOf(sql)] = current
+      places[lineOf(sql)] ??= current
+      sql += part
+    }
+  }
+  return { sql, place: line => places[Math.min(line, places.length) - 1] ?? current }
+}
+
+function lineOf(sql: string): number {
+  return sql.split('\n').length - 1
+}
+
+function hasText(sql: string): boolean {
+  return sql.slice(sql.lastIndexOf('\n') + 1).trim() !== ''
+}
