@@ -1,17 +1,219 @@
-/** The catalog as plain data. */
-import type { Schema } from '../../schema/model.ts'
+/** The catalog as plain data. Extensions' own objects, system schemas and Plinth's ledger are left out. */
+import type {
+  Check,
+  Column,
+  ForeignKey,
+  Grant,
+  Index,
+  Key,
+  Partitioning,
+  Policy,
+  ReferentialAction,
+  Routine,
+  Schema,
+  Table,
+  View,
+} from '../../schema/model.ts'
 import type { IntrospectOptions, Session } from '../engine.ts'
+import {
+  type Acl,
+  type CatalogRows,
+  type ColumnRow,
+  type ConstraintRow,
+  catalogQuery,
+  type IndexRow,
+  type PolicyRow,
+  type RoutineRow,
+} from './catalog.ts'
 
-export async function introspect(session: Session, _options: IntrospectOptions = {}): Promise<Schema> {
-  return {
-    engine: session.engine.name,
-    tables: [],
-    views: [],
-    enums: [],
-    domains: [],
-    routines: [],
-    sequences: [],
-    schemas: [],
-    extensions: [],
+export async function introspect(session: Session, options: IntrospectOptions = {}): Promise<Schema> {
+  return toSchema(session.engine.name, await readCatalog(session, options))
+}
+
+/** With nothing but the system's schema in the path, PostgreSQL writes every name with its schema, whatever the session's path was. */
+async function readCatalog(session: Session, options: IntrospectOptions): Promise<CatalogRows> {
+  const { rows: paths } = await session.query<{ path: string }>("select current_setting('search_path') as path")
+  await session.query("select set_config('search_path', 'pg_catalog', false)")
+  try {
+    const { rows } = await session.query<CatalogRows & Record<string, unknown>>(catalogQuery(), [
+      options.schemas ?? null,
+    ])
+    return rows[0] as CatalogRows
+  } finally {
+    // In a failed transaction this fails too, and the rollback brings the path back.
+    await session.query("select set_config('search_path', $1, false)", [paths[0]?.path ?? '']).catch(() => undefined)
   }
+}
+
+function toSchema(engine: string, rows: CatalogRows): Schema {
+  const columns = byTable(rows.columns)
+  return {
+    engine,
+    tables: sorted(tablesOf(rows, columns)),
+    views: sorted(
+      rows.views.map(({ oid, acl, ...view }): View => {
+        const own = columns.get(oid) ?? []
+        return { ...view, options: [...view.options].sort(), columns: own.map(columnOf), grants: grantsOf(acl, own) }
+      }),
+    ),
+    enums: sorted(rows.enums),
+    domains: sorted(rows.domains),
+    routines: [...rows.routines.map(routineOf)].sort((a, b) => compare(routineKey(a), routineKey(b))),
+    sequences: sorted(rows.sequences.map(({ comment: _comment, ...sequence }) => sequence)),
+    schemas: sortedByName(rows.namespaces.map(({ acl, ...namespace }) => ({ ...namespace, grants: grantsOf(acl) }))),
+    extensions: rows.extensions.map(extension => extension.name).sort(),
+  }
+}
+
+function tablesOf(rows: CatalogRows, columns: ReadonlyMap<number, readonly ColumnRow[]>): Table[] {
+  const constraints = byTable(rows.constraints)
+  const indexes = byTable(rows.indexes)
+  const triggers = byTable(rows.triggers)
+  const policies = byTable(rows.policies)
+  return rows.tables.map(row => {
+    const own = columns.get(row.oid) ?? []
+    const keys = constraints.get(row.oid) ?? []
+    const ofKind = (kind: ConstraintRow['kind']): ConstraintRow[] => sortedByName(keys.filter(key => key.kind === kind))
+    return {
+      schema: row.schema,
+      name: row.name,
+      comment: row.comment,
+      columns: own.map(columnOf),
+      primaryKey: ofKind('p').map(keyOf)[0] ?? null,
+      uniqueKeys: ofKind('u').map(keyOf),
+      foreignKeys: ofKind('f').map(foreignKeyOf),
+      checks: ofKind('c').map(checkOf),
+      exclusions: ofKind('x').map(checkOf),
+      indexes: sortedByName((indexes.get(row.oid) ?? []).map(indexOf)),
+      triggers: sortedByName((triggers.get(row.oid) ?? []).map(({ table: _table, ...trigger }) => trigger)),
+      rowSecurity: {
+        enabled: row.secured,
+        forced: row.forced,
+        policies: sortedByName((policies.get(row.oid) ?? []).map(policyOf)),
+      },
+      partitioning: partitioningOf(row.partitionKey),
+      partitionOf: row.parent === null ? null : { parent: row.parent, bounds: row.bounds ?? '' },
+      grants: grantsOf(row.acl, own),
+      options: [...row.options].sort(),
+    } satisfies Record<keyof Table, unknown> as Table
+  })
+}
+
+function columnOf(row: ColumnRow): Column {
+  return {
+    name: row.name,
+    type: row.type,
+    nullable: row.nullable,
+    default: row.generated === '' ? row.expression : null,
+    identity: row.identity === 'a' ? 'always' : row.identity === 'd' ? 'by default' : null,
+    generated: row.generated === '' ? null : row.expression,
+    collation: row.collation,
+    comment: row.comment,
+  }
+}
+
+function keyOf(row: ConstraintRow): Key {
+  const qualifiers = [
+    row.nullsNotDistinct ? 'nulls not distinct' : '',
+    row.definition.includes(' WITHOUT OVERLAPS)') ? 'without overlaps' : '',
+    row.included.length > 0 ? `include (${row.included.join(', ')})` : '',
+    row.deferrable ? 'deferrable' : '',
+    row.deferred ? 'initially deferred' : '',
+  ]
+  return { name: row.name, columns: row.columns, qualifiers: qualifiers.filter(Boolean).join(' ') }
+}
+
+function foreignKeyOf(row: ConstraintRow): ForeignKey {
+  return {
+    name: row.name,
+    columns: row.columns,
+    references: row.references ?? '',
+    referencedColumns: row.referencedColumns,
+    onDelete: actions[row.onDelete] ?? 'no action',
+    onUpdate: actions[row.onUpdate] ?? 'no action',
+    validated: row.validated,
+    deferrable: row.deferrable,
+  }
+}
+
+const actions: Readonly<Record<string, ReferentialAction>> = {
+  a: 'no action',
+  r: 'restrict',
+  c: 'cascade',
+  n: 'set null',
+  d: 'set default',
+}
+
+/** Whether rows were checked is told by `validated` alone. */
+function checkOf({ name, definition, validated }: ConstraintRow): Check {
+  return { name, definition: definition.replace(/ NOT VALID$/, ''), validated }
+}
+
+function indexOf({ table: _table, ...index }: IndexRow): Index {
+  return index
+}
+
+function policyOf({ table: _table, command, roles, ...policy }: PolicyRow): Policy {
+  return { ...policy, command: commands[command] ?? 'all', roles: [...roles].sort() }
+}
+
+const commands: Readonly<Record<string, Policy['command']>> = { r: 'select', a: 'insert', w: 'update', d: 'delete' }
+
+/** `RANGE (occurred_at)` → range and occurred_at. */
+function partitioningOf(key: string | null): Partitioning | null {
+  const match = /^(RANGE|LIST|HASH) \((.*)\)$/s.exec(key ?? '')
+  if (!match) return null
+  return { strategy: (match[1] ?? '').toLowerCase() as Partitioning['strategy'], key: match[2] ?? '' }
+}
+
+function routineOf({ acl, kind, ...routine }: RoutineRow): Routine {
+  return { ...routine, kind: routineKinds[kind] ?? 'function', grants: grantsOf(acl) }
+}
+
+const routineKinds: Readonly<Record<string, Routine['kind']>> = { p: 'procedure', a: 'aggregate', w: 'window' }
+
+function routineKey(routine: Routine): string {
+  return `${routine.schema}.${routine.name}(${routine.arguments})`
+}
+
+/** Privileges by role; those on single columns are written as `select (a, b)`, with the columns in the table's order. */
+function grantsOf(acl: Acl, columns: readonly ColumnRow[] = []): Grant[] {
+  const privileges = new Map<string, Map<string, string[]>>()
+  const note = (role: string, privilege: string, column?: string): void => {
+    const ofRole = privileges.get(role) ?? new Map<string, string[]>()
+    privileges.set(role, ofRole)
+    const key = column === undefined ? privilege : `${privilege} (`
+    ofRole.set(key, [...(ofRole.get(key) ?? []), ...(column === undefined ? [] : [column])])
+  }
+  for (const { role, privilege } of acl ?? []) note(role, privilege)
+  for (const column of columns) for (const { role, privilege } of column.acl ?? []) note(role, privilege, column.name)
+  return [...privileges]
+    .map(([role, ofRole]) => ({
+      role,
+      privileges: [...ofRole].map(([key, names]) => (key.endsWith('(') ? `${key}${names.join(', ')})` : key)).sort(),
+    }))
+    .sort((a, b) => compare(a.role, b.role))
+}
+
+function byTable<T extends { readonly table: number }>(rows: readonly T[]): Map<number, T[]> {
+  const groups = new Map<number, T[]>()
+  for (const row of rows) {
+    const group = groups.get(row.table)
+    if (group) group.push(row)
+    else groups.set(row.table, [row])
+  }
+  return groups
+}
+
+function sorted<T extends { readonly schema: string; readonly name: string }>(objects: readonly T[]): T[] {
+  return [...objects].sort((a, b) => compare(a.schema, b.schema) || compare(a.name, b.name))
+}
+
+function sortedByName<T extends { readonly name: string }>(objects: readonly T[]): T[] {
+  return [...objects].sort((a, b) => compare(a.name, b.name))
+}
+
+/** By code unit, the same on every machine. */
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0
 }
