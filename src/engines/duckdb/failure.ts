@@ -9,6 +9,8 @@ export interface Sent {
   readonly text: string
   readonly script: string
   readonly offset: number
+  /** For a script: the number of statements that finished before. */
+  readonly statement?: number
   readonly address: string
 }
 
@@ -21,7 +23,7 @@ export function statementFailure(thrown: unknown, sent: Sent): PlinthError {
   return new PlinthError(said.code, said.message, {
     at: { object: sent.address, ...place },
     hint: said.hint,
-    details: { engine: 'duckdb', kind },
+    details: { kind, ...(sent.statement === undefined || kind === 'Parser' ? {} : { statement: sent.statement }) },
   })
 }
 
@@ -103,6 +105,8 @@ function describeFailure(kind: string, message: string): Said {
       message: 'No space is left on the disk of the warehouse.',
       hint: 'Free some room, then run the command again.',
     }
+  const csvLine = /CSV Error on Line: (\d+)/.exec(message)
+  if (csvLine) return { code: 'SQL_FAILED', message: `Line ${csvLine[1]} of the CSV data does not fit the columns.` }
   switch (kind) {
     case 'Parser':
       return { code: 'SQL_SYNTAX', message: withoutLiterals(message) }
@@ -211,35 +215,34 @@ function conversionMessage(message: string): string {
 }
 
 function inputMessage(message: string): string {
-  const csvLine = /CSV Error on Line: (\d+)/.exec(message)
-  if (csvLine) return `Line ${csvLine[1]} of the CSV data does not fit the columns.`
   if (/^(?:Expected \d+ parameters|Values were not provided for)/.test(message))
     return withoutLiterals(message.split('\n')[0] ?? '')
   return 'A function refused its input.'
 }
 
-/** Finds the caret of the excerpt in what was sent, and counts from the start of the script. */
+/** Finds the caret of the excerpt in what was sent. Lines and columns count in the script, columns in characters. */
 function placeOf(excerpt: string, sent: Sent): Place | undefined {
   const parts = /^LINE (\d+): ([^\n]*)\n( *)\^/.exec(excerpt)
   if (!parts) return undefined
-  const [, lineText = '1', shown = '', blanks = ''] = parts
-  const labelWidth = `LINE ${lineText}: `.length
-  const shownAt = unitsOfWidth(shown, blanks.length - labelWidth)
-  const line = Number(lineText)
-  const full = sent.text.split('\n')[line - 1] ?? ''
+  const [, lineNumber = '1', shown = '', blanks = ''] = parts
+  const lines = sent.text.split('\n')
+  const line = lines[Number(lineNumber) - 1] ?? ''
+  const lineStart = lines.slice(0, Number(lineNumber) - 1).reduce((sum, before) => sum + before.length + 1, 0)
   // A long line is shown in part, between dots.
-  const core = shown.replace(/^\.\.\./, '').replace(/\.\.\.$/, '')
-  const cut = full === shown ? 0 : full.indexOf(core) - (shown.startsWith('...') ? 3 : 0)
-  const column = Math.max(0, cut + shownAt)
-  const lead = sent.script.slice(0, sent.offset).split('\n')
-  return { line: lead.length - 1 + line, column: (line === 1 ? (lead.at(-1) ?? '').length : 0) + column + 1 }
+  const lead = shown.startsWith('...') ? 3 : 0
+  const shownStart = Math.max(0, line.indexOf(shown.slice(lead).replace(/\.\.\.$/, '')) - lead)
+  const column = shownStart + unitsOfWidth(shown, blanks.length - `LINE ${lineNumber}: `.length)
+  return positionOf(sent.script, sent.offset + lineStart + column)
 }
 
 /** Where the statement begins, for errors that DuckDB does not place; said of scripts alone, where it tells something. */
 function startOf(sent: Sent): Place | undefined {
-  if (sent.text === sent.script) return undefined
-  const lead = sent.script.slice(0, sent.offset).split('\n')
-  return { line: lead.length, column: (lead.at(-1) ?? '').length + 1 }
+  return sent.statement === undefined ? undefined : positionOf(sent.script, sent.offset)
+}
+
+function positionOf(script: string, offset: number): Place {
+  const before = script.slice(0, offset).split('\n')
+  return { line: before.length, column: Array.from(before.at(-1) ?? '').length + 1 }
 }
 
 /** The caret counts screen cells: tabs and combining marks take none, wide characters two. Answers UTF-16 units. */
@@ -247,15 +250,13 @@ function unitsOfWidth(text: string, width: number): number {
   let units = 0
   let cells = 0
   for (const character of text) {
-    if (cells >= width && !/[\p{M}\p{Cc}]/u.test(character)) break
-    cells += /[\p{M}\p{Cc}]/u.test(character)
-      ? 0
-      : /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\u{1f300}-\u{1faff}]/u.test(
-            character,
-          )
-        ? 2
-        : 1
+    const size = narrow.test(character) ? 0 : wide.test(character) ? 2 : 1
+    if (cells >= width && size > 0) break
+    cells += size
     units += character.length
   }
   return units
 }
+
+const narrow = /[\p{M}\p{Cc}]/u
+const wide = /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\u{1f300}-\u{1faff}]/u

@@ -77,7 +77,7 @@ class OpenSession implements DuckDbSession {
     return this.#inTurn(async () => {
       await this.#parse(text)
       for (const [index, statement] of splitStatements(text).entries()) {
-        const sent = { ...statement, script: text, address: this.address }
+        const sent = { ...statement, script: text, statement: index, address: this.address }
         const result = await this.#run(translate(statement.text), [], sent)
         const rowCount = countRows(this.#duckdb, result)
         onStatement?.({
@@ -98,7 +98,7 @@ class OpenSession implements DuckDbSession {
     const parts = /^\s*copy\s+([\s\S]+?)\s+from\s+stdin\s*(?:with)?\s*(\([\s\S]*\))?\s*;?\s*$/i.exec(text)
     if (!parts) throw unsupportedCopy('copy <table> from stdin (format csv)')
     refuseBinary(parts[2])
-    const header = /\bheader\b(?!\s+(?:false|off|0))/i.test(parts[2] ?? '')
+    const header = asksForHeader(parts[2])
     return this.withBulkFile(source, async path => {
       const copied = await this.query(
         `copy ${parts[1]} from ${quoteLiteral(path)} (format csv, header ${header}, delimiter ',', quote '"', escape '"', nullstr '', allow_quoted_nulls false, auto_detect false)`,
@@ -216,7 +216,7 @@ class OpenSession implements DuckDbSession {
     const parts = /^\s*copy\s+([\s\S]+?)\s+to\s+stdout\s*(?:with)?\s*(\([\s\S]*\))?\s*;?\s*$/i.exec(text)
     refuseBinary(parts?.[2])
     const subject = parts?.[1] ?? `(${text.replace(/;\s*$/, '')}\n)`
-    const header = /\bheader\b(?!\s+(?:false|off|0))/i.test(parts?.[2] ?? '')
+    const header = parts === null || asksForHeader(parts[2])
     const folder = this.#makeBulkFolder()
     try {
       const path = join(folder, 'out.csv')
@@ -252,6 +252,10 @@ function translate(text: string): string {
 function countRows(duckdb: DuckDbModule, result: DuckDBMaterializedResult): number {
   if (result.returnType === duckdb.ResultReturnType.CHANGED_ROWS) return result.rowsChanged
   return result.returnType === duckdb.ResultReturnType.QUERY_RESULT ? result.rowCount : 0
+}
+
+function asksForHeader(options: string | undefined): boolean {
+  return /\bheader\b(?!\s+(?:false|off|0))/i.test(options ?? '')
 }
 
 function refuseBinary(options: string | undefined): void {
