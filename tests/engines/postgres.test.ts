@@ -1,0 +1,4 @@
+import { emptyDatabase } from '../support/database.ts'
+import { describeEngine } from './conformance.ts'
+
+describeEngine('postgres', emptyDatabase)
