@@ -1,7 +1,7 @@
 drop schema platform;
 
--- Roles are shared with the server's other databases, and with the logins that were made members of them. What somebody still
--- needs stays; a role that stays costs nothing, and the next up uses it again.
+-- Roles are shared with the server's other databases, and with the logins that were made members of them. What somebody
+-- still needs stays; a role that stays costs nothing, and the next up uses it again.
 do $roles$
 declare
   unwanted text;

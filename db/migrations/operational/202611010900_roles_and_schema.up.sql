@@ -1,7 +1,8 @@
 -- The three roles that every service, job and migration works under, and the schema that holds the platform's tables.
 --
--- Roles belong to the whole server, so another database may have made them already, or may be making them right now: whoever
--- comes second finds the name taken (42710) or loses the race for it (23505), and goes on with the role that is there.
+-- Roles belong to the whole server, so another database may have made them already, or may be making them right now:
+-- whoever comes second finds the name taken (42710) or loses the race for it (23505), and goes on with the role that is
+-- there.
 
 do $roles$
 declare
@@ -10,8 +11,8 @@ begin
   for wanted in
     select role_name, purpose
     from (values
-      ('plinth_app', 'Services that act for one tenant at a time; sees only rows of the organization in plinth.organization_id.'),
-      ('plinth_analytics', 'Rollups and reports; reads usage of every organization, never e-mails or secrets, and writes nothing.'),
+      ('plinth_app', 'Services that act for one tenant at a time: the organization in the setting plinth.organization_id.'),
+      ('plinth_analytics', 'Rollups and reports; reads every organization''s usage, never e-mails or secrets; writes nothing.'),
       ('plinth_migrator', 'Migrations, seeds, retention and repair; reads and writes every organization.')
     ) as roles (role_name, purpose)
     order by role_name

@@ -1,9 +1,10 @@
--- What every table of the platform leans on: who the tenant is, where a tenant's usage is counted, and the triggers that
--- keep a row honest. Bodies written as `return` are bound when they are created, so no search_path can lead them astray, and the
--- planner can still inline them; everything else sets its search_path, with pg_temp last.
+-- What every table of the platform leans on: who the tenant is, where a tenant's usage is counted, and the triggers
+-- that keep a row honest. Bodies written as `return` are bound when they are created, so no search_path can lead them
+-- astray, and the planner can still inline them; everything else sets its search_path, with pg_temp last.
 
--- A session without a tenant, or with one that is no uuid, has no tenant: policies then match no row. A cast that failed would
--- instead show the value in an error. The nil uuid names the platform's own audit chain and can never be a tenant.
+-- A session without a tenant, or with one that is no uuid, has no tenant: policies then match no row. A cast that
+-- failed would instead show the value in an error. The nil uuid names the platform's own audit chain and can never be a
+-- tenant.
 create function platform.current_organization_id()
   returns uuid
   language sql
@@ -61,7 +62,8 @@ end
 $function$;
 
 comment on function platform.refuse_column_change() is
-  'Row trigger (column, hint): refuses a change of an immutable column with check_violation and <table>_<column>_immutable.';
+  'Row trigger (column, hint): refuses a change of an immutable column with check_violation and '
+  '<table>_<column>_immutable.';
 
 create function platform.refuse_row_change()
   returns trigger

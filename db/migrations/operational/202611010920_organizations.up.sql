@@ -1,4 +1,5 @@
--- The tenants. Everything else hangs on organizations.id, and the rows stay for ever: closing one is a status, deleting one is a date.
+-- The tenants. Everything else hangs on organizations.id, and the rows stay for ever: closing one is a status, deleting
+-- one is a date.
 
 create table platform.organizations (
   id uuid not null default gen_random_uuid(),
@@ -30,16 +31,22 @@ create table platform.organizations (
     check (deleted_at >= created_at)
 );
 
-comment on table platform.organizations is 'Tenants of the platform, one row each; every tenant''s data carries this row''s id.';
+comment on table platform.organizations is
+  'Tenants of the platform, one row each; every tenant''s data carries this row''s id.';
 comment on column platform.organizations.id is 'Tenant key; never changes, never reused, never the nil uuid.';
-comment on column platform.organizations.slug is 'Name in URLs: lower case words joined by hyphens, 2 to 63 characters; unique for ever and immutable.';
-comment on column platform.organizations.display_name is 'Name for people, 1 to 200 characters without surrounding blanks; may change.';
+comment on column platform.organizations.slug is
+  'Name in URLs: lower case words joined by hyphens, 2 to 63 characters; unique for ever and immutable.';
+comment on column platform.organizations.display_name is
+  'Name for people, 1 to 200 characters without surrounding blanks; may change.';
 comment on column platform.organizations.plan_tier is 'Plan that the tenant pays for: starter, growth or enterprise.';
-comment on column platform.organizations.monthly_token_budget is 'Tokens, input and output together, that the tenant may use in a calendar month (UTC); 0 allows none.';
-comment on column platform.organizations.status is 'active: may use the platform; suspended: may sign in but not call models; closed: ended.';
+comment on column platform.organizations.monthly_token_budget is
+  'Tokens, input and output together, that the tenant may use in a calendar month (UTC); 0 allows none.';
+comment on column platform.organizations.status is
+  'active: may use the platform; suspended: may sign in but not call models; closed: ended.';
 comment on column platform.organizations.created_at is 'When the tenant signed up.';
 comment on column platform.organizations.updated_at is 'When the row changed last; kept by a trigger.';
-comment on column platform.organizations.deleted_at is 'When the tenant was deleted; null while it lives. The row and its slug stay.';
+comment on column platform.organizations.deleted_at is
+  'When the tenant was deleted; null while it lives. The row and its slug stay.';
 
 create trigger organizations_touch_updated_at
   before update on platform.organizations
@@ -57,7 +64,10 @@ create trigger organizations_refuse_slug_change
   before update on platform.organizations
   for each row
   when (old.slug is distinct from new.slug)
-  execute function platform.refuse_column_change('slug', 'Change display_name, which is what people see, or create another organization.');
+  execute function platform.refuse_column_change(
+    'slug',
+    'Change display_name, which is what people see, or create another organization.'
+  );
 
 alter table platform.organizations
   enable row level security;
@@ -116,7 +126,8 @@ as $function$
 $function$;
 
 comment on function platform.find_organization(text) is
-  'Id and status of the living organization with exactly this slug; how a service learns the value for plinth.organization_id.';
+  'Id and status of the living organization with exactly this slug; how a service learns the value for '
+  'plinth.organization_id.';
 
 revoke all
   on function platform.find_organization(text)

@@ -63,15 +63,20 @@ create table platform.api_keys (
 comment on table platform.api_keys is 'Keys with which a tenant''s programs call the platform.';
 comment on column platform.api_keys.organization_id is 'Tenant that the key belongs to.';
 comment on column platform.api_keys.id is 'Key within the tenant; safe to log, unlike the secret.';
-comment on column platform.api_keys.name is 'Name for people, 1 to 100 characters; unique among the tenant''s living keys.';
-comment on column platform.api_keys.secret_hash is 'Keyed hash (HMAC-SHA256, 32 bytes) of the secret; the secret itself is stored nowhere.';
+comment on column platform.api_keys.name is
+  'Name for people, 1 to 100 characters; unique among the tenant''s living keys.';
+comment on column platform.api_keys.secret_hash is
+  'Keyed hash (HMAC-SHA256, 32 bytes) of the secret; the secret itself is stored nowhere.';
 comment on column platform.api_keys.scopes is 'What the key may do, such as usage:write; 1 to 32 names.';
-comment on column platform.api_keys.status is 'active; rotating: still accepted while its successor takes over; revoked: refused.';
-comment on column platform.api_keys.created_by_user_id is 'User of the same tenant who made the key; null when the platform made it.';
+comment on column platform.api_keys.status is
+  'active; rotating: still accepted while its successor takes over; revoked: refused.';
+comment on column platform.api_keys.created_by_user_id is
+  'User of the same tenant who made the key; null when the platform made it.';
 comment on column platform.api_keys.last_used_at is 'About when the key was used last; null before the first time.';
 comment on column platform.api_keys.created_at is 'When the key was made.';
 comment on column platform.api_keys.updated_at is 'When the row changed last; kept by a trigger.';
-comment on column platform.api_keys.deleted_at is 'When the key was removed; null while it lives. Its name may then be used again.';
+comment on column platform.api_keys.deleted_at is
+  'When the key was removed; null while it lives. Its name may then be used again.';
 
 create unique index api_keys_name_key
   on platform.api_keys (organization_id, name)
@@ -132,7 +137,8 @@ grant select, insert, update, delete, truncate
   on platform.api_keys
   to plinth_migrator;
 
--- A call brings a key before the session has a tenant; who knows the hash of a secret may learn whose it is, and nothing more.
+-- A call brings a key before the session has a tenant; who knows the hash of a secret may learn whose it is, and
+-- nothing more.
 create function platform.find_api_key(key_secret_hash bytea)
   returns table (organization_id uuid, api_key_id uuid, status text, scopes text[])
   language sql

@@ -1,5 +1,6 @@
--- Models and what they cost. An entry is never overwritten: a new price or target is a new revision, so that usage of last
--- month still points at what it really cost. Immutability also means that usage can be checked against an entry without a lock.
+-- Models and what they cost. An entry is never overwritten: a new price or target is a new revision, so that usage of
+-- last month still points at what it really cost. Immutability also means that usage can be checked against an entry
+-- without a lock.
 
 create table platform.model_registry_entries (
   id uuid not null default gen_random_uuid(),
@@ -29,14 +30,20 @@ create table platform.model_registry_entries (
     check (jsonb_typeof(metadata) = 'object')
 );
 
-comment on table platform.model_registry_entries is 'Models that may be called, one row a revision; rows are only ever added.';
+comment on table platform.model_registry_entries is
+  'Models that may be called, one row a revision; rows are only ever added.';
 comment on column platform.model_registry_entries.id is 'The revision, as usage events refer to it.';
-comment on column platform.model_registry_entries.organization_id is 'Tenant that owns the model; null for a global one, which every tenant may read and use.';
-comment on column platform.model_registry_entries.name is 'Model name: lower case letters, digits and . _ / -, at most 100 characters.';
-comment on column platform.model_registry_entries.revision is 'Revision of the name within its owner, from 1; the highest one is current.';
+comment on column platform.model_registry_entries.organization_id is
+  'Tenant that owns the model; null for a global one, which every tenant may read and use.';
+comment on column platform.model_registry_entries.name is
+  'Model name: lower case letters, digits and . _ / -, at most 100 characters.';
+comment on column platform.model_registry_entries.revision is
+  'Revision of the name within its owner, from 1; the highest one is current.';
 comment on column platform.model_registry_entries.target is 'Where it runs: managed by a provider, or self_hosted.';
-comment on column platform.model_registry_entries.cost_per_1k_tokens is 'Price of 1000 tokens, input or output, in US dollars.';
-comment on column platform.model_registry_entries.metadata is 'Further facts as a JSON object, such as context length; no secrets.';
+comment on column platform.model_registry_entries.cost_per_1k_tokens is
+  'Price of 1000 tokens, input or output, in US dollars.';
+comment on column platform.model_registry_entries.metadata is
+  'Further facts as a JSON object, such as context length; no secrets.';
 comment on column platform.model_registry_entries.created_at is 'When the revision was registered.';
 
 create trigger model_registry_entries_refuse_change

@@ -1,8 +1,11 @@
--- The fact table: one row for each call of a model. Partitioned by time, so that old usage leaves by dropping a partition and a
--- query with a time bound reads only what it needs. The partitions themselves are made in a later migration.
+-- The fact table: one row for each call of a model. Partitioned by time, so that old usage leaves by dropping a
+-- partition and a query with a time bound reads only what it needs. The partitions themselves are made in a later
+-- migration.
 --
--- The primary key must hold the partition key, so an event is identified by tenant, time and event id together: the same
--- event sent twice is one row; sent again with another time, it is another event.
+-- The primary key must hold the partition key, so an event is identified by tenant, time and event id together: the
+-- same event sent twice is one row; sent again with another time, it is another event. Time comes before the event id,
+-- so that the key also serves a tenant's usage in a time range, newest first; a further index for that cost a third of
+-- the insert rate.
 
 create table platform.usage_events (
   organization_id uuid not null,
@@ -19,7 +22,7 @@ create table platform.usage_events (
   region text not null,
   cost numeric(18, 6) not null default 0,
   constraint usage_events_pk
-    primary key (organization_id, event_id, occurred_at),
+    primary key (organization_id, occurred_at, event_id),
   -- A key belongs to an organization that exists, so this reference vouches for the tenant as well.
   constraint usage_events_api_key_fk
     foreign key (organization_id, api_key_id)
@@ -47,24 +50,25 @@ create table platform.usage_events (
 
 comment on table platform.usage_events is 'Calls of models, one row each; partitioned by the time of the call.';
 comment on column platform.usage_events.organization_id is 'Tenant that made the call.';
-comment on column platform.usage_events.event_id is 'Id that the sender gave the event; sending the same event again changes nothing.';
-comment on column platform.usage_events.occurred_at is 'When the call was made, by the sender''s clock; usage is counted in this hour, however late it arrives.';
+comment on column platform.usage_events.event_id is
+  'Id that the sender gave the event; sending the same event again changes nothing.';
+comment on column platform.usage_events.occurred_at is
+  'When the call was made, by the sender''s clock; usage is counted in this hour, however late it arrives.';
 comment on column platform.usage_events.received_at is 'When the platform received the event.';
 comment on column platform.usage_events.api_key_id is 'Key of the same tenant with which the call was made.';
-comment on column platform.usage_events.model_id is 'Model revision that was called: a global one or one of the tenant''s own.';
+comment on column platform.usage_events.model_id is
+  'Model revision that was called: a global one or one of the tenant''s own.';
 comment on column platform.usage_events.input_tokens is 'Tokens sent to the model.';
 comment on column platform.usage_events.output_tokens is 'Tokens that the model answered.';
 comment on column platform.usage_events.latency_ms is 'Duration of the call in milliseconds.';
 comment on column platform.usage_events.status is 'success, rate_limited or error.';
 comment on column platform.usage_events.error_code is 'Why the call failed, for machines; null for a success.';
 comment on column platform.usage_events.region is 'Region that served the call, such as eu-west-1.';
-comment on column platform.usage_events.cost is 'What the call cost, in US dollars, at the price of the model revision.';
+comment on column platform.usage_events.cost is
+  'What the call cost, in US dollars, at the price of the model revision.';
 
--- A tenant's recent events, newest first, and a tenant's usage in a time range.
-create index usage_events_occurred_at_idx
-  on platform.usage_events (organization_id, occurred_at);
-
--- The same for one key; also what a delete of a key looks up. usage_events_model_fk needs no index: models are never deleted.
+-- The usage of one key, newest first; also what a delete of a key looks up. usage_events_model_fk needs no index, since
+-- models are never deleted.
 create index usage_events_api_key_idx
   on platform.usage_events (organization_id, api_key_id, occurred_at);
 
@@ -79,11 +83,12 @@ create table platform.usage_events_default
   default;
 
 comment on table platform.usage_events_default is
-  'Usage events for whose time no partition was made; should be empty, which platform.usage_event_default_rows watches.';
+  'Usage events for whose time no partition was made; should be empty, which platform.usage_event_default_rows '
+  'watches.';
 
--- A model is global or belongs to one tenant, which no plain foreign key can say. Entries are immutable, so what holds when the
--- event is written holds for ever. Runs with the rights of the owner, so that it sees every model and the answer does not depend
--- on who asks; it says the same whether the model is missing or another tenant's.
+-- A model is global or belongs to one tenant, which no plain foreign key can say. Entries are immutable, so what holds
+-- when the event is written holds for ever. Runs with the rights of the owner, so that it sees every model and the
+-- answer does not depend on who asks; it says the same whether the model is missing or another tenant's.
 create function platform.check_usage_event_models()
   returns trigger
   language plpgsql
@@ -182,7 +187,8 @@ grant select, insert, update, delete, truncate
   on platform.usage_events
   to plinth_migrator;
 
--- Policies of the parent do not hold for a statement aimed at a partition. Tenants have no business there: no policy, no grant.
+-- Policies of the parent do not hold for a statement aimed at a partition. Tenants have no business there: no policy,
+-- no grant.
 alter table platform.usage_events_default
   enable row level security;
 
@@ -220,10 +226,13 @@ select
 from platform.usage_events_default;
 
 comment on view platform.usage_event_default_rows is
-  'Watches the default partition: row_count should be 0; otherwise platform.ensure_usage_event_partitions(first, last) moves the rows out.';
+  'Watches the default partition: row_count should be 0; otherwise platform.ensure_usage_event_partitions(first, last) '
+  'moves the rows out.';
 comment on column platform.usage_event_default_rows.row_count is 'Usage events for whose time no partition was made.';
-comment on column platform.usage_event_default_rows.first_occurred_at is 'Time of the earliest of them; null when there is none.';
-comment on column platform.usage_event_default_rows.last_occurred_at is 'Time of the latest of them; null when there is none.';
+comment on column platform.usage_event_default_rows.first_occurred_at is
+  'Time of the earliest of them; null when there is none.';
+comment on column platform.usage_event_default_rows.last_occurred_at is
+  'Time of the latest of them; null when there is none.';
 
 grant select
   on platform.usage_event_default_rows

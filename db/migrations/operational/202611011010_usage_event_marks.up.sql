@@ -1,6 +1,7 @@
--- Which hours of usage changed, for whom. A mark commits or vanishes with the change that it tells of, so a rollup that takes the
--- marks of a snapshot misses nothing: neither late rows, nor updates, deletes and truncates, nor transactions still in flight.
--- A mark names an hour and one of 64 shards of organizations rather than an organization, so a bulk load leaves few of them.
+-- Which hours of usage changed, for whom. A mark commits or vanishes with the change that it tells of, so a rollup that
+-- takes the marks of a snapshot misses nothing: neither late rows, nor updates, deletes and truncates, nor transactions
+-- still in flight. A mark names an hour and one of 64 shards of organizations rather than an organization, so a bulk
+-- load leaves few of them.
 
 create table platform.usage_event_marks (
   id bigint not null generated always as identity,
@@ -16,12 +17,16 @@ create table platform.usage_event_marks (
 );
 
 comment on table platform.usage_event_marks is
-  'Hours and shards of usage that changed and have yet to be rolled up; written by triggers, trimmed after every target has passed them.';
-comment on column platform.usage_event_marks.id is 'Order in which marks were written, which is not the order in which they were committed.';
+  'Hours and shards of usage that changed and have yet to be rolled up; written by triggers, trimmed after every '
+  'target has passed them.';
+comment on column platform.usage_event_marks.id is
+  'Order in which marks were written, which is not the order in which they were committed.';
 comment on column platform.usage_event_marks.xid is
-  'Transaction that made the change, as a bigint copy of its xid8; pg_visible_in_snapshot tells whether a snapshot holds it.';
+  'Transaction that made the change, as a bigint copy of its xid8; pg_visible_in_snapshot tells whether a snapshot '
+  'holds it.';
 comment on column platform.usage_event_marks.bucket_hour is 'Start of the hour (UTC) whose usage changed.';
-comment on column platform.usage_event_marks.shard is 'Shard of the organizations whose usage changed: platform.organization_shard(organization_id).';
+comment on column platform.usage_event_marks.shard is
+  'Shard of the organizations whose usage changed: platform.organization_shard(organization_id).';
 
 create index usage_event_marks_xid_idx
   on platform.usage_event_marks (xid);
@@ -53,7 +58,8 @@ grant select, insert, update, delete, truncate
   on platform.usage_event_marks
   to plinth_migrator;
 
--- Tenants write events but may not see marks, which tell of other tenants: the triggers run with the rights of the owner.
+-- Tenants write events but may not see marks, which tell of other tenants: the triggers run with the rights of the
+-- owner.
 create function platform.mark_usage_events()
   returns trigger
   language plpgsql
@@ -102,7 +108,8 @@ end
 $function$;
 
 comment on function platform.mark_usage_events() is
-  'Statement trigger: marks every hour and shard whose usage events the statement inserts, updates, deletes or truncates.';
+  'Statement trigger: marks every hour and shard whose usage events the statement inserts, updates, deletes or '
+  'truncates.';
 
 revoke all
   on function platform.mark_usage_events()

@@ -1,4 +1,5 @@
--- Back to one default partition that holds every event: nothing is lost, and the next up moves the rows out of it again.
+-- Back to one default partition that holds every event: nothing is lost, and the next up moves the rows out of it
+-- again.
 do $fold$
 declare
   part record;

@@ -1,7 +1,9 @@
--- Partitions of usage_events: how wide, how far ahead, how long they are kept, and the functions that make and drop them.
+-- Partitions of usage_events: how wide, how far ahead, how long they are kept, and the functions that make and drop
+-- them.
 --
--- Names follow from the start of a partition (usage_events_20261102), whatever its width, so that every database that needs a
--- partition gives it the same name. A new width applies to what is made from then on; existing partitions keep their bounds.
+-- Names follow from the start of a partition (usage_events_20261102), whatever its width, so that every database that
+-- needs a partition gives it the same name. A new width applies to what is made from then on; existing partitions keep
+-- their bounds.
 
 create table platform.partition_settings (
   table_name text not null,
@@ -21,12 +23,16 @@ create table platform.partition_settings (
     check (retention_days > 0)
 );
 
-comment on table platform.partition_settings is 'How each partitioned table is cut by time; read whenever partitions are made or dropped.';
+comment on table platform.partition_settings is
+  'How each partitioned table is cut by time; read whenever partitions are made or dropped.';
 comment on column platform.partition_settings.table_name is 'Partitioned table, with its schema.';
-comment on column platform.partition_settings.width is 'Width of partitions that are made from now on: day, week (from Monday) or month, in UTC.';
-comment on column platform.partition_settings.partitions_behind is 'Partitions kept ready before the present one, for late events.';
+comment on column platform.partition_settings.width is
+  'Width of partitions that are made from now on: day, week (from Monday) or month, in UTC.';
+comment on column platform.partition_settings.partitions_behind is
+  'Partitions kept ready before the present one, for late events.';
 comment on column platform.partition_settings.partitions_ahead is 'Partitions kept ready after the present one.';
-comment on column platform.partition_settings.retention_days is 'Days after which a partition may be dropped once its usage is sealed; null keeps it for ever.';
+comment on column platform.partition_settings.retention_days is
+  'Days after which a partition may be dropped once its usage is sealed; null keeps it for ever.';
 
 insert into platform.partition_settings (table_name, width, partitions_behind, partitions_ahead, retention_days)
 values ('platform.usage_events', 'week', 4, 8, 400);
@@ -84,10 +90,11 @@ as $function$
 $function$;
 
 comment on function platform.usage_event_partitions() is
-  'Partitions of usage_events by time, without the default one: name, first instant, and the instant before which it ends.';
+  'Partitions of usage_events by time, without the default one: name, first instant, and the instant before which it '
+  'ends.';
 
--- Row security, grants and statement triggers are not inherited, so a partition gets its own. Taking the triggers from the parent's
--- catalog means that a trigger added to the parent later is not forgotten here.
+-- Row security, grants and statement triggers are not inherited, so a partition gets its own. Taking the triggers from
+-- the parent's catalog means that a trigger added to the parent later is not forgotten here.
 create function platform.arm_usage_event_partition(partition_name text)
   returns void
   language plpgsql
@@ -130,8 +137,9 @@ $function$;
 comment on function platform.arm_usage_event_partition(text) is
   'Gives a new partition of usage_events the row security, grants and statement triggers of its parent.';
 
--- Attaching takes a lock that lets reads and writes of the parent go on, where "create table … partition of" would stop them all.
--- Rows that wait in the default partition are moved first, under a lock on it, since otherwise the new partition is refused.
+-- Attaching takes a lock that lets reads and writes of the parent go on, where "create table … partition of" would stop
+-- them all. Rows that wait in the default partition are moved first, under a lock on it, since otherwise the new
+-- partition is refused.
 create function platform.make_usage_event_partition(lower_bound timestamptz, upper_bound timestamptz)
   returns bigint
   language plpgsql
@@ -181,7 +189,8 @@ end
 $function$;
 
 comment on function platform.make_usage_event_partition(timestamptz, timestamptz) is
-  'Makes one partition of usage_events, moves the rows for it out of the default partition, and answers how many they were.';
+  'Makes one partition of usage_events, moves the rows for it out of the default partition, and answers how many they '
+  'were.';
 
 create function platform.ensure_usage_event_partitions(from_time timestamptz, to_time timestamptz)
   returns table (partition_name text, lower_bound timestamptz, upper_bound timestamptz, moved_rows bigint)
@@ -250,7 +259,9 @@ end
 $function$;
 
 comment on function platform.ensure_usage_event_partitions(timestamptz, timestamptz) is
-  'Makes the partitions of usage_events that are missing between two times, both included, and answers those it made. Call it in a transaction of its own with a short lock_timeout: for a moment it waits for writers of the default partition, keys and models.';
+  'Makes the partitions of usage_events that are missing between two times, both included, and answers those it made. '
+  'Call it in a transaction of its own with a short lock_timeout: for a moment it waits for writers of the default '
+  'partition, keys and models.';
 
 create function platform.maintain_usage_event_partitions(present timestamptz default now())
   returns table (partition_name text, lower_bound timestamptz, upper_bound timestamptz, moved_rows bigint)
@@ -268,7 +279,8 @@ as $function$
 $function$;
 
 comment on function platform.maintain_usage_event_partitions(timestamptz) is
-  'Keeps as many partitions of usage_events ready around the present as partition_settings asks for, and answers those it made.';
+  'Keeps as many partitions of usage_events ready around the present as partition_settings asks for, and answers those '
+  'it made.';
 
 create function platform.drop_usage_event_partitions(before timestamptz)
   returns table (partition_name text, lower_bound timestamptz, upper_bound timestamptz, dropped_rows bigint)
@@ -315,7 +327,8 @@ end
 $function$;
 
 comment on function platform.drop_usage_event_partitions(timestamptz) is
-  'Drops the partitions of usage_events that end at or before a time, after marking the hours they held; answers what it dropped. Rows in the default partition stay.';
+  'Drops the partitions of usage_events that end at or before a time, after marking the hours they held; answers what '
+  'it dropped. Rows in the default partition stay.';
 
 revoke all
   on function

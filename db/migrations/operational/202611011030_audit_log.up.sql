@@ -1,5 +1,6 @@
--- Who did what, when, to whom. Append-only, and evident when somebody with enough rights edits it all the same: at commit each
--- entry gets a seal that hashes it together with the seal before it, one chain for each organization and one for the platform.
+-- Who did what, when, to whom. Append-only, and evident when somebody with enough rights edits it all the same: at
+-- commit each entry gets a seal that hashes it together with the seal before it, one chain for each organization and
+-- one for the platform.
 --
 -- Sealing at commit rather than at insert keeps the lock on a chain short, and gives concurrent transactions one order.
 -- The nil uuid stands for the platform's own chain, so that it has a key like any other.
@@ -7,7 +8,8 @@
 create table platform.audit_log_entries (
   id bigint not null generated always as identity,
   organization_id uuid,
-  chain_id uuid not null generated always as (coalesce(organization_id, '00000000-0000-0000-0000-000000000000'::uuid)) stored,
+  chain_id uuid not null
+    generated always as (coalesce(organization_id, '00000000-0000-0000-0000-000000000000'::uuid)) stored,
   actor_kind text not null,
   actor_id text not null,
   action text not null,
@@ -38,19 +40,28 @@ create table platform.audit_log_entries (
     check (isfinite(occurred_at) and isfinite(recorded_at))
 );
 
-comment on table platform.audit_log_entries is 'Who did what to what, and when; rows are only ever added, and each is sealed into a chain at commit.';
-comment on column platform.audit_log_entries.id is 'Order in which entries were written; the order that counts is the position of the seal.';
-comment on column platform.audit_log_entries.organization_id is 'Tenant that the entry concerns; null for the platform itself.';
-comment on column platform.audit_log_entries.chain_id is 'Chain that seals the entry: the tenant, or the nil uuid for the platform.';
+comment on table platform.audit_log_entries is
+  'Who did what to what, and when; rows are only ever added, and each is sealed into a chain at commit.';
+comment on column platform.audit_log_entries.id is
+  'Order in which entries were written; the order that counts is the position of the seal.';
+comment on column platform.audit_log_entries.organization_id is
+  'Tenant that the entry concerns; null for the platform itself.';
+comment on column platform.audit_log_entries.chain_id is
+  'Chain that seals the entry: the tenant, or the nil uuid for the platform.';
 comment on column platform.audit_log_entries.actor_kind is 'Who acted: user, api_key, service, migration or system.';
-comment on column platform.audit_log_entries.actor_id is 'Which one: an id or the name of a service; never an e-mail address.';
-comment on column platform.audit_log_entries.action is 'What was done, as subject and verb in the past: users.role_changed.';
-comment on column platform.audit_log_entries.subject_kind is 'What it was done to, such as user; null when the action says it all.';
+comment on column platform.audit_log_entries.actor_id is
+  'Which one: an id or the name of a service; never an e-mail address.';
+comment on column platform.audit_log_entries.action is
+  'What was done, as subject and verb in the past: users.role_changed.';
+comment on column platform.audit_log_entries.subject_kind is
+  'What it was done to, such as user; null when the action says it all.';
 comment on column platform.audit_log_entries.subject_id is 'Which one; null together with subject_kind.';
-comment on column platform.audit_log_entries.context is 'Further facts as a JSON object; sensitive values only encrypted or hashed.';
+comment on column platform.audit_log_entries.context is
+  'Further facts as a JSON object; sensitive values only encrypted or hashed.';
 comment on column platform.audit_log_entries.occurred_at is 'When it was done.';
 comment on column platform.audit_log_entries.recorded_at is 'When the database was told, by its own clock.';
-comment on column platform.audit_log_entries.transaction_id is 'Transaction that wrote the entry, as a bigint copy of its xid8.';
+comment on column platform.audit_log_entries.transaction_id is
+  'Transaction that wrote the entry, as a bigint copy of its xid8.';
 
 create index audit_log_entries_organization_idx
   on platform.audit_log_entries (organization_id, occurred_at);
@@ -84,12 +95,15 @@ create table platform.audit_log_seals (
     check (octet_length(hash) = 32)
 );
 
-comment on table platform.audit_log_seals is 'Hash chain over the audit log, one chain for each organization; written by a trigger at commit, never changed.';
+comment on table platform.audit_log_seals is
+  'Hash chain over the audit log, one chain for each organization; written by a trigger at commit, never changed.';
 comment on column platform.audit_log_seals.chain_id is 'Tenant whose chain it is, or the nil uuid for the platform.';
 comment on column platform.audit_log_seals.position is 'Position in the chain, from 1 without a gap.';
 comment on column platform.audit_log_seals.entry_id is 'Entry of the same chain that is sealed.';
-comment on column platform.audit_log_seals.previous_hash is 'Hash of the seal before; for the first one, platform.audit_chain_origin(chain_id).';
-comment on column platform.audit_log_seals.hash is 'SHA-256 over previous_hash and the entry''s canonical text; see platform.audit_seal_hash.';
+comment on column platform.audit_log_seals.previous_hash is
+  'Hash of the seal before; for the first one, platform.audit_chain_origin(chain_id).';
+comment on column platform.audit_log_seals.hash is
+  'SHA-256 over previous_hash and the entry''s canonical text; see platform.audit_seal_hash.';
 comment on column platform.audit_log_seals.sealed_at is 'When the transaction that wrote the entry began.';
 
 create function platform.audit_chain_origin(chain_id uuid)
@@ -101,9 +115,11 @@ create function platform.audit_chain_origin(chain_id uuid)
   return sha256(convert_to('plinth audit chain ' || chain_id::text, 'UTF8'));
 
 comment on function platform.audit_chain_origin(uuid) is
-  'What the first seal of a chain points back to: SHA-256 of "plinth audit chain " and the chain''s id, so chains cannot be swapped.';
+  'What the first seal of a chain points back to: SHA-256 of "plinth audit chain " and the chain''s id, so chains '
+  'cannot be swapped.';
 
--- A JSON array escapes its elements, so no two entries share a text; times are UTC with microseconds, whatever the session says.
+-- A JSON array escapes its elements, so no two entries share a text; times are UTC with microseconds, whatever the
+-- session says.
 create function platform.audit_seal_hash(previous_hash bytea, seal_position bigint, entry platform.audit_log_entries)
   returns bytea
   language sql
@@ -136,10 +152,11 @@ as $function$
 $function$;
 
 comment on function platform.audit_seal_hash(bytea, bigint, platform.audit_log_entries) is
-  'SHA-256 over the hash before and the UTF-8 text of a JSON array: plinth.audit.1, chain_id, position, then the entry''s other columns in order of the table.';
+  'SHA-256 over the hash before and the UTF-8 text of a JSON array: plinth.audit.1, chain_id, position, then the '
+  'entry''s other columns in order of the table.';
 
--- The trigger fires for each entry; the first firing seals all that the transaction wrote, so that it takes the locks of its chains in
--- one order and two transactions cannot wait for each other.
+-- The trigger fires for each entry; the first firing seals all that the transaction wrote, so that it takes the locks
+-- of its chains in one order and two transactions cannot wait for each other.
 create function platform.seal_audit_log_entries()
   returns trigger
   language plpgsql
@@ -201,7 +218,8 @@ begin
   end loop;
   return null;
 exception
-  -- Under repeatable read the head of the chain is as old as the snapshot. Nothing is wrong; the transaction must run again.
+  -- Under repeatable read the head of the chain is as old as the snapshot. Nothing is wrong; the transaction must run
+  -- again.
   when unique_violation then
     raise exception using
       errcode = 'serialization_failure',
@@ -241,8 +259,8 @@ alter table platform.audit_log_entries
 alter table platform.audit_log_seals
   enable always trigger audit_log_seals_refuse_change;
 
--- Everything that is wrong with a chain. An end that was cut off, entries and seals alike, leaves no trace in the chain itself:
--- for that, keep what platform.audit_chain_head answers somewhere else and compare.
+-- Everything that is wrong with a chain. An end that was cut off, entries and seals alike, leaves no trace in the chain
+-- itself: for that, keep what platform.audit_chain_head answers somewhere else and compare.
 create function platform.audit_chain_breaks(organization uuid)
   returns table (seal_position bigint, entry_id bigint, reason text)
   language sql
@@ -262,13 +280,14 @@ as $function$
   ),
   found as (
     select
-      case when sealed.position <> sealed.expected_position then sealed.expected_position else sealed.position end as seal_position,
+      sealed.expected_position as seal_position,
       sealed.entry_id,
       case
         when sealed.position <> sealed.expected_position then 'a seal is missing'
         when entry.id is null then 'the entry is missing'
         when sealed.previous_hash <> sealed.expected_previous_hash then 'the seal does not continue the one before'
-        when sealed.hash <> platform.audit_seal_hash(sealed.previous_hash, sealed.position, entry) then 'the entry was altered'
+        when sealed.hash <> platform.audit_seal_hash(sealed.previous_hash, sealed.position, entry)
+          then 'the entry was altered'
       end as reason
     from sealed
     left join platform.audit_log_entries as entry
@@ -297,7 +316,8 @@ as $function$
 $function$;
 
 comment on function platform.audit_chain_breaks(uuid) is
-  'Everything that is wrong with the audit chain of an organization, or of the platform for null: position, entry and reason; no row when it is whole.';
+  'Everything that is wrong with the audit chain of an organization, or of the platform for null: position, entry and '
+  'reason; no row when it is whole.';
 
 create function platform.verify_audit_chain(organization uuid)
   returns bigint
@@ -310,7 +330,8 @@ as $function$
 $function$;
 
 comment on function platform.verify_audit_chain(uuid) is
-  'First broken position in the audit chain of an organization, or of the platform for null; null when the chain is whole.';
+  'First broken position in the audit chain of an organization, or of the platform for null; null when the chain is '
+  'whole.';
 
 create function platform.audit_chain_head(organization uuid)
   returns table (seal_position bigint, hash bytea)
@@ -328,7 +349,8 @@ as $function$
 $function$;
 
 comment on function platform.audit_chain_head(uuid) is
-  'Position and hash of the last seal in a chain, to be kept elsewhere: a head that is gone proves that the end was cut off.';
+  'Position and hash of the last seal in a chain, to be kept elsewhere: a head that is gone proves that the end was '
+  'cut off.';
 
 alter table platform.audit_log_entries
   enable row level security;
