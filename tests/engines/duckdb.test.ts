@@ -56,7 +56,7 @@ describe('one file, one process', () => {
     const url = `duckdb:${join(folder(), 'w.duckdb')}`
     const other = await holder(url, 'create table t as select 7 as a')
     const told: (string | null)[] = []
-    const opening = open(url, { waitMs: 30_000, onWait: told.push.bind(told) })
+    const opening = open(url, { waitMs: 30_000, onWait: who => told.push(who) })
     while (told.length === 0) await sleep(5)
     await other.end('SIGTERM')
     const session = await opening
@@ -267,7 +267,7 @@ describe('errors', () => {
 
   test('a full disk keeps what was committed and says so', async context => {
     const place = folder()
-    if (!mountSmall(place)) return context.skip('only root on Linux can mount a small disk')
+    context.skip(!mountSmall(place), 'only root on Linux can mount a small disk')
     const url = `duckdb:${place}/w.duckdb`
     const session = await duckdb.open(url, { settings: { temp_directory: join(place, 'spill') } })
     try {
@@ -292,9 +292,9 @@ describe('errors', () => {
     const running = failure(
       session.query('select count(*) from range(100000000) a, range(100000) b where a.range % 7 = b.range % 5'),
     )
-    let ended = false
-    void running.then(() => (ended = true))
-    while (!ended) {
+    const state = { ended: false }
+    void running.then(() => (state.ended = true))
+    while (!state.ended) {
       await session.cancel()
       await sleep(10)
     }
