@@ -273,7 +273,7 @@ as $function$
   sealed as (
     select
       seal.*,
-      row_number() over (order by seal.position) as expected_position,
+      1 + lag(seal.position, 1, 0::bigint) over (order by seal.position) as expected_position,
       lag(seal.hash, 1, platform.audit_chain_origin(seal.chain_id)) over (order by seal.position) as expected_previous_hash
     from platform.audit_log_seals as seal
     where seal.chain_id = (select id from chain)
@@ -295,7 +295,7 @@ as $function$
       and entry.id = sealed.entry_id
     union all
     select
-      (select count(*) from sealed) + row_number() over (order by entry.id),
+      (select coalesce(max(sealed.position), 0) from sealed) + row_number() over (order by entry.id),
       entry.id,
       'the entry has no seal'
     from platform.audit_log_entries as entry
