@@ -11,6 +11,9 @@ import { splitStatements } from '../../src/engines/duckdb/statements.ts'
 import { loadCsv, replaceRows } from '../../src/engines/duckdb/write.ts'
 import type { OpenOptions, Session } from '../../src/engines/engine.ts'
 import { PlinthError } from '../../src/errors.ts'
+import { describeEngine } from './conformance.ts'
+
+describeEngine('duckdb', async () => ({ url: `duckdb:${join(folder(), 'warehouse.duckdb')}` }))
 
 describe('one file, one process', () => {
   test('two sessions of one process see each other’s committed rows, and the last one to leave frees the file', async () => {

@@ -67,6 +67,7 @@ class OpenSession implements DuckDbSession {
   }
 
   query<R = Row>(text: string, values: readonly Value[] = []): Promise<Result<R>> {
+    if (text.includes(';') && splitStatements(text).length > 1) return Promise.reject(severalStatements())
     const translated = translate(text)
     return this.#inTurn(() => this.#read<R>(translated, values))
   }
@@ -252,6 +253,12 @@ function translate(text: string): string {
 function countRows(duckdb: DuckDbModule, result: DuckDBMaterializedResult): number {
   if (result.returnType === duckdb.ResultReturnType.CHANGED_ROWS) return result.rowsChanged
   return result.returnType === duckdb.ResultReturnType.QUERY_RESULT ? result.rowCount : 0
+}
+
+function severalStatements(): PlinthError {
+  return new PlinthError('SQL_SYNTAX', 'A query is one statement; this text holds several.', {
+    hint: 'Run them as a script.',
+  })
 }
 
 function asksForHeader(options: string | undefined): boolean {
