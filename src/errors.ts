@@ -285,6 +285,13 @@ export class PlinthError extends Error {
   get exitStatus(): number {
     return codes[this.code].exit
   }
+
+  /** For documents: without the text around the place, which may hold literals, and without the stack. */
+  toJSON(): Readonly<Record<string, unknown>> {
+    const { source: _source, ...at } = this.at ?? {}
+    const { code, message, hint, sqlState, details } = this
+    return { code, message, at, hint, sqlState, details }
+  }
 }
 
 /** Turns anything that was thrown into a PlinthError, so that callers handle one shape. */

@@ -1,0 +1,45 @@
+/** What every step of a run is given. */
+import type { Session } from '../engines/engine.ts'
+import type { Clock, Emit } from '../telemetry/event.ts'
+import type { RunOrigin } from './history.ts'
+import type { Step, StepScript } from './plan.ts'
+
+export interface Waiting {
+  /** A statement that does not get its lock in this time gives up, in milliseconds; 0 waits for ever. */
+  readonly lockTimeoutMs: number
+  /** A statement that takes longer is cancelled, in milliseconds; 0 lets it run. */
+  readonly statementTimeoutMs: number
+  /** How often a step is tried again after it gave up a lock. */
+  readonly lockRetries: number
+}
+
+export interface StepContext extends StepScript {
+  readonly session: Session
+  readonly step: Step
+  readonly origin: RunOrigin
+  readonly waiting: Waiting
+  readonly emit: Emit
+  readonly clock: Clock
+  readonly newId: () => string
+  readonly signal: AbortSignal | undefined
+  /** Statements that bring the session back to what it was before the file. */
+  readonly reset: readonly string[]
+}
+
+/** What a step did, as long as it succeeded. */
+export interface Work {
+  readonly rows: number
+}
+
+/** File or label, for places. */
+export function fileOf(step: Step): string {
+  return step.file ?? `${step.version}_${step.slug}.${step.direction}.sql (kept in the history)`
+}
+
+export function timeouts({ session, waiting }: StepContext, scope: 'set' | 'set local'): string[] {
+  if (!session.engine.can.timeouts) return []
+  return [
+    `${scope} lock_timeout = ${Math.trunc(waiting.lockTimeoutMs)}`,
+    `${scope} statement_timeout = ${Math.trunc(waiting.statementTimeoutMs)}`,
+  ]
+}

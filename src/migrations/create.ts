@@ -1,0 +1,85 @@
+/** Writes the two files of a new migration, numbered as the folder numbers its own. */
+import { mkdir, readdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { PlinthError } from '../errors.ts'
+import { type Clock, systemClock } from '../telemetry/event.ts'
+import { compareVersions } from './migration.ts'
+
+export interface CreateOptions {
+  /** Made when it does not exist. */
+  readonly folder: string
+  /** Free text, such as `Add owner to orders`. */
+  readonly title: string
+  readonly clock?: Clock | undefined
+}
+
+export interface Created {
+  readonly version: string
+  readonly slug: string
+  readonly up: string
+  readonly down: string
+}
+
+/** Throws USAGE when the title has no letter or digit. */
+export async function createMigration({ folder, title, clock = systemClock }: CreateOptions): Promise<Created> {
+  const slug = slugOf(title)
+  await mkdir(folder, { recursive: true })
+  const versions = (await readdir(folder))
+    .flatMap(name => /^(\d+)_.*\.(?:up|down)\.sql$/.exec(name)?.[1] ?? [])
+    .sort(compareVersions)
+  const version = nextVersion(versions, clock)
+  const up = join(folder, `${version}_${slug}.up.sql`)
+  const down = join(folder, `${version}_${slug}.down.sql`)
+  // `wx` refuses to write over a file that somebody made in the same moment.
+  await writeFile(
+    up,
+    `-- ${title.trim().replace(/\s+/g, ' ')}\n-- What other code needs before this runs, and what it waits for, belongs here.\n\n`,
+    { flag: 'wx' },
+  )
+  await writeFile(
+    down,
+    `-- Takes back: ${title.trim().replace(/\s+/g, ' ')}\n-- Leaves the database as it was before the up file; say so here if there is nothing to undo.\n\n`,
+    { flag: 'wx' },
+  )
+  return { version, slug, up, down }
+}
+
+/** `Add owner to Orders!` → `add_owner_to_orders`. */
+export function slugOf(title: string): string {
+  const slug = title
+    .normalize('NFKD')
+    .replace(/[^\p{L}\p{N}]+/gu, ' ')
+    .replace(/[^\x20-\x7e]/g, '')
+    .replace(/([a-z0-9])([A-Z])/g, '$1 $2')
+    .trim()
+    .replace(/\s+/g, '_')
+    .toLowerCase()
+    .slice(0, 80)
+    .replace(/_+$/, '')
+  if (slug !== '') return slug
+  throw new PlinthError('USAGE', 'A migration needs a name of letters or digits.', {
+    hint: 'plinth new "add owner to orders"',
+  })
+}
+
+/** The newest version that the folder has decides the form: a minute, a second, or a plain number. */
+function nextVersion(versions: readonly string[], clock: Clock): string {
+  const newest = versions.at(-1)
+  if (newest === undefined || newest.length === 12) return nextTime(newest, clock, 12, 60_000)
+  if (newest.length === 14) return nextTime(newest, clock, 14, 1000)
+  return String(BigInt(newest) + 1n).padStart(newest.length, '0')
+}
+
+/** The clock's time, or the next free one when the folder is already there: a new migration is always the newest. */
+function nextTime(newest: string | undefined, clock: Clock, digits: number, stepMs: number): string {
+  const spelled = (ms: number) => new Date(ms).toISOString().replace(/\D/g, '').slice(0, digits)
+  const now = clock.now()
+  if (newest === undefined || compareVersions(spelled(now), newest) > 0) return spelled(now)
+  const newestMs = Date.parse(
+    newest.replace(
+      /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)?$/,
+      (_, y, mo, d, h, mi, s = '00') => `${y}-${mo}-${d}T${h}:${mi}:${s}Z`,
+    ),
+  )
+  return Number.isNaN(newestMs) ? String(BigInt(newest) + 1n) : spelled(newestMs + stepMs)
+}

@@ -1,0 +1,324 @@
+/** The one owner of plinth.migration_runs and plinth.migration_attempts: one row an attempt, never a dirty flag. */
+import { createHash } from 'node:crypto'
+import type { Session, Value } from '../engines/engine.ts'
+import type { Direction } from '../telemetry/event.ts'
+import { hasLedger } from './ledger.ts'
+import { type Attempt, type AttemptStatus, compareVersions, type VersionHistory, versionKey } from './migration.ts'
+
+/** Every version that the track ever tried, in order, with its present state. Empty when there is no ledger; makes none. */
+export async function readHistory(session: Session, track: string): Promise<VersionHistory[]> {
+  if (!(await hasLedger(session))) return []
+  const { rows } = await session.query<AttemptRow>(
+    `select ${attemptColumns}
+    from (
+      select a.*, max(case when a.status in ('applied', 'rolled_back') then a.attempt_number end) over (partition by a.version) as last_success
+      from plinth.migration_attempts a
+      where a.track = $1
+    ) a
+    where a.last_success is null or a.attempt_number >= a.last_success
+    order by a.attempt_number`,
+    [track],
+  )
+  const byVersion = new Map<string, Attempt[]>()
+  for (const attempt of rows.map(readAttempt)) {
+    const key = versionKey(attempt.version)
+    byVersion.set(key, [...(byVersion.get(key) ?? []), attempt])
+  }
+  return [...byVersion.values()]
+    .flatMap(attempts => summarize(attempts) ?? [])
+    .sort((a, b) => compareVersions(a.version, b.version))
+}
+
+/** The last attempts of a track, newest first. Empty when there is no ledger; makes none. */
+export async function readAttempts(
+  session: Session,
+  track: string,
+  options: { readonly limit: number },
+): Promise<Attempt[]> {
+  if (!(await hasLedger(session))) return []
+  const { rows } = await session.query<AttemptRow>(
+    `select ${attemptColumns}
+    from plinth.migration_attempts a
+    where a.track = $1
+    order by a.attempt_number desc
+    limit ${Math.trunc(options.limit)}`,
+    [track],
+  )
+  return rows.map(readAttempt)
+}
+
+/** The SQL that was kept with an attempt, for when its file is gone. */
+export async function readStoredSql(session: Session, attemptId: string, direction: Direction): Promise<string | null> {
+  const { rows } = await session.query<{ sql: string | null }>(
+    `select ${direction === 'up' ? 'up_sql' : 'down_sql'} as sql
+    from plinth.migration_attempts
+    where id = $1`,
+    [attemptId],
+  )
+  return rows[0]?.sql ?? null
+}
+
+/** Who runs, on what, under which trace; the same for every row of a run. */
+export interface RunOrigin {
+  readonly runId: string
+  readonly track: string
+  readonly actor: string
+  readonly host: string
+  readonly toolVersion: string
+  readonly traceId: string | null
+}
+
+export interface NewAttempt {
+  readonly id: string
+  readonly version: string
+  readonly slug: string
+  readonly direction: Direction
+  readonly status: AttemptStatus
+  readonly mode: string
+  readonly upChecksum: string | null
+  readonly downChecksum: string | null
+  readonly upSql: string | null
+  readonly downSql: string | null
+  readonly statementsTotal: number
+  readonly cursor: number
+  readonly prefixHash: string | null
+  readonly startedAt: string
+}
+
+export interface Outcome {
+  readonly finishedAt: string
+  readonly durationMs: number
+  readonly rows: number
+  readonly tables: readonly string[]
+  readonly errorCode?: string | undefined
+  readonly sqlState?: string | undefined
+  readonly errorLine?: number | undefined
+}
+
+/** Numbers follow the track's lock, so nobody else can take the same one. */
+export async function insertAttempt(
+  session: Session,
+  origin: RunOrigin,
+  attempt: NewAttempt,
+  outcome?: Outcome,
+): Promise<void> {
+  const columns: Record<string, Value> = {
+    id: attempt.id,
+    run_id: origin.runId,
+    track: origin.track,
+    version: attempt.version,
+    slug: attempt.slug,
+    direction: attempt.direction,
+    status: attempt.status,
+    mode: attempt.mode,
+    up_checksum: attempt.upChecksum,
+    down_checksum: attempt.downChecksum,
+    up_sql: attempt.upSql,
+    down_sql: attempt.downSql,
+    statements_total: attempt.statementsTotal,
+    statements_done: attempt.cursor,
+    prefix_hash: attempt.prefixHash,
+    actor: origin.actor,
+    host: origin.host,
+    tool_version: origin.toolVersion,
+    trace_id: origin.traceId,
+    started_at: attempt.startedAt,
+    ...(outcome ? outcomeColumns(outcome) : {}),
+  }
+  const names = Object.keys(columns)
+  await session.query(
+    `insert into plinth.migration_attempts (attempt_number, ${names.join(', ')})
+    select coalesce(max(attempt_number), 0) + 1, ${names.map((name, at) => `$${at + 2}${casts[name] ?? ''}`).join(', ')}
+    from plinth.migration_attempts
+    where track = $1`,
+    [origin.track, ...Object.values(columns)],
+  )
+}
+
+/** Says how far a statement-wise attempt is. */
+export async function moveCursor(session: Session, id: string, cursor: number, prefixHash: string): Promise<void> {
+  await session.query('update plinth.migration_attempts set statements_done = $2, prefix_hash = $3 where id = $1', [
+    id,
+    cursor,
+    prefixHash,
+  ])
+}
+
+/** Keeps what a statement needs to be recognised after a crash, such as the indexes that were there before it. */
+export async function noteBefore(session: Session, id: string, note: unknown): Promise<void> {
+  await session.query('update plinth.migration_attempts set note = $2::json where id = $1', [id, JSON.stringify(note)])
+}
+
+export async function finishAttempt(
+  session: Session,
+  id: string,
+  status: AttemptStatus,
+  outcome: Outcome,
+): Promise<void> {
+  const columns = outcomeColumns(outcome)
+  const assignments = Object.keys(columns).map((name, at) => `${name} = $${at + 3}${casts[name] ?? ''}`)
+  await session.query(`update plinth.migration_attempts set status = $2, ${assignments.join(', ')} where id = $1`, [
+    id,
+    status,
+    ...Object.values(columns),
+  ])
+}
+
+/** Says that a run begins, and that earlier ones that never ended were interrupted: whoever holds the track's lock is alone. */
+export async function insertRun(
+  session: Session,
+  origin: RunOrigin,
+  run: {
+    readonly command: string
+    readonly direction: Direction
+    readonly stepsPlanned: number
+    readonly startedAt: string
+  },
+): Promise<void> {
+  await session.query(
+    "update plinth.migration_runs set status = 'interrupted' where track = $1 and status = 'running'",
+    [origin.track],
+  )
+  await session.query(
+    `insert into plinth.migration_runs (id, track, command, direction, status, steps_planned, steps_done, actor, host, tool_version, trace_id, started_at)
+    values ($1, $2, $3, $4, 'running', $5, 0, $6, $7, $8, $9, $10::timestamptz)`,
+    [
+      origin.runId,
+      origin.track,
+      run.command,
+      run.direction,
+      run.stepsPlanned,
+      origin.actor,
+      origin.host,
+      origin.toolVersion,
+      origin.traceId,
+      run.startedAt,
+    ],
+  )
+}
+
+export async function finishRun(
+  session: Session,
+  runId: string,
+  end: {
+    readonly status: 'succeeded' | 'failed' | 'interrupted'
+    readonly stepsDone: number
+    readonly errorCode: string | null
+    readonly finishedAt: string
+  },
+): Promise<void> {
+  await session.query(
+    'update plinth.migration_runs set status = $2, steps_done = $3, error_code = $4, finished_at = $5::timestamptz where id = $1',
+    [runId, end.status, end.stepsDone, end.errorCode, end.finishedAt],
+  )
+}
+
+/** Versions whose last successful attempt upwards belongs to the run, for `rollback --run`. */
+export function versionsOfRun(history: readonly VersionHistory[], runId: string): string[] {
+  return history.filter(one => one.applied?.runId === runId).map(one => one.version)
+}
+
+/** One hash over the statements in order, so that an edited prefix is seen whatever its length. */
+export function prefixHash(statements: readonly { readonly text: string }[], count: number): string {
+  const hash = createHash('sha256')
+  for (const { text } of statements.slice(0, count))
+    hash.update(createHash('sha256').update(text.replaceAll('\r\n', '\n')).digest())
+  return hash.digest('hex')
+}
+
+interface AttemptRow {
+  readonly id: string
+  readonly run_id: string
+  readonly version: string
+  readonly slug: string
+  readonly attempt_number: number
+  readonly direction: Direction
+  readonly status: AttemptStatus
+  readonly up_checksum: string | null
+  readonly down_checksum: string | null
+  readonly down_stored: boolean
+  readonly statements_done: number
+  readonly prefix_hash: string | null
+  readonly actor: string
+  readonly host: string
+  readonly started_at: string
+  readonly finished_at: string | null
+  readonly duration_ms: number | null
+  readonly error_code: string | null
+  readonly sql_state: string | null
+  readonly error_line: number | null
+  readonly rows_changed: string | null
+  readonly tables_touched: readonly string[] | null
+  readonly note: unknown
+}
+
+/** The SQL itself stays in the database until it is needed. */
+const attemptColumns = `a.id, a.run_id, a.version, a.slug, a.attempt_number, a.direction, a.status, a.up_checksum, a.down_checksum,
+      a.down_sql is not null as down_stored, a.statements_done, a.prefix_hash, a.actor, a.host, a.started_at, a.finished_at,
+      a.duration_ms, a.error_code, a.sql_state, a.error_line, a.rows_changed, a.tables_touched, a.note`
+
+/** Parameters are text on the wire; an insert from a select does not infer their types from the table. */
+const casts: Readonly<Record<string, string>> = {
+  statements_total: '::integer',
+  statements_done: '::integer',
+  started_at: '::timestamptz',
+  finished_at: '::timestamptz',
+  duration_ms: '::double precision',
+  error_line: '::integer',
+  rows_changed: '::bigint',
+  tables_touched: '::json',
+}
+
+function outcomeColumns(outcome: Outcome): Record<string, Value> {
+  return {
+    finished_at: outcome.finishedAt,
+    duration_ms: outcome.durationMs,
+    rows_changed: outcome.rows,
+    tables_touched: JSON.stringify(outcome.tables),
+    error_code: outcome.errorCode ?? null,
+    sql_state: outcome.sqlState ?? null,
+    error_line: outcome.errorLine ?? null,
+  }
+}
+
+function readAttempt(row: AttemptRow): Attempt {
+  return {
+    id: row.id,
+    runId: row.run_id,
+    version: row.version,
+    slug: row.slug,
+    number: row.attempt_number,
+    direction: row.direction,
+    status: row.status,
+    upChecksum: row.up_checksum,
+    downChecksum: row.down_checksum,
+    downStored: row.down_stored,
+    cursor: row.statements_done,
+    prefixHash: row.prefix_hash,
+    actor: row.actor,
+    host: row.host,
+    startedAt: row.started_at,
+    finishedAt: row.finished_at,
+    durationMs: row.duration_ms,
+    errorCode: row.error_code,
+    sqlState: row.sql_state,
+    errorLine: row.error_line,
+    rows: row.rows_changed === null ? null : Number(row.rows_changed),
+    tables: row.tables_touched ?? [],
+    note: row.note ?? null,
+  }
+}
+
+/** Attempts come in the order in which they happened. */
+function summarize(attempts: readonly Attempt[]): VersionHistory | undefined {
+  const newest = attempts.at(-1)
+  if (!newest) return undefined
+  const success = attempts.findLast(attempt => attempt.status === 'applied' || attempt.status === 'rolled_back')
+  return {
+    version: newest.version,
+    slug: newest.slug,
+    state: success?.status === 'applied' ? 'applied' : 'pending',
+    applied: success?.status === 'applied' ? success : null,
+    unfinished: newest === success ? null : newest,
+  }
+}

@@ -1,0 +1,125 @@
+/**
+ * Makes and upgrades the tables of the history, on the first command that writes. Sixteen runners may come at the same moment: whoever gets
+ * the lock works, the others find it done. What reads, never makes anything.
+ */
+import { withLock, withTransaction } from '../engines/brackets.ts'
+import type { Session } from '../engines/engine.ts'
+import { PlinthError } from '../errors.ts'
+import type { Emit } from '../telemetry/event.ts'
+
+/** The ledger's version that this release reads and writes. */
+export const ledgerVersion = 1
+
+/** 0 when the database has no ledger yet. Reads only. */
+export async function readLedgerVersion(session: Session): Promise<number> {
+  const { rows } = await session.query(`
+    select 1
+    from pg_catalog.pg_class c
+    join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+    where n.nspname = 'plinth' and c.relname = 'migration_ledger'`)
+  if (rows.length === 0) return 0
+  const { rows: versions } = await session.query<{ version: number | null }>(
+    'select max(version) as version from plinth.migration_ledger',
+  )
+  return versions[0]?.version ?? 0
+}
+
+export interface LedgerOptions {
+  readonly emit: Emit
+  readonly lockWaitMs: number
+  readonly signal?: AbortSignal | undefined
+}
+
+/** Throws LEDGER_NEWER when a newer release of Plinth upgraded the ledger beyond what this one knows. */
+export async function ensureLedger(session: Session, options: LedgerOptions): Promise<void> {
+  if (isCurrent(await readLedgerVersion(session), session)) return
+  await withLock(
+    session,
+    'plinth:ledger',
+    { waitMs: options.lockWaitMs, emit: options.emit, signal: options.signal },
+    async () => {
+      const version = await readLedgerVersion(session)
+      if (isCurrent(version, session)) return
+      await withTransaction(session, async () => {
+        for (const step of upgrades.slice(version)) await session.script(step)
+        await session.query('insert into plinth.migration_ledger (version) values ($1)', [ledgerVersion])
+      })
+    },
+  )
+}
+
+/** For commands that only read: a ledger that is newer than this release is refused, an older one is read as it is. */
+export async function hasLedger(session: Session): Promise<boolean> {
+  const version = await readLedgerVersion(session)
+  isCurrent(version, session)
+  return version > 0
+}
+
+function isCurrent(version: number, session: Session): boolean {
+  if (version > ledgerVersion) {
+    throw new PlinthError(
+      'LEDGER_NEWER',
+      `The history of ${session.address} was written by a newer release of Plinth.`,
+      {
+        at: { object: 'plinth.migration_ledger' },
+        hint: 'Update Plinth, then run the command again.',
+        details: { ledgerVersion: version, known: ledgerVersion },
+      },
+    )
+  }
+  return version === ledgerVersion
+}
+
+/** One script a version, in the SQL that every engine understands: text ids, no identity, no server-side defaults. */
+const upgrades: readonly string[] = [
+  `create schema if not exists plinth;
+create table plinth.migration_ledger (version integer primary key);
+create table plinth.migration_runs (
+  id text primary key,
+  track text not null,
+  command text not null,
+  direction text not null check (direction in ('up', 'down')),
+  status text not null check (status in ('running', 'succeeded', 'failed', 'interrupted')),
+  steps_planned integer not null,
+  steps_done integer not null,
+  actor text not null,
+  host text not null,
+  tool_version text not null,
+  trace_id text,
+  error_code text,
+  started_at timestamptz not null,
+  finished_at timestamptz
+);
+create table plinth.migration_attempts (
+  id text primary key,
+  run_id text not null,
+  track text not null,
+  attempt_number integer not null,
+  version text not null,
+  slug text not null,
+  direction text not null check (direction in ('up', 'down')),
+  status text not null check (status in ('applying', 'applied', 'rolling_back', 'rolled_back', 'failed')),
+  mode text not null check (mode in ('transactional', 'statement-wise')),
+  up_checksum text,
+  down_checksum text,
+  up_sql text,
+  down_sql text,
+  statements_total integer not null,
+  statements_done integer not null,
+  prefix_hash text,
+  actor text not null,
+  host text not null,
+  tool_version text not null,
+  trace_id text,
+  started_at timestamptz not null,
+  finished_at timestamptz,
+  duration_ms double precision,
+  error_code text,
+  sql_state text,
+  error_line integer,
+  rows_changed bigint,
+  tables_touched json,
+  note json,
+  unique (track, attempt_number)
+);`,
+]

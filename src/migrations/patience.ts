@@ -1,0 +1,67 @@
+/** Waiting politely: a step that did not get its lock in time gives way, and comes back later. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { asPlinthError, PlinthError } from '../errors.ts'
+import type { StepContext } from './context.ts'
+
+/** Repeats what failed with SQLSTATE 55P03 and nothing else. Pauses double from 200 ms to 10 s, with jitter so that runners do not meet again. */
+export async function withLockRetries<T>(context: StepContext, work: () => Promise<T>): Promise<T> {
+  const { step, waiting, emit, origin, signal } = context
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await work()
+    } catch (thrown) {
+      const error = asPlinthError(thrown)
+      if (error.sqlState !== '55P03' || attempt > waiting.lockRetries || signal?.aborted) throw error
+      const pauseMs = Math.round(Math.min(200 * 2 ** (attempt - 1), 10_000) * (0.75 + Math.random() / 2))
+      emit({
+        type: 'step.retried',
+        track: origin.track,
+        version: step.version,
+        direction: step.direction,
+        attempt,
+        sqlState: error.sqlState,
+        pauseMs,
+      })
+      await sleep(pauseMs, undefined, signal ? { signal } : {}).catch(() => undefined)
+      refuseInterrupted(signal)
+    }
+  }
+}
+
+/** Cancels the running statement when the signal comes, and has the cancellation behind it before the session is used again. */
+export async function cancellable<T>(
+  { session, signal }: Pick<StepContext, 'session' | 'signal'>,
+  work: () => Promise<T>,
+): Promise<T> {
+  refuseInterrupted(signal)
+  if (!signal) return work()
+  let cancelling: Promise<unknown> | undefined
+  const cancel = () => {
+    cancelling = session.cancel().catch(() => undefined)
+  }
+  signal.addEventListener('abort', cancel, { once: true })
+  try {
+    return await work()
+  } catch (thrown) {
+    const error = asPlinthError(thrown)
+    if (!signal.aborted || error.code === 'CONNECTION_LOST') throw error
+    throw interrupted(error)
+  } finally {
+    signal.removeEventListener('abort', cancel)
+    await cancelling
+  }
+}
+
+export function refuseInterrupted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted) throw interrupted()
+}
+
+function interrupted(cause?: PlinthError): PlinthError {
+  return new PlinthError('INTERRUPTED', 'The run was interrupted; what was open was rolled back.', {
+    at: cause?.at,
+    hint: 'Run the command again to go on.',
+    sqlState: cause?.sqlState,
+    details: cause?.details,
+    cause,
+  })
+}

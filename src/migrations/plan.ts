@@ -1,0 +1,159 @@
+/** The plan: what will run, as JSON that holds no SQL, no literal and no secret. The same plan serves people, approval, telemetry and tests. */
+import { PlinthError } from '../errors.ts'
+import type { Parse, Script, ScriptMode } from '../sql/parse.ts'
+import type { Direction } from '../telemetry/event.ts'
+import { prefixHash } from './history.ts'
+import { type Attempt, label, versionKey } from './migration.ts'
+import type { Choice, Selection } from './select.ts'
+
+export interface Plan {
+  readonly format: 1
+  readonly track: string
+  readonly direction: Direction
+  /** Newest applied version before and after; null when there is none. */
+  readonly from: string | null
+  readonly to: string | null
+  readonly steps: readonly Step[]
+  readonly notices: readonly string[]
+}
+
+/** One migration in one direction. */
+export interface Step {
+  readonly version: string
+  readonly slug: string
+  readonly direction: Direction
+  /** Null when the SQL comes from the history. */
+  readonly file: string | null
+  readonly source: 'file' | 'stored'
+  readonly upChecksum: string | null
+  readonly downChecksum: string | null
+  readonly mode: ScriptMode
+  /** Why it runs statement by statement; null for a transactional one. */
+  readonly reason: string | null
+  /** Statements that an earlier attempt did; the step goes on behind them. */
+  readonly cursor: number
+  /** That attempt. */
+  readonly resumes: string | null
+  readonly statements: readonly StepStatement[]
+  readonly tables: readonly string[]
+}
+
+export interface StepStatement {
+  readonly index: number
+  readonly line: number
+  readonly summary: string
+  /** It runs outside any transaction. */
+  readonly bare: boolean
+}
+
+/** What a step sends, beside the plan, since a plan holds no SQL. */
+export interface StepScript {
+  readonly script: Script
+  readonly upSql: string | null
+  readonly downSql: string | null
+  /** The attempt that the step goes on from. */
+  readonly resumes: Attempt | null
+}
+
+export interface Planned {
+  readonly plan: Plan
+  /** By version. */
+  readonly scripts: ReadonlyMap<string, StepScript>
+}
+
+/**
+ * Reads the SQL of the chosen steps. `stored` holds the kept SQL by attempt id. Pure. Throws SQL_SYNTAX and SQL_UNSUPPORTED with their place,
+ * and STEP_INTERRUPTED when the part that an earlier attempt did was edited since.
+ */
+export function planMigrations(
+  selection: Selection,
+  parse: Parse,
+  stored: ReadonlyMap<string, string> = new Map(),
+): Planned {
+  const scripts = new Map<string, StepScript>()
+  const notices = [...selection.notices]
+  const steps = selection.choices.map(choice => {
+    const script = parse(sqlOf(choice, stored), fileOf(choice) ?? label(choice))
+    const step = describeStep(choice, script)
+    if (script.statements.length === 0)
+      notices.push(
+        `${label(choice)} has nothing to run ${choice.direction === 'up' ? 'upwards' : 'downwards'}: its file is empty.`,
+      )
+    scripts.set(step.version, {
+      script: step.mode === 'statement-wise' ? { ...script, mode: 'statement-wise' } : script,
+      upSql: choice.migration?.up.text ?? null,
+      downSql: choice.migration?.down?.text ?? null,
+      resumes: choice.resumes,
+    })
+    return step
+  })
+  const { track, direction, from, to } = selection
+  return { plan: { format: 1, track, direction, from, to, steps, notices }, scripts }
+}
+
+/** The attempts whose kept SQL the plan needs. */
+export function storedNeeded(selection: Selection): string[] {
+  return selection.choices.flatMap(choice => (choice.source === 'stored' ? (keptBy(choice)?.id ?? []) : []))
+}
+
+function describeStep(choice: Choice, script: Script): Step {
+  const cursor = choice.resumes?.cursor ?? 0
+  if (choice.resumes && cursor > 0) refuseEditedPrefix(choice, choice.resumes, script)
+  const kept = keptBy(choice)
+  return {
+    version: choice.version,
+    slug: choice.slug,
+    direction: choice.direction,
+    file: fileOf(choice),
+    source: choice.source,
+    upChecksum: choice.migration?.up.checksum ?? kept?.upChecksum ?? null,
+    downChecksum: (choice.source === 'file' ? choice.migration?.down?.checksum : kept?.downChecksum) ?? null,
+    // What began statement by statement ends so, even if the statement that asked for it is gone by now.
+    mode: cursor > 0 ? 'statement-wise' : script.mode,
+    reason: cursor > 0 ? (script.reason ?? 'an earlier attempt did a part of it') : script.reason,
+    cursor,
+    resumes: choice.resumes?.id ?? null,
+    statements: script.statements.map(({ index, line, summary, bare }) => ({ index, line, summary, bare })),
+    tables: [...new Set(script.statements.flatMap(statement => statement.tables))].sort(),
+  }
+}
+
+function refuseEditedPrefix(choice: Choice, attempt: Attempt, script: Script): void {
+  if (
+    script.statements.length >= attempt.cursor &&
+    prefixHash(script.statements, attempt.cursor) === attempt.prefixHash
+  )
+    return
+  throw new PlinthError(
+    'STEP_INTERRUPTED',
+    `${label(choice)} stopped after ${attempt.cursor} statements, and those were edited since.`,
+    {
+      at: { file: fileOf(choice) ?? label(choice), line: script.statements[0]?.line ?? 1 },
+      hint: `Restore the first ${attempt.cursor} statements as they ran; what follows them may be edited.`,
+      details: { version: choice.version, cursor: attempt.cursor, startedAt: attempt.startedAt },
+    },
+  )
+}
+
+function fileOf(choice: Choice): string | null {
+  if (choice.source === 'stored') return null
+  return (choice.direction === 'up' ? choice.migration?.up.file : choice.migration?.down?.file) ?? null
+}
+
+function sqlOf(choice: Choice, stored: ReadonlyMap<string, string>): string {
+  const text =
+    choice.source === 'stored'
+      ? stored.get(keptBy(choice)?.id ?? '')
+      : choice.direction === 'up'
+        ? choice.migration?.up.text
+        : choice.migration?.down?.text
+  if (text !== undefined) return text
+  throw new PlinthError('FILE_GONE', `The SQL of ${label(choice)} is neither in the folder nor in the history.`, {
+    at: { object: versionKey(choice.version) },
+    hint: 'Restore the file from version control.',
+  })
+}
+
+function keptBy(choice: Choice): Attempt | null {
+  return choice.history?.applied ?? choice.history?.unfinished ?? null
+}

@@ -1,0 +1,190 @@
+/**
+ * A step statement by statement. Its row is written first, and its cursor moves in the transaction of each part, so that a crash leaves
+ * nothing uncounted. Only a statement that runs outside any transaction can be done and uncounted; see recover.ts for those.
+ */
+import { withTransaction } from '../engines/brackets.ts'
+import { asPlinthError, type PlinthError } from '../errors.ts'
+import { openNode, textOf } from '../sql/tree.ts'
+import type { Statement } from '../sql/parse.ts'
+import { fileOf, type StepContext, timeouts, type Work } from './context.ts'
+import { finishAttempt, insertAttempt, moveCursor, type Outcome, prefixHash } from './history.ts'
+import { composeMessage, type Message, placeFailure } from './message.ts'
+import { cancellable, withLockRetries } from './patience.ts'
+import { prepareBare } from './recover.ts'
+import { type Segment, segmentsOf } from './segments.ts'
+import { StatementTally } from './tally.ts'
+
+/** Throws the located error; the row is failed then, with its cursor at what is done. */
+export async function runStatements(context: StepContext): Promise<Work> {
+  const { session, step, script, origin, emit, clock } = context
+  const id = context.newId()
+  const started = performance.now()
+  let rows = 0
+  const outcome = (error?: PlinthError): Outcome => ({
+    finishedAt: new Date(clock.now()).toISOString(),
+    durationMs: performance.now() - started,
+    rows,
+    tables: step.tables,
+    errorCode: error?.code,
+    sqlState: error?.sqlState,
+    errorLine: error?.at?.line,
+  })
+  await openAttempt(context, id)
+  if (step.cursor > 0 || context.resumes)
+    emit({
+      type: 'step.resumed',
+      track: origin.track,
+      version: step.version,
+      direction: step.direction,
+      cursor: step.cursor,
+    })
+  try {
+    await repeatSettings(context)
+    for (const segment of segmentsOf(script)) {
+      if (segment.next <= step.cursor) continue
+      rows += await withLockRetries(context, () => runSegment(context, id, segment))
+    }
+    await resetSession(context)
+    await finishAttempt(session, id, step.direction === 'up' ? 'applied' : 'rolled_back', outcome())
+    return { rows }
+  } catch (thrown) {
+    const error = asPlinthError(thrown)
+    await resetSession(context).catch(() => undefined)
+    await finishAttempt(session, id, 'failed', outcome(error)).catch(() => undefined)
+    throw error
+  }
+}
+
+/** The attempt that this one goes on from was interrupted, which its row may not say yet. */
+async function openAttempt(
+  { session, step, script, origin, resumes, clock, upSql, downSql }: StepContext,
+  id: string,
+): Promise<void> {
+  const startedAt = new Date(clock.now()).toISOString()
+  await withTransaction(session, async () => {
+    if (resumes && resumes.status !== 'failed') {
+      await finishAttempt(session, resumes.id, 'failed', {
+        finishedAt: startedAt,
+        durationMs: 0,
+        rows: 0,
+        tables: [],
+        errorCode: 'INTERRUPTED',
+      })
+    }
+    await insertAttempt(session, origin, {
+      id,
+      version: step.version,
+      slug: step.slug,
+      direction: step.direction,
+      status: step.direction === 'up' ? 'applying' : 'rolling_back',
+      mode: 'statement-wise',
+      upChecksum: step.upChecksum,
+      downChecksum: step.downChecksum,
+      upSql,
+      downSql,
+      statementsTotal: script.statements.length,
+      cursor: step.cursor,
+      prefixHash: step.cursor > 0 ? prefixHash(script.statements, step.cursor) : null,
+      startedAt,
+    })
+  })
+}
+
+/** A new session knows nothing of the `set` statements that an earlier attempt ran. */
+async function repeatSettings({ session, step, script }: StepContext): Promise<void> {
+  for (const statement of script.statements.slice(0, step.cursor))
+    if (statement.setsSession) await session.script(statement.text)
+}
+
+async function runSegment(context: StepContext, id: string, segment: Segment): Promise<number> {
+  if (segment.kind === 'bare') return runBare(context, id, segment)
+  if (segment.kind === 'nothing') {
+    await count(context, id, segment.next)
+    return 0
+  }
+  return inTransaction(context, id, segment, segment.begin?.text ?? 'begin', segment.end?.text ?? 'commit')
+}
+
+/** The cursor moves last before the commit, so that nothing is between. */
+async function inTransaction(
+  context: StepContext,
+  id: string,
+  segment: Segment,
+  begin: string,
+  end: string,
+): Promise<number> {
+  const { session, script } = context
+  const message = composeMessage(script, segment.statements, {
+    before: [begin, ...timeouts(context, 'set local')],
+    after: ownRole(context),
+  })
+  const keeps = segment.end?.control !== 'rollback'
+  try {
+    const rows = await send(context, message)
+    if (keeps) await moveCursor(session, id, segment.next, prefixHash(script.statements, segment.next))
+    await session.query(end)
+    if (!keeps) await count(context, id, segment.next)
+    return keeps ? rows : 0
+  } catch (error) {
+    await session.query('rollback').catch(() => undefined)
+    throw error
+  }
+}
+
+async function runBare(context: StepContext, id: string, segment: Segment): Promise<number> {
+  const { session, script, step } = context
+  const [statement] = segment.statements
+  if (!statement) return 0
+  const resumed = context.resumes !== null && step.cursor === statement.index
+  const prepared = await prepareBare({ ...context, statement, attemptId: id, resumed })
+  if (prepared.action === 'done') {
+    await count(context, id, segment.next)
+    return 0
+  }
+  // What is built concurrently waits without standing in anybody's way, and giving up would throw its work away.
+  const waiting = statement.concurrentIndex ? { ...context.waiting, lockTimeoutMs: 0 } : context.waiting
+  for (const setting of timeouts({ ...context, waiting }, 'set')) await session.script(setting)
+  const rows = await send(context, composeMessage(script, [statement], { before: [], after: [] }), prepared.text)
+  await count(context, id, segment.next)
+  return rows
+}
+
+/** `text` stands in for the message's own where the way to the goal is another one by now. */
+async function send(context: StepContext, message: Message, text = message.text): Promise<number> {
+  const tally = new StatementTally(context, message, context.clock.now())
+  try {
+    await cancellable(context, () => context.session.script(text, tally.count))
+    return tally.rows
+  } catch (error) {
+    throw placeFailure(asPlinthError(error), {
+      message,
+      answered: tally.answered,
+      script: context.script,
+      file: fileOf(context.step),
+    })
+  }
+}
+
+async function count(context: StepContext, id: string, cursor: number): Promise<void> {
+  const { session, script } = context
+  await withTransaction(session, async () => {
+    for (const statement of ownRole(context)) await session.script(statement)
+    await moveCursor(session, id, cursor, prefixHash(script.statements, cursor))
+  })
+}
+
+/** A file that takes another role may not be allowed to write the history under it; the file's role returns with the commit. */
+function ownRole({ script }: StepContext): string[] {
+  return script.statements.some(takesRole)
+    ? ['set local session_authorization to default', 'set local role to default']
+    : []
+}
+
+function takesRole({ tree }: Statement): boolean {
+  const [kind, fields] = openNode(tree)
+  return kind === 'VariableSetStmt' && /^(role|session_authorization)$/.test(textOf(fields, 'name'))
+}
+
+async function resetSession({ session, reset }: StepContext): Promise<void> {
+  for (const statement of reset) await session.script(statement)
+}

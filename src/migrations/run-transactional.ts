@@ -1,0 +1,61 @@
+/** A step in one transaction: the change and its history row commit together, so a crash leaves nothing in between. */
+import { asPlinthError } from '../errors.ts'
+import { fileOf, type StepContext, timeouts, type Work } from './context.ts'
+import { insertAttempt } from './history.ts'
+import { composeMessage, placeFailure } from './message.ts'
+import { cancellable, withLockRetries } from './patience.ts'
+import { StatementTally } from './tally.ts'
+
+/** Rolls back and throws the located error when anything fails. */
+export async function runTransactional(context: StepContext): Promise<Work> {
+  return withLockRetries(context, async () => {
+    try {
+      return await attempt(context)
+    } catch (error) {
+      await context.session.query('rollback').catch(() => undefined)
+      throw error
+    }
+  })
+}
+
+async function attempt(context: StepContext): Promise<Work> {
+  const { session, script, step, origin, clock } = context
+  const startedAtMs = clock.now()
+  const started = performance.now()
+  // Deferred constraints speak here, where the file's own settings still hold and its name is at hand.
+  const settle = session.engine.can.postgresSyntax ? ['set constraints all immediate'] : []
+  const message = composeMessage(script, script.statements, {
+    before: ['begin', ...timeouts(context, 'set local')],
+    after: [...settle, ...context.reset],
+  })
+  const tally = new StatementTally(context, message, startedAtMs)
+  try {
+    await cancellable(context, () => session.script(message.text, tally.count))
+  } catch (error) {
+    throw placeFailure(asPlinthError(error), { message, answered: tally.answered, script, file: fileOf(step) })
+  }
+  const row = {
+    id: context.newId(),
+    version: step.version,
+    slug: step.slug,
+    direction: step.direction,
+    status: step.direction === 'up' ? ('applied' as const) : ('rolled_back' as const),
+    mode: step.mode,
+    upChecksum: step.upChecksum,
+    downChecksum: step.downChecksum,
+    upSql: context.upSql,
+    downSql: context.downSql,
+    statementsTotal: script.statements.length,
+    cursor: 0,
+    prefixHash: null,
+    startedAt: new Date(startedAtMs).toISOString(),
+  }
+  await insertAttempt(session, origin, row, {
+    finishedAt: new Date(clock.now()).toISOString(),
+    durationMs: performance.now() - started,
+    rows: tally.rows,
+    tables: step.tables,
+  })
+  await session.query('commit')
+  return { rows: tally.rows }
+}

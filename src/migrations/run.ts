@@ -1,0 +1,281 @@
+/** Runs a plan. Half-done work is a value of the report, not an exception. */
+import { randomUUID } from 'node:crypto'
+import { hostname } from 'node:os'
+import type { Session } from '../engines/engine.ts'
+import { asPlinthError, type PlinthError } from '../errors.ts'
+import { type Clock, type Direction, type Emit, type RunStatus, silent, systemClock } from '../telemetry/event.ts'
+import type { StepContext, Waiting, Work } from './context.ts'
+import { finishRun, insertAttempt, insertRun, type RunOrigin } from './history.ts'
+import { refuseInterrupted } from './patience.ts'
+import type { Plan, Planned, Step } from './plan.ts'
+import { runStatements } from './run-statements.ts'
+import { runTransactional } from './run-transactional.ts'
+import { resetStatements } from './session-state.ts'
+
+export interface RunOptions {
+  /** Who answers for it, such as `user@host` or a CI job. */
+  readonly actor: string
+  /** Such as `apply`; kept with the run. */
+  readonly command: string
+  readonly emit?: Emit | undefined
+  readonly signal?: AbortSignal | undefined
+  /** Default 3000; 0 waits for ever. */
+  readonly lockTimeoutMs?: number | undefined
+  /** Default 0, which sets no limit. */
+  readonly statementTimeoutMs?: number | undefined
+  /** How often a step that did not get its lock is tried again; default 8. */
+  readonly lockRetries?: number | undefined
+  readonly runId?: string | undefined
+  readonly host?: string | undefined
+  readonly toolVersion?: string | undefined
+  readonly traceId?: string | undefined
+  readonly clock?: Clock | undefined
+  readonly newId?: (() => string) | undefined
+}
+
+export interface Report {
+  readonly format: 1
+  readonly track: string
+  readonly direction: Direction
+  readonly runId: string
+  readonly status: RunStatus
+  /** Newest applied version before and now; null when nothing is applied. */
+  readonly from: string | null
+  readonly current: string | null
+  readonly done: readonly StepReport[]
+  readonly failed: FailedStep | null
+  /** Steps that were planned and not begun. */
+  readonly remaining: readonly { readonly version: string; readonly slug: string }[]
+  readonly notices: readonly string[]
+  readonly durationMs: number
+  /** What the failure was; null unless failed or interrupted. */
+  readonly error: PlinthError | null
+}
+
+export interface StepReport {
+  readonly version: string
+  readonly slug: string
+  readonly direction: Direction
+  readonly mode: string
+  readonly statements: number
+  readonly rows: number
+  readonly tables: readonly string[]
+  readonly durationMs: number
+}
+
+export interface FailedStep {
+  readonly version: string
+  readonly slug: string
+  readonly direction: Direction
+  readonly code: string
+  readonly sqlState: string | null
+  readonly file: string | null
+  readonly line: number | null
+}
+
+/** The caller holds the track's lock and has made the ledger. Throws only where nothing was begun. */
+export async function runPlan(session: Session, { plan, scripts }: Planned, options: RunOptions): Promise<Report> {
+  const started = performance.now()
+  const clock = options.clock ?? systemClock
+  const origin = originOf(plan, options)
+  const iso = () => new Date(clock.now()).toISOString()
+  await insertRun(session, origin, {
+    command: options.command,
+    direction: plan.direction,
+    stepsPlanned: plan.steps.length,
+    startedAt: iso(),
+  })
+  const reset = await resetStatements(session)
+  const done: StepReport[] = []
+  let error: PlinthError | null = null
+  for (const step of plan.steps) {
+    const script = scripts.get(step.version)
+    try {
+      refuseInterrupted(options.signal)
+      if (!script) throw new Error(`The plan has no SQL for ${step.version}.`)
+      done.push(await runStep({ ...script, ...contextOf(options, clock), session, step, origin, reset }))
+    } catch (thrown) {
+      error = asPlinthError(thrown)
+      break
+    }
+  }
+  const status = statusOf(error)
+  const ended = { status, stepsDone: done.length, errorCode: error?.code ?? null, finishedAt: iso() }
+  // The steps are what they are even when the connection is gone; the next run sees that this one never ended.
+  await finishRun(session, origin.runId, ended).catch((thrown: unknown) => {
+    error ??= asPlinthError(thrown)
+  })
+  return reportOf(plan, {
+    runId: origin.runId,
+    status: statusOf(error),
+    done,
+    error,
+    durationMs: performance.now() - started,
+  })
+}
+
+/** A report of a plan that has no steps. */
+export function nothingToDo(plan: Plan, options: { readonly runId: string; readonly durationMs: number }): Report {
+  return reportOf(plan, { ...options, status: 'nothing-to-do', done: [], error: null })
+}
+
+async function runStep(context: StepContext): Promise<StepReport> {
+  const { step, script, emit, origin } = context
+  const { version, slug, direction, mode, tables } = step
+  const started = performance.now()
+  const statements = script.statements.length
+  emit({
+    type: 'step.started',
+    track: origin.track,
+    version,
+    slug,
+    direction,
+    statements,
+    transactional: mode === 'transactional',
+  })
+  try {
+    const { rows } = await (mode === 'transactional' ? recorded(context) : runStatements(context))
+    const durationMs = performance.now() - started
+    emit({ type: 'step.finished', track: origin.track, version, slug, direction, statements, rows, tables, durationMs })
+    return { version, slug, direction, mode, statements, rows, tables, durationMs }
+  } catch (thrown) {
+    const { code, sqlState = null, at } = asPlinthError(thrown)
+    emit({
+      type: 'step.failed',
+      track: origin.track,
+      version,
+      slug,
+      direction,
+      code,
+      sqlState,
+      line: at?.line ?? null,
+      durationMs: performance.now() - started,
+    })
+    throw thrown
+  }
+}
+
+/** A transactional step leaves nothing when it fails, so its failure is written down in a transaction of its own. */
+async function recorded(context: StepContext): Promise<Work> {
+  const { clock } = context
+  const startedAtMs = clock.now()
+  const started = performance.now()
+  try {
+    return await runTransactional(context)
+  } catch (thrown) {
+    const error = asPlinthError(thrown)
+    await writeFailure(context, error, { startedAtMs, durationMs: performance.now() - started }).catch(() => undefined)
+    throw error
+  }
+}
+
+async function writeFailure(
+  context: StepContext,
+  error: PlinthError,
+  { startedAtMs, durationMs }: { readonly startedAtMs: number; readonly durationMs: number },
+): Promise<void> {
+  const { session, origin, step, script, clock } = context
+  await insertAttempt(
+    session,
+    origin,
+    {
+      id: context.newId(),
+      version: step.version,
+      slug: step.slug,
+      direction: step.direction,
+      status: 'failed',
+      mode: step.mode,
+      upChecksum: step.upChecksum,
+      downChecksum: step.downChecksum,
+      upSql: null,
+      downSql: null,
+      statementsTotal: script.statements.length,
+      cursor: 0,
+      prefixHash: null,
+      startedAt: new Date(startedAtMs).toISOString(),
+    },
+    {
+      finishedAt: new Date(clock.now()).toISOString(),
+      durationMs,
+      rows: 0,
+      tables: step.tables,
+      errorCode: error.code,
+      sqlState: error.sqlState,
+      errorLine: error.at?.line,
+    },
+  )
+}
+
+function contextOf(options: RunOptions, clock: Clock) {
+  const waiting: Waiting = {
+    lockTimeoutMs: options.lockTimeoutMs ?? 3000,
+    statementTimeoutMs: options.statementTimeoutMs ?? 0,
+    lockRetries: options.lockRetries ?? 8,
+  }
+  return { waiting, emit: options.emit ?? silent, clock, newId: options.newId ?? randomUUID, signal: options.signal }
+}
+
+function originOf(plan: Plan, options: RunOptions): RunOrigin {
+  return {
+    runId: options.runId ?? randomUUID(),
+    track: plan.track,
+    actor: options.actor,
+    host: options.host ?? hostname(),
+    toolVersion: options.toolVersion ?? 'unknown',
+    traceId: options.traceId ?? null,
+  }
+}
+
+function statusOf(error: PlinthError | null): 'succeeded' | 'failed' | 'interrupted' {
+  if (!error) return 'succeeded'
+  return error.code === 'INTERRUPTED' ? 'interrupted' : 'failed'
+}
+
+interface Ended {
+  readonly runId: string
+  readonly status: RunStatus
+  readonly done: readonly StepReport[]
+  readonly error: PlinthError | null
+  readonly durationMs: number
+}
+
+function reportOf(plan: Plan, { runId, status, done, error, durationMs }: Ended): Report {
+  const left = plan.steps.slice(done.length)
+  const broken = error && status !== 'nothing-to-do' ? left[0] : undefined
+  return {
+    format: 1,
+    track: plan.track,
+    direction: plan.direction,
+    runId,
+    status,
+    from: plan.from,
+    current: currentAfter(plan, done.length),
+    done,
+    failed: broken && error ? failedStep(broken, error) : null,
+    remaining: left.slice(broken ? 1 : 0).map(({ version, slug }) => ({ version, slug })),
+    notices: plan.notices,
+    durationMs,
+    error,
+  }
+}
+
+function failedStep({ version, slug, direction }: Step, error: PlinthError): FailedStep {
+  return {
+    version,
+    slug,
+    direction,
+    code: error.code,
+    sqlState: error.sqlState ?? null,
+    file: error.at?.file ?? null,
+    line: error.at?.line ?? null,
+  }
+}
+
+/** Upwards the newest of what was there and what was done; downwards the newest that was not taken back. */
+function currentAfter(plan: Plan, done: number): string | null {
+  if (done === plan.steps.length) return plan.to
+  if (done === 0) return plan.from
+  if (plan.direction === 'down') return plan.steps[done]?.version ?? plan.to
+  const last = plan.steps[done - 1]?.version ?? null
+  return plan.from === null || (last !== null && BigInt(last) > BigInt(plan.from)) ? last : plan.from
+}

@@ -1,0 +1,34 @@
+/** A file may change the session (`set search_path`, `set role`). The next one must find it as the run began, without a new connection. */
+import type { Session } from '../engines/engine.ts'
+
+/** Statements that bring the session back to its present state. They keep its advisory locks, unlike `discard all`. */
+export async function resetStatements(session: Session): Promise<string[]> {
+  return session.engine.can.postgresSyntax ? postgresReset(session) : namespaceReset(session)
+}
+
+async function postgresReset(session: Session): Promise<string[]> {
+  const { rows } = await session.query<{ name: string; setting: string }>(`
+    select name, setting
+    from pg_catalog.pg_settings
+    where source = 'session'
+    order by name`)
+  const calls = rows.map(({ name, setting }) => `pg_catalog.set_config(${literal(name)}, ${literal(setting)}, false)`)
+  const again = calls.length === 0 ? [] : [`select ${calls.join(', ')}`]
+  return ['reset session authorization', 'reset role', 'reset all', ...again, 'unlisten *', 'close all']
+}
+
+async function namespaceReset(session: Session): Promise<string[]> {
+  const { rows } = await session.query<{ catalog: string; namespace: string }>(
+    'select current_database() as catalog, current_schema() as namespace',
+  )
+  const row = rows[0]
+  return row ? [`use ${identifier(row.catalog)}.${identifier(row.namespace)}`] : []
+}
+
+function literal(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`
+}
+
+function identifier(text: string): string {
+  return `"${text.replaceAll('"', '""')}"`
+}

@@ -1,0 +1,158 @@
+/** A track from its folder to its database: what apply, rollback, redo and plan mean. */
+import { randomUUID } from 'node:crypto'
+import { withLock } from '../engines/brackets.ts'
+import type { Session } from '../engines/engine.ts'
+import { type Code, PlinthError } from '../errors.ts'
+import { openParser, type Parse, type Script } from '../sql/parse.ts'
+import { type Direction, silent } from '../telemetry/event.ts'
+import { readHistory, readStoredSql } from './history.ts'
+import { ensureLedger } from './ledger.ts'
+import { loadMigrations } from './load.ts'
+import type { MigrationFolder } from './migration.ts'
+import { type Plan, type Planned, planMigrations, storedNeeded } from './plan.ts'
+import { nothingToDo, type Report, type RunOptions, runPlan } from './run.ts'
+import { selectSteps, type Target } from './select.ts'
+
+export interface PlanOptions {
+  readonly track: string
+  /** A folder's path, or what was loaded from it. */
+  readonly folder: string | MigrationFolder
+  readonly direction: Direction
+  readonly target?: Target | undefined
+  readonly allowOutOfOrder?: boolean | undefined
+  readonly retryFailed?: boolean | undefined
+}
+
+export interface TrackOptions extends Omit<PlanOptions, 'direction'>, Omit<RunOptions, 'command'> {
+  /** Kept with the run; the verb by default. */
+  readonly command?: string | undefined
+  /** How long another run of the track is waited for; default ten minutes. */
+  readonly lockWaitMs?: number | undefined
+}
+
+/** What would run now. Takes no lock and makes nothing in the database. */
+export async function planTrack(session: Session, options: PlanOptions): Promise<Plan> {
+  const { plan } = await planNow(session, await openFolder(options.folder), options)
+  return plan
+}
+
+/** Applies what is pending. Two at once: one works, the other waits and then finds nothing to do. */
+export async function applyTrack(session: Session, options: TrackOptions): Promise<Report> {
+  return runTrack(session, { ...options, command: options.command ?? 'apply', direction: 'up' })
+}
+
+/** Takes steps back, as far as the target says. Throws TARGET_REQUIRED without one. */
+export async function rollbackTrack(session: Session, options: TrackOptions): Promise<Report> {
+  return runTrack(session, { ...options, command: options.command ?? 'rollback', direction: 'down' })
+}
+
+/** Rolls the last steps back and applies them again, one by default, under one lock. Answers both reports. */
+export async function redoTrack(
+  session: Session,
+  options: Omit<TrackOptions, 'target'> & { readonly count?: number | undefined },
+): Promise<Report[]> {
+  const folder = await openFolder(options.folder)
+  const command = options.command ?? 'redo'
+  return locked(session, options, async () => {
+    const target = { kind: 'steps', count: options.count ?? 1 } as const
+    const down = await runNow(session, folder, { ...options, command, direction: 'down', target })
+    if (down.status !== 'succeeded' || down.from === null) return [down]
+    const again = { kind: 'version', version: down.from } as const
+    const up = await runNow(session, folder, {
+      ...options,
+      command,
+      runId: randomUUID(),
+      direction: 'up',
+      target: again,
+    })
+    return [down, up]
+  })
+}
+
+type RunInput = TrackOptions & { readonly command: string; readonly direction: Direction }
+
+async function runTrack(session: Session, options: RunInput): Promise<Report> {
+  const started = performance.now()
+  const folder = await openFolder(options.folder)
+  for (const message of folder.warnings) options.emit?.({ type: 'warning', message, hint: null })
+  const preview = await previewPlan(session, folder, options)
+  if (preview?.plan.steps.length === 0) {
+    return nothingToDo(preview.plan, { runId: options.runId ?? randomUUID(), durationMs: performance.now() - started })
+  }
+  return locked(session, options, () => runNow(session, folder, options))
+}
+
+/**
+ * The plan without the lock: having nothing to do costs two queries, and what is wrong with the files is said before anything is written.
+ * Null where a run that works at this moment would look like one that was interrupted.
+ */
+async function previewPlan(session: Session, folder: MigrationFolder, options: RunInput): Promise<Planned | null> {
+  try {
+    return await planNow(session, folder, options)
+  } catch (thrown) {
+    if (thrown instanceof PlinthError && mayPass.has(thrown.code)) return null
+    throw thrown
+  }
+}
+
+const mayPass: ReadonlySet<Code> = new Set(['STEP_INTERRUPTED', 'STEP_FAILED_BEFORE', 'FILE_GONE', 'OUT_OF_ORDER'])
+
+async function locked<T>(session: Session, options: Omit<TrackOptions, 'target'>, work: () => Promise<T>): Promise<T> {
+  const { emit = silent, signal, lockWaitMs = 600_000 } = options
+  await ensureLedger(session, { emit, signal, lockWaitMs })
+  return withLock(session, `plinth:${options.track}`, { waitMs: lockWaitMs, emit, signal }, work)
+}
+
+/** The history is read under the lock, since another run may have been there meanwhile. */
+async function runNow(session: Session, folder: MigrationFolder, options: RunInput): Promise<Report> {
+  const started = performance.now()
+  const planned = await planNow(session, folder, options)
+  if (planned.plan.steps.length > 0) return runPlan(session, planned, options)
+  return nothingToDo(planned.plan, { runId: options.runId ?? randomUUID(), durationMs: performance.now() - started })
+}
+
+async function planNow(session: Session, folder: MigrationFolder, options: PlanOptions): Promise<Planned> {
+  const { track, direction, target, allowOutOfOrder, retryFailed } = options
+  const history = await readHistory(session, track)
+  const selection = selectSteps({
+    track,
+    direction,
+    target,
+    allowOutOfOrder,
+    retryFailed,
+    history,
+    migrations: folder.migrations,
+  })
+  const stored = new Map<string, string>()
+  for (const id of storedNeeded(selection)) {
+    const sql = await readStoredSql(session, id, direction)
+    if (sql !== null) stored.set(id, sql)
+  }
+  return planMigrations(
+    selection,
+    selection.choices.length === 0 ? parsesNothing : await parserOf(session, folder),
+    stored,
+  )
+}
+
+/** The parser costs 30 ms to load, which a run with nothing to do shall not pay. A folder's answers are kept, since its plan is made twice. */
+async function parserOf(session: Session, folder: MigrationFolder): Promise<Parse> {
+  const parse = await openParser(session.engine.can.postgresSyntax ? 'postgres' : 'other')
+  const known = answers.get(folder) ?? new Map<string, Script>()
+  answers.set(folder, known)
+  return (text, file) => {
+    const script = known.get(text) ?? parse(text, file)
+    known.set(text, script)
+    return script
+  }
+}
+
+const answers = new WeakMap<MigrationFolder, Map<string, Script>>()
+
+function parsesNothing(): never {
+  throw new PlinthError('INTERNAL', 'A plan without steps has no SQL to read.')
+}
+
+async function openFolder(folder: string | MigrationFolder): Promise<MigrationFolder> {
+  return typeof folder === 'string' ? loadMigrations(folder) : folder
+}

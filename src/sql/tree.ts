@@ -1,0 +1,67 @@
+/** Reading libpg-query's tree: a node is an object with one key, its kind. The tree is data from a parser, so fields are looked up, not trusted. */
+
+export type Fields = Readonly<Record<string, unknown>>
+
+/** `{ CreateStmt: {…} }` → `['CreateStmt', {…}]`. */
+export function openNode(node: unknown): readonly [kind: string, fields: Fields] {
+  const entry = isFields(node) ? Object.entries(node)[0] : undefined
+  return entry && isFields(entry[1]) ? [entry[0], entry[1]] : ['', {}]
+}
+
+export function fieldsOf(parent: Fields, name: string): Fields {
+  const value = parent[name]
+  return isFields(value) ? value : {}
+}
+
+export function listOf(parent: Fields, name: string): readonly unknown[] {
+  const value = parent[name]
+  return Array.isArray(value) ? value : []
+}
+
+export function textOf(parent: Fields, name: string): string {
+  const value = parent[name]
+  return typeof value === 'string' ? value : ''
+}
+
+/** A range variable's name as written, such as `platform.users`; empty when there is none. */
+export function relationName(fields: Fields): string {
+  return [textOf(fields, 'schemaname'), textOf(fields, 'relname')].filter(Boolean).join('.')
+}
+
+/** A name from a list of strings, a bare string, a type name or an object with arguments. */
+export function dottedName(node: unknown): string {
+  if (Array.isArray(node)) return node.map(dottedName).filter(Boolean).join('.')
+  const [kind, fields] = openNode(node)
+  if (kind === 'String') return textOf(fields, 'sval')
+  if (kind === 'List') return dottedName(fields['items'])
+  if (kind === 'TypeName') return dottedName(fields['names'])
+  if (kind === 'ObjectWithArgs') return dottedName(fields['objname'])
+  if (kind === 'RangeVar') return relationName(fields)
+  return ''
+}
+
+/** The options of a statement, such as `params: [{ DefElem }]`, by name. */
+export function optionsOf(parent: Fields, list: string): ReadonlyMap<string, Fields> {
+  return new Map(
+    listOf(parent, list).map(node => {
+      const [, fields] = openNode(node)
+      return [textOf(fields, 'defname'), fields]
+    }),
+  )
+}
+
+/** Calls `visit` for every node of the tree, outermost first. */
+export function walk(node: unknown, visit: (kind: string, fields: Fields) => void): void {
+  if (Array.isArray(node)) {
+    for (const item of node) walk(item, visit)
+  } else if (isFields(node)) {
+    for (const [key, value] of Object.entries(node)) {
+      if (isFields(value) && /^[A-Z]/.test(key)) visit(key, value)
+      if (typeof value === 'object') walk(value, visit)
+    }
+  }
+}
+
+function isFields(value: unknown): value is Fields {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
