@@ -1,0 +1,157 @@
+/** What a person reads of each fact: one sentence, or nothing. Pure; `terminal.ts` decides where it goes. */
+import type { Event } from '../event.ts'
+
+export interface Sentence {
+  /** `detail` is said only when asked for; `problem` is said even in quiet runs. */
+  readonly level: 'detail' | 'normal' | 'problem'
+  readonly mark: 'done' | 'failed' | 'warning' | 'note'
+  readonly text: string
+}
+
+/** Undefined when the fact is not for reading, or when the live line shows it. */
+export function sentenceOf(event: Event): Sentence | undefined {
+  switch (event.type) {
+    case 'run.started':
+      return detail(`${event.command}${event.track ? ` on ${event.track}` : ''} by ${event.actor}`)
+    case 'run.finished':
+      return detail(`${event.command} ${event.status} after ${duration(event.durationMs)}`)
+    case 'server.starting':
+    case 'progress':
+      return undefined
+    case 'server.started':
+      return done(`PostgreSQL ${event.fresh ? 'made and started' : 'started'} at ${event.address}`, event.durationMs)
+    case 'server.stopped':
+      return done(`PostgreSQL at ${event.address} stopped`, event.durationMs)
+    case 'lock.waiting':
+      return note(
+        `waiting for the lock ${event.lock}, held by ${event.holder ?? 'another run'}, for ${duration(event.waitedMs)}`,
+      )
+    case 'lock.acquired':
+      return event.waitedMs < 1000
+        ? detail(`lock ${event.lock}`)
+        : note(`got the lock ${event.lock} after ${duration(event.waitedMs)}`)
+    case 'lock.released':
+      return detail(`lock ${event.lock} released after ${duration(event.heldMs)}`)
+    case 'step.started':
+      return detail(
+        `${event.direction} ${event.version}_${event.slug}: ${count(event.statements, 'statement')}, ${event.transactional ? 'one transaction' : 'statement by statement'}`,
+      )
+    case 'step.resumed':
+      return note(`${event.direction} ${event.version} goes on after ${count(event.cursor, 'statement')}`)
+    case 'step.retried':
+      return note(
+        `${event.direction} ${event.version} tries again (${event.attempt}) after ${event.sqlState}, in ${duration(event.pauseMs)}`,
+      )
+    case 'step.finished':
+      return done(`${event.direction} ${event.version}_${event.slug}  ${stepSize(event)}`, event.durationMs)
+    case 'step.failed':
+      return {
+        level: 'problem',
+        mark: 'failed',
+        text: `${event.direction} ${event.version}_${event.slug}  ${event.code}${event.sqlState ? ` (SQLSTATE ${event.sqlState})` : ''}${event.line === null ? '' : ` in line ${event.line}`}, ${duration(event.durationMs)}`,
+      }
+    case 'statement.finished':
+      return detail(
+        `${event.version} line ${event.line}: ${event.summary}${event.rows > 0 ? `, ${count(event.rows, 'row')}` : ''}, ${duration(event.durationMs)}`,
+      )
+    case 'index.rebuilt':
+      return note(`${event.version} built the index ${event.index} again, which an earlier run had left invalid`)
+    case 'seed.table.finished':
+      return done(
+        `seed ${event.package}: ${event.table}  ${number(event.inserted)} new, ${number(event.updated)} changed, ${number(event.unchanged)} as before`,
+        event.durationMs,
+      )
+    case 'rollup.captured':
+      return done(
+        `captured ${count(event.marks, 'mark')} in ${count(event.cells, 'cell')}${event.rebased ? ' (from the beginning)' : ''}`,
+        event.durationMs,
+      )
+    case 'rollup.loaded':
+      return done(
+        `loaded ${count(event.rows, 'row')} of ${count(event.cells, 'cell')} into ${event.table}`,
+        event.durationMs,
+      )
+    case 'rollup.replaced':
+      return done(
+        `replaced ${count(event.cells, 'cell')} of ${event.table} by ${count(event.rows, 'row')}`,
+        event.durationMs,
+      )
+    case 'check.finished':
+      return checkSentence(event)
+    case 'reconciliation.finished':
+      return reconciliationSentence(event)
+    case 'document.written':
+      return event.changed ? done(`wrote ${event.file}`) : detail(`${event.file} is as it was`)
+    case 'warning':
+      break
+  }
+  // After the switch, so that the compiler names this function when a new fact is not told above.
+  return { level: 'problem', mark: 'warning', text: event.hint ? `${event.message} ${event.hint}` : event.message }
+}
+
+/** Work that a fact begins (with the words for the live line) or ends; undefined for facts that do neither. */
+export function taskOf(event: Event): { readonly key: string; readonly begins: string | null } | undefined {
+  const { type } = event
+  if (type === 'server.starting')
+    return { key: 'server', begins: `${event.fresh ? 'making and starting' : 'starting'} PostgreSQL` }
+  if (type === 'server.started') return { key: 'server', begins: null }
+  if (type === 'lock.waiting')
+    return {
+      key: `lock ${event.lock}`,
+      begins: `waiting for the lock ${event.lock}, held by ${event.holder ?? 'another run'}`,
+    }
+  if (type === 'lock.acquired') return { key: `lock ${event.lock}`, begins: null }
+  if (type === 'step.started')
+    return { key: `${event.direction} ${event.version}`, begins: `${event.direction} ${event.version}_${event.slug}` }
+  if (type === 'step.finished' || type === 'step.failed')
+    return { key: `${event.direction} ${event.version}`, begins: null }
+  return undefined
+}
+
+/** `12 ms`, `1.4 s`, `3 min 05 s`. */
+export function duration(milliseconds: number): string {
+  if (milliseconds < 999.5) return `${Math.round(milliseconds)} ms`
+  if (milliseconds < 59_950) return `${(milliseconds / 1000).toFixed(1)} s`
+  const seconds = Math.round(milliseconds / 1000)
+  return `${Math.floor(seconds / 60)} min ${String(seconds % 60).padStart(2, '0')} s`
+}
+
+/** `1 row`, `12,345 rows`. */
+export function count(amount: number, noun: string): string {
+  return `${number(amount)} ${noun}${amount === 1 ? '' : 's'}`
+}
+
+export function number(amount: number): string {
+  return amount.toLocaleString('en-US')
+}
+
+function checkSentence(event: Extract<Event, { type: 'check.finished' }>): Sentence {
+  const text = `check ${event.check}${event.failures > 0 ? `  ${count(event.failures, 'failure')}` : ''}`
+  if (event.status === 'passed') return { ...done(text, event.durationMs), level: 'detail' }
+  return { level: 'problem', mark: event.status === 'warned' ? 'warning' : 'failed', text }
+}
+
+function reconciliationSentence(event: Extract<Event, { type: 'reconciliation.finished' }>): Sentence {
+  const text = `reconciled ${count(event.cells, 'cell')} of ${event.source}: ${number(event.different)} different${event.repaired > 0 ? `, ${number(event.repaired)} repaired` : ''}`
+  const left = event.different - event.repaired
+  return left > 0 ? { level: 'problem', mark: 'warning', text } : done(text, event.durationMs)
+}
+
+function stepSize(event: Extract<Event, { type: 'step.finished' }>): string {
+  const parts = [count(event.statements, 'statement')]
+  if (event.rows > 0) parts.push(count(event.rows, 'row'))
+  if (event.tables.length > 0) parts.push(count(event.tables.length, 'table'))
+  return parts.join(', ')
+}
+
+function done(text: string, durationMs?: number): Sentence {
+  return { level: 'normal', mark: 'done', text: durationMs === undefined ? text : `${text}  ${duration(durationMs)}` }
+}
+
+function note(text: string): Sentence {
+  return { level: 'normal', mark: 'note', text }
+}
+
+function detail(text: string): Sentence {
+  return { level: 'detail', mark: 'note', text }
+}
