@@ -1,0 +1,161 @@
+/**
+ * Proves that each down undoes its up: on an empty database beside the target, apply one by one, roll back one by one and compare the catalog
+ * after each down with the one before its up, so that a false down is known by its name. Then apply again and compare the end.
+ */
+import { randomBytes } from 'node:crypto'
+import { withSession } from '../engines/brackets.ts'
+import type { Engine, Session } from '../engines/engine.ts'
+import { PlinthError } from '../errors.ts'
+import { type Difference, diffSchemas } from '../schema/diff.ts'
+import type { Schema } from '../schema/model.ts'
+import { type Emit, silent } from '../telemetry/event.ts'
+import { loadMigrations } from './load.ts'
+import { label, type Migration, type MigrationFolder } from './migration.ts'
+import type { Report } from './run.ts'
+import { applyTrack, rollbackTrack } from './track.ts'
+
+export interface VerifyOptions {
+  readonly engine: Engine
+  /** The scratch database is made beside this one, and dropped afterwards. Nothing in this one is read or changed. */
+  readonly url: string
+  readonly track: string
+  readonly folder: string | MigrationFolder
+  readonly actor: string
+  readonly emit?: Emit | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
+export interface VerifyReport {
+  readonly format: 1
+  readonly track: string
+  readonly status: 'passed' | 'failed'
+  readonly steps: readonly VerifiedStep[]
+  /** Between the first end and the end after everything was rolled back and applied again. */
+  readonly reapplied: readonly Difference[]
+  readonly durationMs: number
+  /** VERIFY_FAILED, or why a step could not run; null when all is well. */
+  readonly error: PlinthError | null
+}
+
+export interface VerifiedStep {
+  readonly version: string
+  readonly slug: string
+  readonly upMs: number
+  /** Null when the rollback did not come so far. */
+  readonly downMs: number | null
+  /** What the down left behind or took too much; empty when it is true. */
+  readonly differences: readonly Difference[]
+}
+
+/** Throws only what keeps it from beginning, such as DATABASE_UNREACHABLE and FOLDER_NOT_FOUND. */
+export async function verifyTrack(options: VerifyOptions): Promise<VerifyReport> {
+  const folder = typeof options.folder === 'string' ? await loadMigrations(options.folder) : options.folder
+  const name = `plinth_verify_${randomBytes(6).toString('hex')}`
+  const scratch = await options.engine.createScratch(options.url, name)
+  try {
+    return await withSession(options.engine, scratch.url, { applicationName: 'plinth verify' }, session =>
+      verifyOn(session, folder, options),
+    )
+  } finally {
+    await scratch.drop()
+  }
+}
+
+interface Progress {
+  readonly steps: Map<string, VerifiedStep>
+  reapplied: readonly Difference[]
+}
+
+async function verifyOn(session: Session, folder: MigrationFolder, options: VerifyOptions): Promise<VerifyReport> {
+  const started = performance.now()
+  const progress: Progress = { steps: new Map(), reapplied: [] }
+  const error = await goThrough(session, folder, options, progress).catch((thrown: unknown) => {
+    if (thrown instanceof PlinthError) return thrown
+    throw thrown
+  })
+  return {
+    format: 1,
+    track: options.track,
+    status: error ? 'failed' : 'passed',
+    steps: [...progress.steps.values()],
+    reapplied: progress.reapplied,
+    durationMs: performance.now() - started,
+    error,
+  }
+}
+
+async function goThrough(
+  session: Session,
+  folder: MigrationFolder,
+  options: VerifyOptions,
+  progress: Progress,
+): Promise<PlinthError | null> {
+  const { emit = silent } = options
+  const run = { track: options.track, folder, actor: options.actor, command: 'verify', signal: options.signal }
+  const total = folder.migrations.length * 2
+  const catalogs: Schema[] = [await session.introspect()]
+  for (const [done, { version, slug }] of folder.migrations.entries()) {
+    const upMs = timeOf(await applyTrack(session, { ...run, target: { kind: 'version', version } }))
+    progress.steps.set(version, { version, slug, upMs, downMs: null, differences: [] })
+    catalogs.push(await session.introspect())
+    emit({ type: 'progress', task: 'verify', done: done + 1, total, unit: 'steps' })
+  }
+  for (const [at, migration] of [...folder.migrations.entries()].toReversed()) {
+    const downMs = timeOf(await rollbackTrack(session, { ...run, target: { kind: 'steps', count: 1 } }))
+    const before = catalogs[at]
+    const differences = before ? diffSchemas(before, await session.introspect()) : []
+    const { version, slug } = migration
+    progress.steps.set(version, { version, slug, upMs: progress.steps.get(version)?.upMs ?? 0, downMs, differences })
+    emit({ type: 'progress', task: 'verify', done: total - at, total, unit: 'steps' })
+    // What this down left would be counted against every earlier one as well.
+    if (differences.length > 0) return falseDown(migration, differences)
+  }
+  const again = await applyTrack(session, run)
+  if (again.error) throw again.error
+  const end = catalogs.at(-1)
+  progress.reapplied = end ? diffSchemas(end, await session.introspect()) : []
+  return progress.reapplied.length === 0 ? null : changedByRepetition(progress.reapplied)
+}
+
+function timeOf(report: Report): number {
+  if (report.error) throw report.error
+  return report.done[0]?.durationMs ?? 0
+}
+
+function falseDown(migration: Migration, differences: readonly Difference[]): PlinthError {
+  return new PlinthError(
+    'VERIFY_FAILED',
+    `The down of ${label(migration)} does not undo its up: ${spell(differences)}.`,
+    {
+      at: { file: migration.down?.file ?? migration.up.file },
+      hint: 'Correct the down file until the catalog is what it was before the up.',
+      details: { version: migration.version, differences: differences.map(named) },
+    },
+  )
+}
+
+function changedByRepetition(differences: readonly Difference[]): PlinthError {
+  return new PlinthError('VERIFY_FAILED', `Applying everything again makes another catalog: ${spell(differences)}.`, {
+    hint: 'Look for a statement whose result depends on what was there before, such as "if not exists".',
+    details: { differences: differences.map(named) },
+  })
+}
+
+const shown = 3
+
+function spell(differences: readonly Difference[]): string {
+  const words = differences
+    .slice(0, shown)
+    .map(({ change, object, property }) =>
+      change === 'changed'
+        ? `${property} of ${object} differs`
+        : `${object} ${change === 'added' ? 'is left' : 'is missing'}`,
+    )
+  const more = differences.length - shown
+  return words.join(', ') + (more > 0 ? ` and ${more} more` : '')
+}
+
+/** Definitions may hold literals, so the error names objects and properties only. */
+function named({ change, object, property }: Difference) {
+  return { change, object, property }
+}
