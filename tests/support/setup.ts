@@ -1,5 +1,5 @@
 /** One real PostgreSQL for the whole run: the server named by PLINTH_TEST_SERVER, else an embedded one that leaves nothing behind. */
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestProject } from 'vitest/node'
@@ -16,12 +16,9 @@ export default async function setup(project: TestProject): Promise<() => Promise
     project.provide('serverUrl', given)
     return async () => {}
   }
-  const { startEmbedded, stopEmbedded } = await import('../../src/engines/postgres/embedded.ts')
+  const { removeEmbedded, startEmbedded } = await import('../../src/engines/postgres/embedded.ts')
   const folder = mkdtempSync(join(tmpdir(), 'plinth-tests-'))
   const server = await startEmbedded({ folder, durable: false })
   project.provide('serverUrl', server.url)
-  return async () => {
-    await stopEmbedded({ folder })
-    rmSync(folder, { recursive: true, force: true })
-  }
+  return () => removeEmbedded({ folder })
 }
