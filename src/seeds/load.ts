@@ -105,7 +105,6 @@ async function readPackageFile(folder: string, name: string) {
   const place = (path: readonly PropertyKey[]): Place => parsed.place(path)
   return { value: parsed.value, source, place }
 }
-}
 
 async function readText(file: string, at: Place): Promise<string> {
   return readFile(file, 'utf8').catch((error: unknown) => {
