@@ -1,15 +1,15 @@
 /** One connection: waits for a server that starts, chooses TLS the way libpq does, and sets what lossless values need. */
 import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
-import pg from 'pg'
+import { Client, type ClientConfig } from 'pg'
 import { PlinthError } from '../../errors.ts'
 import type { OpenOptions } from '../engine.ts'
 import { isStarting, translate } from './failure.ts'
-import { describeTarget, parseUrl, type Target } from './url.ts'
+import { describeTarget, parseUrl, type Target, type TlsMode } from './url.ts'
 import { parsers } from './values.ts'
 
 export interface Connected {
-  readonly client: pg.Client
+  readonly client: Client
   readonly address: string
   readonly serverVersion: number
   readonly backendId: number
@@ -19,7 +19,7 @@ export interface Connected {
 export async function connect(url: string, options: OpenOptions = {}): Promise<Connected> {
   const target = parseUrl(url)
   const address = describeTarget(target)
-  let client: pg.Client | undefined
+  let client: Client | undefined
   try {
     client = await whileStarting(() => connectOnce(target, options), options)
     return { client, address, ...(await prepare(client, options)) }
@@ -43,10 +43,10 @@ async function whileStarting<T>(attempt: () => Promise<T>, { waitMs = 0, onWait 
   }
 }
 
-async function connectOnce(target: Target, options: OpenOptions): Promise<pg.Client> {
+async function connectOnce(target: Target, options: OpenOptions): Promise<Client> {
   const attempts = tlsAttempts(target)
   for (const [i, ssl] of attempts.entries()) {
-    const client = new pg.Client({ ...clientConfig(target, options), ssl })
+    const client = new Client({ ...clientConfig(target, options), ssl })
     // Without a listener, a connection that breaks while idle would end the process.
     client.on('error', () => undefined)
     try {
@@ -59,7 +59,7 @@ async function connectOnce(target: Target, options: OpenOptions): Promise<pg.Cli
   throw new PlinthError('INTERNAL', 'There was no way to connect.')
 }
 
-function clientConfig(target: Target, options: OpenOptions): pg.ClientConfig {
+function clientConfig(target: Target, options: OpenOptions): ClientConfig {
   return {
     host: target.host,
     port: target.port,
@@ -70,12 +70,12 @@ function clientConfig(target: Target, options: OpenOptions): pg.ClientConfig {
     application_name: (options.applicationName ?? target.applicationName ?? 'plinth').slice(0, 63),
     connectionTimeoutMillis: target.connectTimeoutMs,
     keepAlive: true,
-    types: parsers as pg.CustomTypesConfig,
+    types: parsers,
     ...(target.options === undefined ? {} : { options: target.options }),
   }
 }
 
-type Ssl = Exclude<pg.ClientConfig['ssl'], undefined>
+type Ssl = Exclude<ClientConfig['ssl'], undefined>
 
 function tlsAttempts(target: Target): Ssl[] {
   const files = {
@@ -85,22 +85,16 @@ function tlsAttempts(target: Target): Ssl[] {
   }
   const unverified = { ...files, rejectUnauthorized: false }
   const sameAuthority = { ...files, checkServerIdentity: () => undefined }
-  switch (target.tls) {
-    case 'disable':
-      return [false]
-    case 'allow':
-      return [false, unverified]
-    case 'prefer':
-      return [unverified, false]
-    case 'no-verify':
-      return [unverified]
-    case 'require':
-      return [target.tlsFiles.root ? sameAuthority : unverified]
-    case 'verify-ca':
-      return [sameAuthority]
-    case 'verify-full':
-      return [files]
+  const attempts: Readonly<Record<TlsMode, Ssl[]>> = {
+    disable: [false],
+    allow: [false, unverified],
+    prefer: [unverified, false],
+    require: [target.tlsFiles.root ? sameAuthority : unverified],
+    'no-verify': [unverified],
+    'verify-ca': [sameAuthority],
+    'verify-full': [files],
   }
+  return attempts[target.tls]
 }
 
 function pem(file: string): string {
@@ -120,7 +114,7 @@ function otherTlsMayHelp(error: unknown): boolean {
 }
 
 /** Sets what the value conventions rest on, also where role or database have other defaults. */
-async function prepare(client: pg.Client, options: OpenOptions): Promise<{ serverVersion: number; backendId: number }> {
+async function prepare(client: Client, options: OpenOptions): Promise<{ serverVersion: number; backendId: number }> {
   const settings = Object.entries({ ...sessionSettings, ...options.settings })
   const values = settings.flat()
   const calls = settings.map((_, i) => `set_config($${i * 2 + 1}, $${i * 2 + 2}, false)`)

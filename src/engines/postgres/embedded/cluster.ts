@@ -71,7 +71,7 @@ export async function makeCluster(cluster: Cluster, password: string): Promise<v
       ...(durable ? [] : ['--no-sync']),
     ]
     await promisify(execFile)(binaries.initdb, ['-D', draft, ...options, ...safety], {
-      ...(account ?? {}),
+      ...account,
       cwd: parentFor(account, parent),
       env: environment(),
     })
@@ -147,7 +147,7 @@ async function startOnce(cluster: Cluster, port: number): Promise<Postmaster | s
   try {
     const logStart = (await log.stat()).size
     const child = spawn(binaries.postgres, serverArguments(cluster, port), {
-      ...(account ?? {}),
+      ...account,
       cwd: account ? '/' : dataFolder,
       env: environment(),
       detached: true,

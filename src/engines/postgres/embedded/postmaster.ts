@@ -76,7 +76,7 @@ async function serves(pid: number, dataFolder: string): Promise<boolean> {
   if (!isAlive(pid)) return false
   if (process.platform !== 'linux') return (await commandOf(pid)).includes(`-D ${dataFolder}`)
   const words = (await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')).split('\0')
-  if (!/postgres$/.test(words[0] ?? '')) return false
+  if (!words[0]?.endsWith('postgres')) return false
   if (words[words.indexOf('-D') + 1] === dataFolder) return true
   return (await readlink(`/proc/${pid}/cwd`).catch(() => null)) === dataFolder
 }
