@@ -1,9 +1,11 @@
 /** Databases for tests: each test takes its own, made from a template, so that tests run in parallel and leave nothing behind. */
-import { randomBytes } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { Client } from 'pg'
 import { inject, onTestFinished } from 'vitest'
+import { withClient } from './client.ts'
+
+export { withClient } from './client.ts'
 
 export interface TestDatabase {
   readonly url: string
@@ -18,16 +20,6 @@ export async function emptyDatabase(): Promise<TestDatabase> {
 /** A database with every operational migration of the platform applied, dropped when the test ends. */
 export async function platformDatabase(): Promise<TestDatabase> {
   return createFrom(await platformTemplate())
-}
-
-export async function withClient<T>(url: string, work: (client: Client) => Promise<T>): Promise<T> {
-  const client = new Client({ connectionString: url })
-  await client.connect()
-  try {
-    return await work(client)
-  } finally {
-    await client.end()
-  }
 }
 
 /** The same server and database under another user. */
@@ -56,7 +48,6 @@ async function platformTemplate(): Promise<string> {
     .filter(file => file.endsWith('.up.sql'))
     .sort()
   const scripts = files.map(file => readFileSync(join(folder, file), 'utf8'))
-  const { createHash } = await import('node:crypto')
   const name = `platform_${createHash('sha256').update(scripts.join('\0')).digest('hex').slice(0, 16)}`
   await withClient(inject('serverUrl'), async client => {
     await client.query('select pg_advisory_lock(7446)')
