@@ -3,6 +3,7 @@ import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestProject } from 'vitest/node'
+import { withClient } from './client.ts'
 
 declare module 'vitest' {
   export interface ProvidedContext {
@@ -18,10 +19,15 @@ export default async function setup(project: TestProject): Promise<() => Promise
   }
   const { removeEmbedded, startEmbedded } = await import('../../src/engines/postgres/embedded.ts')
   const folder = mkdtempSync(join(tmpdir(), 'plinth-tests-'))
-  const server = await startEmbedded({ folder, durable: false })
-  // Roles that tests make have no passwords, so this server, which lives as long as the tests, asks for none.
-  writeFileSync(join(server.dataFolder, 'pg_hba.conf'), 'host all all 127.0.0.1/32 trust\n')
-  await withClient(server.url, client => client.query('select pg_reload_conf()'))
-  project.provide('serverUrl', server.url)
+  try {
+    const server = await startEmbedded({ folder, durable: false })
+    // Roles that tests make have no passwords, so this server, which lives as long as the tests, asks for none.
+    writeFileSync(join(server.dataFolder, 'pg_hba.conf'), 'host all all 127.0.0.1/32 trust\n')
+    await withClient(server.url, client => client.query('select pg_reload_conf()'))
+    project.provide('serverUrl', server.url)
+  } catch (error) {
+    await removeEmbedded({ folder })
+    throw error
+  }
   return () => removeEmbedded({ folder })
 }
