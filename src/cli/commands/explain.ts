@@ -12,7 +12,9 @@ export const explain: CommandSpec = {
     const code = given.toUpperCase()
     if (!isCode(code)) {
       const guess = nearest(code, Object.keys(codes))
-      throw new PlinthError('USAGE', `There is no error code "${given}".`, { hint: guess ? `Did you mean ${guess}?` : 'See docs/errors.md for all codes.' })
+      throw new PlinthError('USAGE', `There is no error code "${given}".`, {
+        hint: guess ? `Did you mean ${guess}?` : 'See docs/errors.md for all codes.',
+      })
     }
     const { exit, http, explain: text } = codes[code]
     return { data: { code, exit, http, explain: text }, text: `${code} (exit status ${exit})\n\n${text}` }

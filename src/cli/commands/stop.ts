@@ -7,6 +7,9 @@ export const stop: CommandSpec = {
   examples: ['plinth stop'],
   async run({ foundation }) {
     const stopped = await foundation.stop()
-    return { data: { stopped }, text: stopped ? 'The embedded PostgreSQL server was stopped.' : 'No embedded PostgreSQL server was running.' }
+    return {
+      data: { stopped },
+      text: stopped ? 'The embedded PostgreSQL server was stopped.' : 'No embedded PostgreSQL server was running.',
+    }
   },
 }

@@ -1,0 +1,32 @@
+import type { CommandSpec } from '../command.ts'
+import { planOutcome } from './plan.ts'
+import { reportOutcome } from './report.ts'
+import { targetUp } from './target.ts'
+
+export const apply: CommandSpec = {
+  name: 'apply',
+  summary: 'apply what is pending',
+  description:
+    'Applies pending migrations in order. Two at once: one works, the other waits and then finds nothing to do. Safe to run again after any interruption.',
+  group: 'migrations',
+  options: [
+    { flags: '--to <version>', description: 'up to and with this version' },
+    { flags: '--dry-run', description: 'print the plan and change nothing' },
+    { flags: '--allow-out-of-order', description: 'also apply migrations that are older than the newest applied one' },
+    { flags: '--retry-failed', description: 'apply a migration again that failed before and was not edited since' },
+  ],
+  examples: [
+    'plinth apply',
+    'plinth apply --dry-run',
+    'plinth apply --dir ./migrations --database postgres://me@localhost/mydb',
+  ],
+  async run(context) {
+    if (context.options['dryRun']) return planOutcome(context, 'up')
+    const reports = await context.foundation.apply({
+      target: targetUp(context),
+      allowOutOfOrder: context.options['allowOutOfOrder'] === true,
+      retryFailed: context.options['retryFailed'] === true,
+    })
+    return reportOutcome(reports)
+  },
+}

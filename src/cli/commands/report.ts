@@ -1,0 +1,23 @@
+/** What apply, rollback and redo did, for people and for machines. */
+import type { OnTrack } from '../../foundation.ts'
+import type { Report } from '../../migrations/run.ts'
+import type { Outcome } from '../command.ts'
+import { count, duration, paint } from '../print.ts'
+
+export function reportOutcome(reports: readonly OnTrack<Report>[]): Outcome {
+  return {
+    data: {
+      tracks: reports.map(({ track, address, result: { error: _error, ...report } }) => ({ track, address, report })),
+    },
+    text: reports.map(describeReport).join('\n'),
+    warnings: reports.flatMap(({ result }) => result.notices),
+  }
+}
+
+function describeReport({ track, address, result }: OnTrack<Report>): string {
+  const { done, direction, current, durationMs, runId } = result
+  const state = current === null ? 'now empty' : `now at ${current}`
+  if (done.length === 0) return `${paint.bold(track)} on ${address}: nothing to do, ${state}.`
+  const verb = direction === 'up' ? 'applied' : 'taken back'
+  return `${paint.bold(track)} on ${address}: ${count(done.length, 'migration')} ${verb} in ${duration(durationMs)}, ${state}. ${paint.dim(`Run ${runId}.`)}`
+}

@@ -1,0 +1,58 @@
+import type { OnTrack } from '../../foundation.ts'
+import type { TrackStatus, VersionStatus } from '../../migrations/status.ts'
+import type { CommandSpec } from '../command.ts'
+import { count, duration, paint, table } from '../print.ts'
+
+export const status: CommandSpec = {
+  name: 'status',
+  summary: 'show which versions are applied and which are pending',
+  description:
+    'Shows each track: its version, what is pending, failed, interrupted, edited or gone. Exit status 3 when anything but applied was found.',
+  group: 'migrations',
+  examples: ['plinth status', 'plinth status --json --track operational'],
+  async run({ foundation }) {
+    const tracks = await foundation.status()
+    const settled = tracks.every(({ result }) => result.counts.applied === result.versions.length)
+    return {
+      data: {
+        environment: foundation.config.environment.name,
+        tracks: tracks.map(({ track, address, result }) => ({ track, address, status: result })),
+      },
+      text: tracks.map(describeTrack).join('\n\n'),
+      exit: settled ? 0 : 3,
+      warnings: tracks.flatMap(({ result }) => result.warnings),
+    }
+  },
+}
+
+const colours: Readonly<Record<VersionStatus['state'], (text: string) => string>> = {
+  applied: paint.green,
+  pending: paint.yellow,
+  failed: paint.red,
+  interrupted: paint.red,
+  changed: paint.red,
+  gone: paint.red,
+}
+
+function describeTrack({ track, address, result }: OnTrack<TrackStatus>): string {
+  const counts = Object.entries(result.counts)
+    .filter(([, amount]) => amount > 0)
+    .map(([state, amount]) => `${amount} ${state}`)
+  const head = `${paint.bold(track)} on ${address}: ${result.current ?? 'empty'}, ${counts.join(', ') || count(0, 'migration')}`
+  const rows = result.versions.map(version => [
+    version.version,
+    version.slug,
+    colours[version.state](version.state) + (version.outOfOrder ? ' (out of order)' : ''),
+    version.at === null ? '' : `${version.at.slice(0, 19).replace('T', ' ')} UTC`,
+    version.durationMs === null ? '' : duration(version.durationMs),
+    version.actor ?? '',
+    version.errorCode ?? '',
+  ])
+  return [
+    head,
+    table(['version', 'name', 'state', 'when', 'took', 'by', 'error'], rows),
+    ...result.warnings.map(warning => paint.yellow(`! ${warning}`)),
+  ]
+    .filter(Boolean)
+    .join('\n')
+}
