@@ -48,6 +48,7 @@ export async function createMigration({ folder, title, clock = systemClock }: Cr
 export function slugOf(title: string): string {
   const slug = title
     .normalize('NFKD')
+    .replace(/\p{M}/gu, '')
     .replace(/[^\p{L}\p{N}]+/gu, ' ')
     .replace(/[^\x20-\x7e]/g, '')
     .replace(/([a-z0-9])([A-Z])/g, '$1 $2')
