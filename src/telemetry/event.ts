@@ -31,6 +31,8 @@ export type Fact =
       readonly direction: Direction
       readonly statements: number
       readonly transactional: boolean
+      /** Name of the engine that the step runs on, such as `postgres`. */
+      readonly engine?: string
     }
   | {
       readonly type: 'step.resumed'
