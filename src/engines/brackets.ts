@@ -55,7 +55,16 @@ export async function withLock<T>(
       options.emit({ type: 'lock.waiting', lock: name, holder, waitedMs: Math.round(waitedMs) })
       toldAtMs = waitedMs
     }
-    await sleep(pauseMs * (0.75 + Math.random() / 2), undefined, options.signal ? { signal: options.signal } : {})
+    await sleep(
+      pauseMs * (0.75 + Math.random() / 2),
+      undefined,
+      options.signal ? { signal: options.signal } : {},
+    ).catch(() => undefined)
+    if (options.signal?.aborted) {
+      throw new PlinthError('INTERRUPTED', `The run was interrupted while it waited for the lock "${name}".`, {
+        hint: 'Nothing was begun; run the command again.',
+      })
+    }
     pauseMs = Math.min(pauseMs * 2, 1000)
   }
   const acquired = performance.now()

@@ -144,15 +144,25 @@ function changedByRepetition(differences: readonly Difference[]): PlinthError {
 const shown = 3
 
 function spell(differences: readonly Difference[]): string {
-  const words = differences
+  const whole = wholes(differences)
+  const words = whole
     .slice(0, shown)
     .map(({ change, object, property }) =>
       change === 'changed'
         ? `${property} of ${object} differs`
         : `${object} ${change === 'added' ? 'is left' : 'is missing'}`,
     )
-  const more = differences.length - shown
-  return words.join(', ') + (more > 0 ? ` and ${more} more` : '')
+  return words.join(', ') + (whole.length > shown ? ` and ${whole.length - shown} more` : '')
+}
+
+/** A table that is left says enough; its columns and keys need no words of their own. */
+function wholes(differences: readonly Difference[]): readonly Difference[] {
+  const tables = differences.flatMap(({ change, object }) =>
+    change !== 'changed' && object.startsWith('table ') ? [`${object.slice('table '.length)}.`] : [],
+  )
+  return differences.filter(
+    ({ object }) => !tables.some(table => object.slice(object.lastIndexOf(' ') + 1).startsWith(table)),
+  )
 }
 
 /** Definitions may hold literals, so the error names objects and properties only. */

@@ -142,3 +142,19 @@ describe.each([
     ])
   })
 })
+
+test('DuckDB: a file with transactions of its own and a checkpoint runs statement by statement', async () => {
+  const session = await openSession(await duckDatabase())
+  const folder = await folderOf({
+    '1_a': [
+      'create schema s; use s;\nbegin; create table a (id int); insert into a values (1); commit;\ncheckpoint;\nbegin; insert into a values (2); rollback;\ninsert into a values (3);',
+      'drop table s.a; drop schema s;',
+    ],
+    '2_b': ['create table b (id int);', 'drop table b;'],
+  })
+  const report = await applyTrack(session, { ...someone, folder })
+  expect(report.error).toBeNull()
+  expect(report.done.map(step => step.mode)).toEqual(['statement-wise', 'transactional'])
+  expect((await session.query('select id from s.a order by id')).rows).toEqual([{ id: 1 }, { id: 3 }])
+  expect(await tableNames(session)).toEqual(['main.b', 's.a'])
+})
