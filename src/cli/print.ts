@@ -37,7 +37,7 @@ export function failure(error: PlinthError, verbose: 'verbose' | 'plain'): strin
     `${pico.red(pico.bold(`✗ ${error.code}`))}${error.sqlState ? pico.dim(` (SQLSTATE ${error.sqlState})`) : ''}  ${error.message}`,
     place ? `  ${pico.dim('at')} ${place}` : '',
     at?.source && at.line ? codeFrame(at.source, at.line, at.column) : '',
-    error.hint ? `  ${pico.cyan('→')} ${error.hint}` : '',
+    `  ${pico.cyan('→')} ${error.hint ?? codes[error.code].explain}`,
     pico.dim(`  plinth explain ${error.code}`),
     verbose === 'verbose' && error.stack ? pico.dim(stackOf(error)) : '',
   ]
