@@ -1,0 +1,306 @@
+import { createServer, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { json } from 'node:stream/consumers'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import type { Event, Sink } from '../../src/telemetry/event.ts'
+import { closeSinks, openSinks } from '../../src/telemetry/sinks/index.ts'
+import { type RunTrace, runTrace } from '../../src/telemetry/trace.ts'
+import { beganAtMs, migration, story } from './story.ts'
+
+describe('spans', () => {
+  test('a run is a tree: run, lock, steps, and the statements of each step', async () => {
+    const collector = await startCollector('accepting')
+    const trace = runTrace({ TRACEPARENT: '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01' })
+    await play(story(migration), trace)
+
+    const spans = collector.spans()
+    const [run] = spans.filter(span => span.name === 'plinth apply')
+    expect(run).toMatchObject({
+      traceId: '4bf92f3577b34da6a3ce929d0e0e4736',
+      spanId: trace.spanId,
+      parentSpanId: '00f067aa0ba902b7',
+      status: { code: 2 },
+    })
+    expect(run?.attributes).toMatchObject({
+      'plinth.command': 'apply',
+      'plinth.track': 'operational',
+      'plinth.status': 'failed',
+      'error.type': 'CONSTRAINT_VIOLATED',
+    })
+    expect(spans.every(span => span.traceId === run?.traceId)).toBe(true)
+
+    const [lock] = childrenOf(spans, run)
+    expect(lock).toMatchObject({
+      name: 'lock',
+      startMs: beganAtMs + 1000,
+      endMs: beganAtMs + 7310,
+      events: ['lock.waiting'],
+    })
+    expect(lock?.attributes).toMatchObject({ 'plinth.lock.name': 'plinth:operational', 'plinth.lock.waited_ms': 6000 })
+
+    const steps = childrenOf(spans, lock)
+    expect(steps.map(step => [step.name, step.status.code ?? 0])).toEqual([
+      ['up 202601010000_tables', 0],
+      ['up 202601020000_rows', 2],
+    ])
+    expect(steps[0]?.attributes).toMatchObject({
+      'plinth.rows': 12,
+      'plinth.tables': ['platform.users'],
+      'plinth.statements.without_span': 5,
+    })
+    expect(steps[1]?.attributes).toMatchObject({
+      'error.type': 'CONSTRAINT_VIOLATED',
+      'db.response.status_code': '23505',
+    })
+
+    const slowest = childrenOf(spans, steps[0])
+    expect(slowest.map(span => span.name).sort()).toEqual(
+      Array.from({ length: 20 }, (_, i) => `create table t${i + 5}`).sort(),
+    )
+    expect(slowest.find(span => span.name === 'create table t24')).toMatchObject({
+      kind: 3,
+      startMs: beganAtMs + 7034,
+      endMs: beganAtMs + 7058,
+      attributes: {
+        'db.system.name': 'postgresql',
+        'db.operation.name': 'CREATE',
+        'db.query.summary': 'create table t24',
+        'plinth.statement.line': 49,
+      },
+    })
+    const ofFailed = childrenOf(spans, steps[1])
+    expect(ofFailed.map(span => [span.name, span.status.code ?? 0])).toEqual([
+      ['insert into platform.users', 0],
+      ['failed statement', 2],
+    ])
+    expect(ofFailed[1]).toMatchObject({
+      startMs: beganAtMs + 7220,
+      attributes: { 'db.response.status_code': '23505', 'plinth.statement.line': 4 },
+    })
+  })
+
+  test('the resource is Plinth unless the environment names another service', async () => {
+    const collector = await startCollector('accepting')
+    await play(story(migration.slice(0, 1)), runTrace({}))
+    expect(collector.resource()).toMatchObject({ 'service.name': 'plinth', 'service.version': '1.2.3' })
+    vi.stubEnv('OTEL_SERVICE_NAME', 'foundation')
+    vi.stubEnv('OTEL_RESOURCE_ATTRIBUTES', 'deployment.environment.name=staging')
+    await play(story(migration.slice(0, 1)), runTrace({}))
+    expect(collector.resource()).toMatchObject({
+      'service.name': 'foundation',
+      'deployment.environment.name': 'staging',
+    })
+  })
+
+  test('a run that breaks off still ends its spans', async () => {
+    const collector = await startCollector('accepting')
+    const trace = runTrace({})
+    await play(story(migration.slice(0, 6)), trace)
+    expect(
+      collector
+        .spans()
+        .map(span => span.name)
+        .sort(),
+    ).toEqual(['create table t0', 'create table t1', 'lock', 'plinth apply', 'up 202601010000_tables'].sort())
+    expect(collector.spans().find(span => span.name === 'plinth apply')).toMatchObject({
+      spanId: trace.spanId,
+      parentSpanId: '',
+    })
+  })
+
+  test('commands inside a command, and facts before the first, hang below one root', async () => {
+    const collector = await startCollector('accepting')
+    const trace = runTrace({})
+    await play(
+      story([
+        [600, { type: 'server.started', address: '127.0.0.1:5432', fresh: true, durationMs: 500 }],
+        [700, { type: 'run.started', command: 'up', track: null, environment: null, actor: 'ada' }],
+        [800, { type: 'run.started', command: 'apply', track: 'operational', environment: null, actor: 'ada' }],
+        [900, { type: 'run.finished', command: 'apply', status: 'succeeded', durationMs: 100, code: null }],
+        [950, { type: 'rollup.loaded', table: 'raw.usage_events', rows: 10, cells: 2, durationMs: 40 }],
+        [1000, { type: 'run.finished', command: 'up', status: 'succeeded', durationMs: 300, code: null }],
+      ]),
+      trace,
+    )
+    const spans = collector.spans()
+    const root = spans.find(span => span.spanId === trace.spanId)
+    expect(root?.name).toBe('plinth up')
+    expect(childrenOf(spans, root).map(span => span.name)).toEqual(['server', 'plinth apply', 'rollup.loaded'])
+    expect(spans.find(span => span.name === 'rollup.loaded')).toMatchObject({
+      startMs: beganAtMs + 910,
+      endMs: beganAtMs + 950,
+      attributes: { 'plinth.rows': 10, 'plinth.table': 'raw.usage_events' },
+    })
+  })
+
+  test('nothing is sent when the caller does not record its trace', async () => {
+    const collector = await startCollector('accepting')
+    await play(story(migration), runTrace({ TRACEPARENT: '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00' }))
+    expect(collector.spans()).toEqual([])
+  })
+})
+
+describe('a collector that does not work', () => {
+  test('one that never answers is left behind while it still holds the request', async () => {
+    const collector = await startCollector('silent')
+    const warnings = await play(story(migration), runTrace({}))
+    expect(collector.held()).toBeGreaterThan(0)
+    expect(warnings).toEqual([expect.stringContaining('trace collector')])
+  })
+
+  test('one that refuses is told as a warning', async () => {
+    await startCollector('refusing')
+    expect(await play(story(migration.slice(0, 1)), runTrace({}))).toEqual([
+      '1 spans did not reach the trace collector.',
+    ])
+  })
+
+  test('one that is not there is told as a warning', async () => {
+    const collector = await startCollector('accepting')
+    await collector.stop()
+    expect(await play(story(migration.slice(0, 1)), runTrace({}))).toHaveLength(1)
+  })
+})
+
+describe('the environment decides', () => {
+  test.each([
+    ['nothing set', {}, 0],
+    ['an endpoint', { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:9' }, 1],
+    ['an endpoint for traces', { OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'http://127.0.0.1:9/v1/traces' }, 1],
+    [
+      'an endpoint, but no traces',
+      { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:9', OTEL_TRACES_EXPORTER: 'none' },
+      0,
+    ],
+    ['an endpoint, but all off', { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:9', OTEL_SDK_DISABLED: 'true' }, 0],
+    ['the console', { OTEL_TRACES_EXPORTER: 'console' }, 1],
+  ])('%s', async (_what, environment, count) => {
+    const sinks = await openSinks({ trace: runTrace({}), environment })
+    expect(sinks).toHaveLength(count)
+    await closeSinks(sinks)
+  })
+
+  test('what is not supported is said', async () => {
+    const warnings: string[] = []
+    const sinks = await openSinks(
+      { trace: runTrace({}), environment: { OTEL_TRACES_EXPORTER: 'otlp', OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc' } },
+      message => warnings.push(message),
+    )
+    await closeSinks(sinks)
+    expect(warnings).toEqual(['OTLP over gRPC is not supported; traces go over HTTP.'])
+  })
+})
+
+interface Told {
+  readonly traceId: string
+  readonly spanId: string
+  readonly parentSpanId: string
+  readonly name: string
+  readonly kind: number
+  readonly startMs: number
+  readonly endMs: number
+  readonly status: { readonly code?: number }
+  readonly attributes: Readonly<Record<string, unknown>>
+  readonly events: readonly string[]
+}
+
+function childrenOf(spans: readonly Told[], parent: Told | undefined): Told[] {
+  return spans.filter(span => parent && span.parentSpanId === parent.spanId).sort((a, b) => a.startMs - b.startMs)
+}
+
+/** Sends the events through the sinks of the environment, closes them, and answers the warnings. */
+async function play(events: readonly Event[], trace: RunTrace): Promise<string[]> {
+  const warnings: string[] = []
+  const sinks: Sink[] = await openSinks({ trace, version: '1.2.3' }, message => warnings.push(message))
+  for (const event of events) for (const sink of sinks) sink.write(event)
+  await closeSinks(sinks)
+  return warnings
+}
+
+type Behaviour = 'accepting' | 'silent' | 'refusing'
+
+/** A collector for OTLP over HTTP with JSON, to which the environment of this test points. */
+async function startCollector(behaviour: Behaviour) {
+  const requests: OtlpRequest[] = []
+  const held: ServerResponse[] = []
+  const server = createServer((request, response) => {
+    void json(request).then(body => {
+      requests.push(body as OtlpRequest)
+      if (behaviour === 'silent') held.push(response)
+      else response.writeHead(behaviour === 'accepting' ? 200 : 400, { 'content-type': 'application/json' }).end('{}')
+    })
+  })
+  await new Promise<void>(resolve => {
+    server.listen(0, '127.0.0.1', resolve)
+  })
+  vi.stubEnv('OTEL_EXPORTER_OTLP_ENDPOINT', `http://127.0.0.1:${(server.address() as AddressInfo).port}`)
+  const stop = async () => {
+    server.closeAllConnections()
+    await new Promise<void>(resolve => {
+      server.close(() => resolve())
+    })
+  }
+  onTestFinished(async () => {
+    vi.unstubAllEnvs()
+    await stop()
+  })
+  return {
+    spans: () => requests.flatMap(spansOf),
+    resource: () => attributesOf(requests.at(-1)?.resourceSpans[0]?.resource.attributes ?? []),
+    held: () => held.length,
+    stop,
+  }
+}
+
+interface OtlpRequest {
+  readonly resourceSpans: readonly {
+    readonly resource: { readonly attributes: readonly Attribute[] }
+    readonly scopeSpans: readonly { readonly spans: readonly OtlpSpan[] }[]
+  }[]
+}
+
+interface OtlpSpan {
+  readonly traceId: string
+  readonly spanId: string
+  readonly parentSpanId?: string
+  readonly name: string
+  readonly kind: number
+  readonly startTimeUnixNano: string
+  readonly endTimeUnixNano: string
+  readonly status: { readonly code?: number }
+  readonly attributes: readonly Attribute[]
+  readonly events?: readonly { readonly name: string }[]
+}
+
+interface Attribute {
+  readonly key: string
+  readonly value: AttributeValue
+}
+
+type AttributeValue = Readonly<Record<string, unknown>> & {
+  readonly arrayValue?: { readonly values: readonly AttributeValue[] }
+}
+
+function spansOf(request: OtlpRequest): Told[] {
+  const spans = request.resourceSpans.flatMap(({ scopeSpans }) => scopeSpans.flatMap(scope => scope.spans))
+  return spans.map(span => ({
+    traceId: span.traceId,
+    spanId: span.spanId,
+    parentSpanId: span.parentSpanId ?? '',
+    name: span.name,
+    kind: span.kind,
+    startMs: Number(BigInt(span.startTimeUnixNano) / 1_000_000n),
+    endMs: Number(BigInt(span.endTimeUnixNano) / 1_000_000n),
+    status: span.status,
+    attributes: attributesOf(span.attributes),
+    events: (span.events ?? []).map(event => event.name),
+  }))
+}
+
+function attributesOf(attributes: readonly Attribute[]): Record<string, unknown> {
+  return Object.fromEntries(attributes.map(({ key, value }) => [key, valueOf(value)]))
+}
+
+function valueOf(value: AttributeValue): unknown {
+  return value.arrayValue ? value.arrayValue.values.map(valueOf) : Object.values(value)[0]
+}
