@@ -137,9 +137,9 @@ $function$;
 comment on function platform.arm_usage_event_partition(text) is
   'Gives a new partition of usage_events the row security, grants and statement triggers of its parent.';
 
--- Attaching takes a lock that lets reads and writes of the parent go on, where "create table … partition of" would stop
--- them all. Rows that wait in the default partition are moved first, under a lock on it, since otherwise the new
--- partition is refused.
+-- Readers of the parent go on: attaching needs less of a lock than "create table … partition of". Writers wait at the
+-- parent: one that had already chosen the default partition for its row would otherwise wake up to find the row refused.
+-- Rows that wait in the default partition are moved first, since with them the new partition would be refused.
 create function platform.make_usage_event_partition(lower_bound timestamptz, upper_bound timestamptz)
   returns bigint
   language plpgsql
@@ -151,7 +151,7 @@ declare
   partition_name text := 'usage_events_' || to_char(lower_bound, 'YYYYMMDD');
   moved_rows bigint;
 begin
-  lock table only platform.usage_events in share update exclusive mode;
+  lock table only platform.usage_events in share row exclusive mode;
   lock table platform.usage_events_default in access exclusive mode;
   execute format(
     'create table platform.%I (like platform.usage_events including defaults including constraints including comments)',
@@ -260,8 +260,8 @@ $function$;
 
 comment on function platform.ensure_usage_event_partitions(timestamptz, timestamptz) is
   'Makes the partitions of usage_events that are missing between two times, both included, and answers those it made. '
-  'Call it in a transaction of its own with a short lock_timeout: for a moment it waits for writers of the default '
-  'partition, keys and models.';
+  'Call it in a transaction of its own with a short lock_timeout: writers of usage_events, api_keys and '
+  'model_registry_entries wait while it works, and it waits for those that are at work.';
 
 create function platform.maintain_usage_event_partitions(present timestamptz default now())
   returns table (partition_name text, lower_bound timestamptz, upper_bound timestamptz, moved_rows bigint)
