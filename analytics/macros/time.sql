@@ -1,0 +1,27 @@
+{#
+  Buckets are UTC, whatever the session's time zone is. Engines differ in how they say so; each has its own macro, the default is
+  what PostgreSQL and DuckDB understand.
+#}
+{% macro utc_hour(column) -%}
+  {{ return(adapter.dispatch('utc_hour', 'platform')(column)) }}
+{%- endmacro %}
+
+{% macro default__utc_hour(column) -%}
+  date_trunc('hour', {{ column }} at time zone 'UTC') at time zone 'UTC'
+{%- endmacro %}
+
+{% macro bigquery__utc_hour(column) -%}
+  timestamp_trunc({{ column }}, hour, 'UTC')
+{%- endmacro %}
+
+{% macro utc_day(column) -%}
+  {{ return(adapter.dispatch('utc_day', 'platform')(column)) }}
+{%- endmacro %}
+
+{% macro default__utc_day(column) -%}
+  cast({{ column }} at time zone 'UTC' as date)
+{%- endmacro %}
+
+{% macro bigquery__utc_day(column) -%}
+  date({{ column }}, 'UTC')
+{%- endmacro %}

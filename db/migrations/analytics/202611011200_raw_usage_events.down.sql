@@ -1,0 +1,3 @@
+drop table raw.usage_events;
+
+drop schema raw;

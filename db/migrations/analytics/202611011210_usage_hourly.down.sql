@@ -1,0 +1,3 @@
+drop table analytics.usage_hourly;
+
+drop schema analytics;

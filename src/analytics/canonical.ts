@@ -1,0 +1,69 @@
+/**
+ * One text for a row on both sides. Reconciliation compares hashes, so PostgreSQL and DuckDB must write every value alike: timestamps as
+ * microseconds since 1970, decimals with their scale, text with its length in bytes so that no two rows share a text.
+ */
+export type ColumnKind = 'uuid' | 'text' | 'boolean' | 'date' | 'timestamp' | 'integer' | 'decimal'
+
+export type Dialect = 'postgres' | 'duckdb'
+
+export interface TypedColumn {
+  readonly name: string
+  readonly type: string
+}
+
+/** The kind of a type's name; undefined for types that the two sides do not write alike, such as floating point. */
+export function columnKind(type: string): ColumnKind | undefined {
+  return kinds.find(([pattern]) => pattern.test(type.trim()))?.[1]
+}
+
+/** An expression for the row's text. Columns that are null write `-`, which no value does. */
+export function rowText(columns: readonly TypedColumn[], dialect: Dialect, alias: string): string {
+  const parts = columns.map(column => valueText(column, dialect, `${alias}.${column.name}`))
+  return parts.map(part => `coalesce(${part}, '-')`).join(` || '|' || `)
+}
+
+/**
+ * Sixty bits of the row's MD5 as an integer. Their sum over a cell does not depend on order; two differing cells give equal sums by
+ * chance once in about 10^18 comparisons.
+ */
+export function rowHash(columns: readonly TypedColumn[], dialect: Dialect, alias: string): string {
+  const digits = `substr(md5(${rowText(columns, dialect, alias)}), 1, 15)`
+  return dialect === 'postgres' ? `('x' || ${digits})::bit(60)::bigint` : `cast('0x' || ${digits} as bigint)`
+}
+
+/** Columns whose sums per cell are evidence beside the hash. */
+export function summedColumns(columns: readonly TypedColumn[]): TypedColumn[] {
+  return columns.filter(({ type }) => {
+    const kind = columnKind(type)
+    return kind === 'integer' || kind === 'decimal'
+  })
+}
+
+const kinds: readonly (readonly [RegExp, ColumnKind])[] = [
+  [/^uuid$/i, 'uuid'],
+  [/^(text|varchar|string|character varying)$/i, 'text'],
+  [/^bool(ean)?$/i, 'boolean'],
+  [/^date$/i, 'date'],
+  [/^(timestamptz|timestamp with time zone)$/i, 'timestamp'],
+  [/^(smallint|integer|int|bigint|int2|int4|int8)$/i, 'integer'],
+  [/^(numeric|decimal)\s*\(\s*\d+\s*,\s*\d+\s*\)$/i, 'decimal'],
+]
+
+function valueText({ type }: TypedColumn, dialect: Dialect, value: string): string {
+  switch (columnKind(type)) {
+    case 'text':
+      return dialect === 'postgres'
+        ? `octet_length(${value})::text || ':' || ${value}`
+        : `strlen(${value})::varchar || ':' || ${value}`
+    case 'timestamp':
+      return dialect === 'postgres'
+        ? `(extract(epoch from ${value}) * 1000000)::bigint::text`
+        : `epoch_us(${value})::varchar`
+    case 'date':
+      return dialect === 'postgres' ? `to_char(${value}, 'YYYY-MM-DD')` : `strftime(${value}, '%Y-%m-%d')`
+    case 'decimal':
+      return `cast(cast(${value} as ${type}) as ${dialect === 'postgres' ? 'text' : 'varchar'})`
+    default:
+      return `cast(${value} as ${dialect === 'postgres' ? 'text' : 'varchar'})`
+  }
+}

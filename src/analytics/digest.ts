@@ -1,0 +1,76 @@
+/** Comparing cells of source and warehouse by count, sums and an order-independent hash. */
+import type { Session } from '../engines/engine.ts'
+import { rowHash, summedColumns } from './canonical.ts'
+import type { CellDigest } from './capture.ts'
+import type { CapturedSource } from './project.ts'
+
+export type DifferenceKind = 'missing' | 'extra' | 'value'
+
+/** A cell of a table that is not what it should be. Places and counts alone: evidence never holds rows. */
+export interface Difference {
+  readonly table: string
+  /** Start of the hour, or the day. */
+  readonly bucket: string
+  readonly shard: number
+  readonly kind: DifferenceKind
+  readonly expectedRows: number
+  readonly foundRows: number
+}
+
+/** What the raw table holds in the cells that `condition`, on the alias `raw`, lets through. */
+export async function warehouseDigests(
+  session: Session,
+  source: CapturedSource,
+  condition: string,
+): Promise<CellDigest[]> {
+  const sums = summedColumns(source.columns).map(({ name }) => `cast(coalesce(sum(raw.${name}), 0) as varchar)`)
+  const { rows } = await session.query<CellDigest>(
+    `select raw.bucket_hour as hour, raw.shard as shard, cast(count(*) as varchar) as rows,
+       cast(sum(${rowHash(source.columns, 'duckdb', 'raw')}) as varchar) as hash,
+       [${sums.join(', ')}] as sums
+     from "${source.schema}"."${source.identifier}" as raw
+     where ${condition}
+     group by all`,
+  )
+  return rows
+}
+
+/** Cells whose digests differ, by time and shard. */
+export function compareDigests(
+  table: string,
+  expected: readonly CellDigest[],
+  found: readonly CellDigest[],
+): Difference[] {
+  const rest = new Map(found.map(cell => [keyOf(cell), cell]))
+  const differences: Difference[] = []
+  for (const cell of expected) {
+    const other = rest.get(keyOf(cell))
+    rest.delete(keyOf(cell))
+    if (!other || !equalDigests(cell, other))
+      differences.push(differenceOf(table, cell, Number(cell.rows), Number(other?.rows ?? 0)))
+  }
+  for (const cell of rest.values()) differences.push(differenceOf(table, cell, 0, Number(cell.rows)))
+  return differences.sort((a, b) => (a.bucket === b.bucket ? a.shard - b.shard : a.bucket < b.bucket ? -1 : 1))
+}
+
+export function keyOf(cell: { readonly hour: string; readonly shard: number }): string {
+  return `${cell.hour}/${cell.shard}`
+}
+
+function equalDigests(a: CellDigest, b: CellDigest): boolean {
+  return a.rows === b.rows && a.hash === b.hash && a.sums.every((sum, index) => sameNumber(sum, b.sums[index] ?? ''))
+}
+
+/** Sums are exact texts, but PostgreSQL writes `0` where a decimal column has no rows and DuckDB `0.000000`. */
+function sameNumber(a: string, b: string): boolean {
+  return plain(a) === plain(b)
+}
+
+function plain(number: string): string {
+  return number.includes('.') ? number.replace(/\.?0+$/, '') : number
+}
+
+function differenceOf(table: string, cell: CellDigest, expectedRows: number, foundRows: number): Difference {
+  const kind = expectedRows > foundRows ? 'missing' : expectedRows < foundRows ? 'extra' : 'value'
+  return { table, bucket: cell.hour, shard: cell.shard, kind, expectedRows, foundRows }
+}

@@ -1,0 +1,198 @@
+/** Transforms in the warehouse: replacing the rows of changed cells, building anew, and comparing what is stored with what they answer. */
+import { createHash } from 'node:crypto'
+import type { Session } from '../engines/engine.ts'
+import { PlinthError } from '../errors.ts'
+import type { Rendered } from '../sql/template.ts'
+import { changedCells, inCells } from './cells.ts'
+import { compile, type Names } from './compile.ts'
+import type { Difference } from './digest.ts'
+import type { Batch } from './plan.ts'
+import type { Transform, TransformCell } from './project.ts'
+
+/** A transform whose rows are replaced cell by cell. */
+export type CellTransform = Transform & { readonly cell: TransformCell }
+
+export function hasCells(transform: Transform): transform is CellTransform {
+  return transform.cell !== null
+}
+
+/** Tells whether the rows that stand were made by the same SQL. */
+export async function fingerprintOf(transform: Transform, names: Names, engine: string): Promise<string> {
+  const { sql } = await compile(transform.template, names, { engine, mode: 'whole', self: transform })
+  return createHash('sha256').update(`${transform.materialized}\n${sql}`).digest('hex').slice(0, 32)
+}
+
+/** Makes schema and table where migrations have not, and checks that the transform answers the table's columns. */
+export async function prepareTable(session: Session, transform: Transform, names: Names): Promise<void> {
+  const rendered = await compile(transform.template, names, {
+    engine: session.engine.name,
+    mode: 'whole',
+    self: transform,
+  })
+  const answered = await describeQuery(session, transform, rendered)
+  const table = tableOf(transform)
+  const stored = await tableColumns(session, transform)
+  if (transform.materialized === 'view') {
+    // Others may refer to it before it is made anew.
+    if (stored.length === 0) await rebuild(session, transform, names)
+    return
+  }
+  if (stored.length === 0) {
+    await session.query(`create schema if not exists "${transform.schema}"`)
+    await located(transform, rendered, () =>
+      session.query(`create table ${table} as select * from (\n${rendered.sql}\n) as result limit 0`),
+    )
+    return
+  }
+  const known = new Set(answered)
+  const missing = stored.filter(column => !known.has(column.name)).map(column => column.name)
+  const unknown = answered.filter(name => !stored.some(column => column.name === name))
+  const [complaint] = [
+    ...missing.map(name => `answers no column "${name}", which ${transform.schema}.${transform.name} has`),
+    ...unknown.map(name => `answers a column "${name}", which ${transform.schema}.${transform.name} does not have`),
+  ]
+  if (complaint === undefined) return
+  throw new PlinthError('TRANSFORM_INVALID', `The transform "${transform.name}" ${complaint}.`, {
+    at: { file: transform.template.file, line: 1, source: transform.template.source },
+    hint: 'Make the query and the migration of the table agree.',
+  })
+}
+
+/** Replaces the rows of the batch's cells, and answers how many rows stand in them now. A cell without rows becomes empty. */
+export async function replaceCells(
+  session: Session,
+  transform: CellTransform,
+  names: Names,
+  batch: Batch,
+): Promise<number> {
+  const rendered = await compileCells(session, transform, names, batch)
+  await session.query(`delete from ${tableOf(transform)} as stored where ${inCells('stored', transform.cell, batch)}`)
+  // The condition outside keeps a transform right that forgot its own: it would only be slow.
+  const { rowCount } = await located(transform, rendered, () =>
+    session.query(
+      `insert into ${tableOf(transform)} by name select * from (\n${rendered.sql}\n) as result where ${inCells('result', transform.cell, batch)}`,
+    ),
+  )
+  return rowCount
+}
+
+/** Makes the whole table or view anew, and answers its rows. */
+export async function rebuild(session: Session, transform: Transform, names: Names): Promise<number> {
+  const rendered = await compile(transform.template, names, {
+    engine: session.engine.name,
+    mode: 'whole',
+    self: transform,
+  })
+  if (transform.materialized === 'view') {
+    await session.query(`create schema if not exists "${transform.schema}"`)
+    await located(transform, rendered, () =>
+      session.query(`create or replace view ${tableOf(transform)} as select * from (\n${rendered.sql}\n) as result`),
+    )
+    return 0
+  }
+  await session.query(`delete from ${tableOf(transform)}`)
+  const { rowCount } = await located(transform, rendered, () =>
+    session.query(`insert into ${tableOf(transform)} by name select * from (\n${rendered.sql}\n) as result`),
+  )
+  return rowCount
+}
+
+/** Where the stored rows of the batch's cells are not what the transform answers from its inputs as they are now. */
+export async function compareCells(
+  session: Session,
+  transform: CellTransform,
+  names: Names,
+  batch: Batch,
+): Promise<Difference[]> {
+  const { cell } = transform
+  const rendered = await compileCells(session, transform, names, batch)
+  const columns = await tableColumns(session, transform)
+  const stored = `select ${columns.map(({ name }) => `stored."${name}"`).join(', ')} from ${tableOf(transform)} as stored where ${inCells('stored', cell, batch)}`
+  const answered = columns.map(({ name, type }) => `cast(result."${name}" as ${type}) as "${name}"`).join(', ')
+  const { rows } = await located(transform, rendered, () =>
+    session.query<{ bucket: string; shard: number; extra: string; missing: string }>(
+      `with answered as materialized (select ${answered} from (\n${rendered.sql}\n) as result where ${inCells('result', cell, batch)}),
+         stored as materialized (${stored}),
+         extra as (select * from stored except all select * from answered),
+         missing as (select * from answered except all select * from stored)
+       select "${cell.bucket}" as bucket, "${cell.shard}" as shard,
+         count(*) filter (where side = 'extra') as extra, count(*) filter (where side = 'missing') as missing
+       from (
+         select 'extra' as side, "${cell.bucket}", "${cell.shard}" from extra
+         union all
+         select 'missing' as side, "${cell.bucket}", "${cell.shard}" from missing
+       ) as different
+       group by all
+       order by all`,
+    ),
+  )
+  return rows.map(row => ({
+    table: `${transform.schema}.${transform.name}`,
+    bucket: row.bucket,
+    shard: row.shard,
+    kind: row.missing === '0' ? 'extra' : row.extra === '0' ? 'missing' : 'value',
+    expectedRows: Number(row.missing),
+    foundRows: Number(row.extra),
+  }))
+}
+
+/**
+ * Runs a statement whose text has the rendered SQL from its second line on, and gives what the warehouse refuses in it the file and
+ * line that it was written in.
+ */
+export async function located<T>(
+  subject: { readonly template: Transform['template'] },
+  rendered: Rendered,
+  work: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    if (!(error instanceof PlinthError) || !placed.has(error.code)) throw error
+    const lines = rendered.sql.split('\n').length
+    const line = error.at?.line === undefined ? 1 : error.at.line - 1
+    const { file, source } = subject.template
+    const at = line >= 1 && line <= lines ? rendered.place(line) : { file, line: 1, source }
+    throw new PlinthError(error.code === 'CONSTRAINT_VIOLATED' ? error.code : 'TRANSFORM_INVALID', error.message, {
+      at,
+      hint: error.hint,
+      cause: error,
+    })
+  }
+}
+
+const placed: ReadonlySet<string> = new Set(['SQL_SYNTAX', 'SQL_FAILED', 'CONSTRAINT_VIOLATED'])
+
+function tableOf({ schema, name }: Transform): string {
+  return `"${schema}"."${name}"`
+}
+
+function compileCells(session: Session, transform: Transform, names: Names, batch: Batch): Promise<Rendered> {
+  return compile(transform.template, names, {
+    engine: session.engine.name,
+    mode: 'cells',
+    changedCells: changedCells(batch),
+    self: transform,
+  })
+}
+
+async function describeQuery(session: Session, transform: Transform, rendered: Rendered): Promise<string[]> {
+  const { rows } = await located(transform, rendered, () =>
+    session.query<{ column_name: string }>(`describe select * from (\n${rendered.sql}\n) as result`),
+  )
+  return rows.map(row => row.column_name)
+}
+
+async function tableColumns(
+  session: Session,
+  { schema, name }: Transform,
+): Promise<{ readonly name: string; readonly type: string }[]> {
+  const { rows } = await session.query<{ name: string; type: string }>(
+    `select column_name as name, data_type as type
+     from duckdb_columns()
+     where database_name = current_database() and schema_name = $1 and table_name = $2
+     order by column_index`,
+    [schema, name],
+  )
+  return rows
+}

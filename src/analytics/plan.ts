@@ -1,0 +1,86 @@
+/** Which cells are replaced together. Pure: the same changes give the same plan. */
+
+/** An hour that changed. */
+export interface ChangedHour {
+  /** Start of the hour, ISO 8601 in UTC. */
+  readonly hour: string
+  /** Shards that changed in ascending order, or all of them. */
+  readonly shards: readonly number[] | 'all'
+  /** Rows of the source in these cells, as far as they were counted. */
+  readonly rows: number
+}
+
+/**
+ * Cells that are replaced in one transaction. A batch of `all` replaces whatever the warehouse has between its bounds, which are open
+ * (null) at both ends of history, so that cells that only the warehouse has go as well.
+ */
+export interface Batch {
+  readonly from: string | null
+  readonly until: string | null
+  readonly hours: readonly ChangedHour[]
+  readonly whole: 'yes' | 'no'
+  readonly rows: number
+  readonly cells: number
+}
+
+export interface BatchLimits {
+  /** A batch closes before it would exceed this many rows; an hour is never split. */
+  readonly rows: number
+  readonly cells: number
+  readonly shards: number
+}
+
+export const defaultLimits = { rows: 2_000_000, cells: 10_000 } as const
+
+/** Batches in the order of time. A whole rebuild always has at least one, since the warehouse may hold what the source has not. */
+export function planBatches(hours: readonly ChangedHour[], whole: Batch['whole'], limits: BatchLimits): Batch[] {
+  const groups: ChangedHour[][] = []
+  let rows = 0
+  let cells = 0
+  for (const hour of [...hours].sort((a, b) => (a.hour < b.hour ? -1 : 1))) {
+    const width = hour.shards === 'all' ? limits.shards : hour.shards.length
+    const last = groups.at(-1)
+    if (!last || rows + hour.rows > limits.rows || cells + width > limits.cells) {
+      groups.push([hour])
+      rows = 0
+      cells = 0
+    } else last.push(hour)
+    rows += hour.rows
+    cells += width
+  }
+  if (groups.length === 0 && whole === 'yes') groups.push([])
+  return groups.map((group, index) => ({
+    from: whole === 'yes' && index === 0 ? null : (group[0]?.hour ?? null),
+    until: untilOf(group, groups[index + 1], whole),
+    hours: group,
+    whole,
+    rows: group.reduce((sum, hour) => sum + hour.rows, 0),
+    cells: group.reduce((sum, hour) => sum + (hour.shards === 'all' ? limits.shards : hour.shards.length), 0),
+  }))
+}
+
+/** Stretches of consecutive hours, so that a query reads no more than them. */
+export function stretchesOf(hours: readonly ChangedHour[]): { readonly from: string; readonly until: string }[] {
+  const stretches: { from: string; until: string }[] = []
+  for (const { hour } of hours) {
+    const last = stretches.at(-1)
+    if (last?.until === hour) last.until = hourAfter(hour)
+    else stretches.push({ from: hour, until: hourAfter(hour) })
+  }
+  return stretches
+}
+
+export function hourAfter(hour: string): string {
+  return new Date(Date.parse(hour) + 3_600_000).toISOString().replace('.000Z', '.000000Z')
+}
+
+/** In a whole rebuild batches touch each other, so that no hour between them is left out. */
+function untilOf(
+  group: readonly ChangedHour[],
+  next: readonly ChangedHour[] | undefined,
+  whole: Batch['whole'],
+): string | null {
+  if (whole === 'yes') return next?.[0]?.hour ?? null
+  const last = group.at(-1)
+  return last ? hourAfter(last.hour) : null
+}

@@ -1,0 +1,184 @@
+/**
+ * One atomic step of a run: a batch's cells are replaced in raw and in every transform, compared with the source, and kept together in
+ * one transaction of the warehouse. Whatever fails or dies in between leaves the warehouse as it was.
+ */
+import { withTransaction } from '../engines/brackets.ts'
+import { loadCsv } from '../engines/duckdb/write.ts'
+import type { Session } from '../engines/engine.ts'
+import { PlinthError } from '../errors.ts'
+import type { Emit } from '../telemetry/event.ts'
+import { type CellDigest, copyRows, type Cursor, sourceDigests } from './capture.ts'
+import { boundsOf, inCells, listCells, listLoadedCells } from './cells.ts'
+import type { Names } from './compile.ts'
+import { compareDigests, type Difference, warehouseDigests } from './digest.ts'
+import { type Claim, claimTarget, moveCursor, recordRun, type RunRecord, storeFingerprint } from './ledger.ts'
+import { compareCells, hasCells, rebuild, replaceCells } from './materialize.ts'
+import type { Batch } from './plan.ts'
+import { type CapturedSource, sourceKey, type Transform } from './project.ts'
+
+/** Where a run is; told so that tests can stop it or let it die there. */
+export type Stage = 'leased' | 'captured' | 'claimed' | 'loaded' | 'replaced' | 'proved' | 'committed' | 'acknowledged'
+
+export interface StepContext {
+  readonly source: CapturedSource
+  /** What depends on the source, in order. */
+  readonly transforms: readonly Transform[]
+  /** Those whose SQL changed since their rows were made: they are built anew with the last batch. */
+  readonly stale: ReadonlySet<string>
+  readonly names: Names
+  /** In the snapshot of the run. */
+  readonly reader: Session
+  readonly warehouse: Session
+  readonly claim: Claim
+  /** When the snapshot was taken, by the clock of the source. */
+  readonly readAt: string
+  readonly emit: Emit
+  readonly onStage: (stage: Stage) => Promise<void>
+}
+
+/** What ends with the last batch of a run. */
+export interface Closing {
+  readonly cursor: Cursor
+  readonly fingerprints: ReadonlyMap<string, string>
+  run(loadedRows: number): RunRecord
+}
+
+export interface StepResult {
+  readonly rows: number
+  readonly cells: number
+  readonly tables: Readonly<Record<string, number>>
+}
+
+/** Replaces a batch; with `closing`, moves the cursor as well. Throws LEASE_LOST, DIFFERENCES_FOUND, TRANSFORM_INVALID, WAREHOUSE_FAILED. */
+export async function applyBatch(context: StepContext, batch: Batch, closing: Closing | null): Promise<StepResult> {
+  const { warehouse, source, onStage } = context
+  const result = await withTransaction(warehouse, async () => {
+    await claimTarget(warehouse, context.claim)
+    await onStage('claimed')
+    await listCells(warehouse, batch, source, context.transforms)
+    const rows = await loadRaw(context, batch)
+    if (batch.whole === 'yes') await listLoadedCells(warehouse, batch, source)
+    await onStage('loaded')
+    const tables = await runTransforms(context, batch, closing)
+    await onStage('replaced')
+    const proved = await prove(context, batch)
+    await storeProof(context, batch, proved)
+    await onStage('proved')
+    if (closing) {
+      await moveCursor(warehouse, sourceKey(source), closing.cursor, context.claim.runId, rawTable(source))
+      for (const [name, fingerprint] of closing.fingerprints)
+        await storeFingerprint(warehouse, name, fingerprint, context.claim.runId)
+      await recordRun(warehouse, closing.run(rows))
+    }
+    return { rows, cells: proved.length, tables }
+  })
+  await onStage('committed')
+  return result
+}
+
+async function loadRaw(context: StepContext, batch: Batch): Promise<number> {
+  const { warehouse, source, emit } = context
+  const started = performance.now()
+  const table = rawTable(source)
+  await warehouse.query(`delete from ${table} as raw where ${rawCondition(batch)}`)
+  const rows = await loadCsv(warehouse, {
+    table: `${source.schema}.${source.identifier}`,
+    columns: [...source.columns, { name: 'bucket_hour', type: 'timestamptz' }, { name: 'shard', type: 'smallint' }],
+    source: copyRows(context.reader, source, batch),
+  })
+  emit({
+    type: 'rollup.loaded',
+    table: sourceKey(source),
+    rows,
+    cells: batch.cells,
+    durationMs: Math.round(performance.now() - started),
+  })
+  return rows
+}
+
+async function runTransforms(
+  context: StepContext,
+  batch: Batch,
+  closing: Closing | null,
+): Promise<Record<string, number>> {
+  const { warehouse, names, emit } = context
+  const tables: Record<string, number> = {}
+  for (const transform of context.transforms) {
+    const started = performance.now()
+    const byCells = hasCells(transform) && !context.stale.has(transform.name)
+    // What is built as a whole reads everything, so it waits until everything is there.
+    if (!byCells && !closing) continue
+    const rows =
+      byCells && hasCells(transform)
+        ? await replaceCells(warehouse, transform, names, batch)
+        : await rebuild(warehouse, transform, names)
+    tables[`${transform.schema}.${transform.name}`] = rows
+    const durationMs = Math.round(performance.now() - started)
+    emit({
+      type: 'rollup.replaced',
+      table: `${transform.schema}.${transform.name}`,
+      rows,
+      cells: batch.cells,
+      durationMs,
+    })
+  }
+  return tables
+}
+
+/** The run's own reconciliation: raw against the source at the same snapshot, transforms against their inputs. */
+async function prove(context: StepContext, batch: Batch): Promise<CellDigest[]> {
+  const { reader, warehouse, source, names } = context
+  const expected = await sourceDigests(reader, source, batch)
+  const found = await warehouseDigests(warehouse, source, rawCondition(batch))
+  const differences: Difference[] = compareDigests(`${source.schema}.${source.identifier}`, expected, found)
+  for (const transform of context.transforms) {
+    if (hasCells(transform) && !context.stale.has(transform.name))
+      differences.push(...(await compareCells(warehouse, transform, names, batch)))
+  }
+  const [first] = differences
+  if (!first) return expected
+  throw new PlinthError(
+    'DIFFERENCES_FOUND',
+    `After loading, ${first.table} differs from its source in ${differences.length} cells; nothing was kept.`,
+    {
+      at: { object: first.table },
+      hint: 'Report this: rows were changed on their way into the warehouse.',
+      details: { differences: differences.slice(0, 20) },
+    },
+  )
+}
+
+/** Notes when these cells were proved, where the project keeps that. */
+async function storeProof(context: StepContext, batch: Batch, proved: readonly CellDigest[]): Promise<void> {
+  const { warehouse, source, claim } = context
+  const table = source.capture.reconciledCells
+  if (table === null) return
+  await warehouse.query(`delete from ${table} as raw where ${rawCondition(batch)}`)
+  const lines = proved.map(cell => `${cell.hour},${cell.shard},${context.readAt},${cell.rows},${claim.runId}\n`)
+  await loadCsv(warehouse, {
+    table,
+    columns: [
+      { name: 'bucket_hour', type: 'timestamptz' },
+      { name: 'shard', type: 'smallint' },
+      { name: 'reconciled_at', type: 'timestamptz' },
+      { name: 'source_rows', type: 'bigint' },
+      { name: 'run_id', type: 'varchar' },
+    ],
+    source: lineStream(lines),
+  })
+}
+
+async function* lineStream(lines: readonly string[]): AsyncGenerator<string> {
+  yield lines.join('')
+}
+
+/** A condition on the alias `raw`: rows of the batch's cells, in the raw table or whatever else is kept by hour and shard. */
+export function rawCondition(batch: Batch): string {
+  const { from, until } = boundsOf(batch).hour
+  if (batch.whole === 'yes') return `raw.bucket_hour >= ${from} and raw.bucket_hour < ${until}`
+  return inCells('raw', { bucket: 'bucket_hour', grain: 'hour', shard: 'shard' }, batch)
+}
+
+export function rawTable(source: CapturedSource): string {
+  return `"${source.schema}"."${source.identifier}"`
+}
