@@ -2,7 +2,7 @@
  * A real PostgreSQL from npm, kept in a folder of the project. It outlives the process that started it, so that the next start only connects.
  * It listens on 127.0.0.1 alone and asks for a random password, so that other users of the machine cannot enter.
  */
-import { rm, rmdir } from 'node:fs/promises'
+import { readdir, rm, rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { PlinthError } from '../../errors.ts'
 import { type Emit, silent } from '../../telemetry/event.ts'
@@ -11,11 +11,13 @@ import { copyBinaries, findBinaries, restoreLinks } from './embedded/binaries.ts
 import { type Cluster, clusterExists, makeCluster, startServer } from './embedded/cluster.ts'
 import { exclusively } from './embedded/exclusive.ts'
 import { anyFreePort, isFree, preferredPort } from './embedded/port.ts'
-import { findPostmaster, type Postmaster, stopPostmaster } from './embedded/postmaster.ts'
+import { findPostmaster, type Postmaster, settledPostmaster, stopPostmaster } from './embedded/postmaster.ts'
 import {
   dataFolderOf,
   nothingRecorded,
-  passwordOf,
+  makePassword,
+  readPassword,
+  placeIfThere,
   type Place,
   placeOf,
   readRecord,
@@ -45,6 +47,11 @@ export interface EmbeddedServer {
   readonly dataFolder: string
 }
 
+export interface FolderOptions {
+  readonly folder: string
+  readonly emit?: Emit | undefined
+}
+
 export interface EmbeddedStatus {
   readonly running: boolean
   readonly pid: number | null
@@ -61,52 +68,40 @@ export interface EmbeddedStatus {
  */
 export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedServer> {
   const place = await placeOf(options.folder)
-  const found = await findRunning(place, options.port)
-  if (found) return found
-  return exclusively(place.lockFile, async () => (await findRunning(place, options.port)) ?? start(place, options))
+  // Usually it runs, and then nobody has to wait for anybody.
+  return (
+    (await findRunning(place, options.port, findPostmaster)) ??
+    exclusively(place.lockFile, async () => {
+      return (await findRunning(place, options.port, settledPostmaster)) ?? start(place, options)
+    })
+  )
 }
 
 /** Stops the server and waits until it is gone; what it holds stays. False when none ran. */
-export async function stopEmbedded({
-  folder,
-  emit = silent,
-}: {
-  readonly folder: string
-  readonly emit?: Emit | undefined
-}): Promise<boolean> {
-  const place = await placeOf(folder)
-  return exclusively(place.lockFile, () => stop(place, emit))
+export async function stopEmbedded({ folder, emit = silent }: FolderOptions): Promise<boolean> {
+  const place = await placeIfThere(folder)
+  return place !== null && (await readRecord(place)) !== null && exclusively(place.lockFile, () => stop(place, emit))
 }
 
 /** Stops the server and removes everything it kept, also outside of the folder. */
-export async function removeEmbedded({
-  folder,
-  emit = silent,
-}: {
-  readonly folder: string
-  readonly emit?: Emit | undefined
-}): Promise<void> {
-  const place = await placeOf(folder)
+export async function removeEmbedded({ folder, emit = silent }: FolderOptions): Promise<void> {
+  const place = await placeIfThere(folder)
+  if (place === null) return
   await exclusively(place.lockFile, async () => {
     await stop(place, emit)
     const { refuge } = (await readRecord(place)) ?? nothingRecorded
-    for (const path of [
-      ...(refuge ? [refuge] : []),
-      join(place.folder, 'data'),
-      place.logFile,
-      place.passwordFile,
-      place.recordFile,
-    ]) {
-      await rm(path, { recursive: true, force: true })
-    }
+    const made = (await readdir(place.folder)).filter(name => /^(data$|data-draft-|native-)/.test(name))
+    const own = [...made.map(name => join(place.folder, name)), place.logFile, place.passwordFile, place.recordFile]
+    for (const path of refuge ? [refuge, ...own] : own) await rm(path, { recursive: true, force: true })
   })
   await rmdir(place.folder).catch(() => undefined)
 }
 
-/** What is known without asking the server. */
-export async function embeddedStatus({ folder }: { readonly folder: string }): Promise<EmbeddedStatus> {
-  const place = await placeOf(folder)
-  const recorded = (await readRecord(place)) ?? nothingRecorded
+/** What is known without asking the server; null when the folder never had one. */
+export async function embeddedStatus({ folder }: Pick<FolderOptions, 'folder'>): Promise<EmbeddedStatus | null> {
+  const place = await placeIfThere(folder)
+  const recorded = place && (await readRecord(place))
+  if (!place || !recorded) return null
   const dataFolder = dataFolderOf(place, recorded)
   const postmaster = await findPostmaster(dataFolder)
   return {
@@ -120,12 +115,16 @@ export async function embeddedStatus({ folder }: { readonly folder: string }): P
 }
 
 /** The running server, once it takes connections; null when there is none or it is not on the port that was asked for. */
-async function findRunning(place: Place, port: number | undefined): Promise<EmbeddedServer | null> {
+async function findRunning(
+  place: Place,
+  port: number | undefined,
+  find: typeof findPostmaster,
+): Promise<EmbeddedServer | null> {
   const recorded = await readRecord(place)
   if (!recorded) return null
   const dataFolder = dataFolderOf(place, recorded)
-  const postmaster = await findPostmaster(dataFolder)
-  if (!postmaster || (port !== undefined && port !== postmaster.port)) return null
+  const postmaster = await find(dataFolder)
+  if (!postmaster?.ready || (port !== undefined && port !== postmaster.port)) return null
   await proveEntrance(place, postmaster)
   return serverOf(place, postmaster, { dataFolder, fresh: false, alreadyRunning: true })
 }
@@ -138,7 +137,7 @@ async function start(place: Place, options: EmbeddedOptions): Promise<EmbeddedSe
   const { cluster, recorded } = await prepare(place, durable)
   const fresh = !(await clusterExists(cluster))
   emit({ type: 'server.starting', dataFolder: cluster.dataFolder, fresh })
-  if (fresh) await makeCluster(cluster, await passwordOf(place))
+  if (fresh) await makeCluster(cluster, await makePassword(place))
   const postmaster = await startOnPort(cluster, place, recorded, options.port)
   await writeRecord(place, { ...recorded, port: postmaster.port })
   await proveEntrance(place, postmaster)
@@ -224,7 +223,7 @@ async function serverOf(
 }
 
 async function urlOf(place: Place, port: number): Promise<string> {
-  return `postgres://postgres:${await passwordOf(place)}@${addressOf(port)}`
+  return `postgres://postgres:${await readPassword(place)}@${addressOf(port)}`
 }
 
 function addressOf(port: number): string {

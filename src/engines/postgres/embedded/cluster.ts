@@ -8,7 +8,7 @@ import { promisify } from 'node:util'
 import { PlinthError } from '../../../errors.ts'
 import type { Account } from './account.ts'
 import type { Binaries } from './binaries.ts'
-import { disownStalePid, findPostmaster, type Postmaster } from './postmaster.ts'
+import { disownStalePid, findPostmaster, type Postmaster, recoveryMs } from './postmaster.ts'
 import { readIfThere } from './state.ts'
 
 export interface Cluster {
@@ -104,8 +104,10 @@ const draftPrefix = 'data-draft-'
 
 async function removeDrafts(parent: string): Promise<void> {
   const names = await readdir(parent).catch(() => [])
-  for (const name of names)
-    if (name.startsWith(draftPrefix)) await rm(join(parent, name), { recursive: true, force: true })
+  for (const name of names.filter(name => name.startsWith(draftPrefix))) {
+    // An initdb whose starter was killed may still write there; what cannot be removed now is removed by the next start.
+    await rm(join(parent, name), { recursive: true, force: true, maxRetries: 5 }).catch(() => undefined)
+  }
 }
 
 /** The child must be able to enter the folder it starts in. */
@@ -162,20 +164,17 @@ async function startOnce(cluster: Cluster, port: number): Promise<Postmaster | s
       ended ??= `ended with ${signal ?? `status ${status}`}`
     })
     child.unref()
-    for (let waitedMs = 0; waitedMs < patienceMs; waitedMs += 10) {
+    for (let waitedMs = 0; waitedMs < recoveryMs; waitedMs += 10) {
       if (ended !== undefined) return `${ended}\n${await tailOf(logFile, logStart)}`
       const postmaster = await findPostmaster(dataFolder)
       if (postmaster?.ready && postmaster.pid === child.pid) return postmaster
       await sleep(10)
     }
-    return `not ready in ${patienceMs / 1000} seconds; it may still be recovering after a crash`
+    return `not ready in ${recoveryMs / 1000} seconds; it may still be recovering after a crash`
   } finally {
     await log.close()
   }
 }
-
-/** Recovery after a crash can take minutes when much was written. */
-const patienceMs = 300_000
 
 async function tailOf(logFile: string, from: number): Promise<string> {
   const bytes = await readFile(logFile).catch(() => Buffer.alloc(0))

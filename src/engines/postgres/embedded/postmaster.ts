@@ -21,6 +21,19 @@ export async function findPostmaster(dataFolder: string): Promise<Postmaster | n
   return { pid, port: Number(lines[3]), ready: lines[7]?.trim() === 'ready' }
 }
 
+/** The same, once it takes connections: another process may have begun to start it, and recovery after a crash can take minutes. */
+export async function settledPostmaster(dataFolder: string): Promise<Postmaster | null> {
+  let postmaster = await findPostmaster(dataFolder)
+  for (let waitedMs = 0; postmaster && !postmaster.ready && waitedMs < recoveryMs; waitedMs += 20) {
+    await sleep(20)
+    postmaster = await findPostmaster(dataFolder)
+  }
+  return postmaster
+}
+
+/** How long a server may take to be ready, in milliseconds. */
+export const recoveryMs = 300_000
+
 /**
  * After a crash the number in the left-over file may belong to an unrelated process by now, and PostgreSQL would refuse to start. The number is
  * replaced by one that no process has; the other lines stay, since by them PostgreSQL finds out whether its old processes still use the memory.

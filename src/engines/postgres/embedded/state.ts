@@ -45,16 +45,6 @@ export async function placeOf(folder: string): Promise<Place> {
   return existingPlace(await realpath(folder))
 }
 
-export function existingPlace(folder: string): Place {
-  return {
-    folder,
-    recordFile: join(folder, 'server.json'),
-    passwordFile: join(folder, 'password'),
-    logFile: join(folder, 'server.log'),
-    lockFile: join(folder, 'starting.lock'),
-  }
-}
-
 export function dataFolderOf(place: Place, recorded: Recorded): string {
   return join(recorded.dataInRefuge && recorded.refuge ? recorded.refuge : place.folder, 'data')
 }
@@ -80,10 +70,26 @@ export async function writeRecord(place: Place, recorded: Recorded): Promise<voi
   await rename(draft, place.recordFile)
 }
 
-/** The superuser's password, made once. `wx` so that it is never shared with a file that somebody else has open. */
-export async function passwordOf(place: Place): Promise<string> {
-  const known = await readIfThere(place.passwordFile)
-  if (known !== null && known.trim() !== '') return known.trim()
+/** The place of a folder that may not exist; null when it does not. */
+export async function placeIfThere(folder: string): Promise<Place | null> {
+  const path = await realpath(folder).catch(() => null)
+  return path === null ? null : existingPlace(path)
+}
+
+/** The superuser's password. Throws SERVER_START_FAILED when its file is gone. */
+export async function readPassword(place: Place): Promise<string> {
+  const password = (await readIfThere(place.passwordFile))?.trim()
+  if (password) return password
+  throw new PlinthError('SERVER_START_FAILED', 'The file with the password of the embedded server is gone.', {
+    at: { file: place.passwordFile },
+    hint: 'Bring the file back, or remove the folder to begin anew.',
+  })
+}
+
+/** A password for a cluster that is about to be made. One that is there, from an attempt that was killed, is taken. */
+export async function makePassword(place: Place): Promise<string> {
+  const known = (await readIfThere(place.passwordFile))?.trim()
+  if (known) return known
   const password = randomBytes(24).toString('base64url')
   await writeFile(place.passwordFile, `${password}\n`, { mode: 0o600 })
   return password
@@ -101,5 +107,15 @@ export async function readIfThere(file: string): Promise<string | null> {
       hint: 'Run as the user who made it, or remove the folder to begin anew.',
       cause: error,
     })
+  }
+}
+
+function existingPlace(folder: string): Place {
+  return {
+    folder,
+    recordFile: join(folder, 'server.json'),
+    passwordFile: join(folder, 'password'),
+    logFile: join(folder, 'server.log'),
+    lockFile: join(folder, 'starting.lock'),
   }
 }
