@@ -224,11 +224,12 @@ async function startCollector(behaviour: Behaviour) {
   const requests: OtlpRequest[] = []
   const held: ServerResponse[] = []
   const server = createServer((request, response) => {
-    void json(request).then(body => {
-      requests.push(body as OtlpRequest)
+    const answer = async () => {
+      requests.push((await json(request)) as OtlpRequest)
       if (behaviour === 'silent') held.push(response)
       else response.writeHead(behaviour === 'accepting' ? 200 : 400, { 'content-type': 'application/json' }).end('{}')
-    })
+    }
+    void answer()
   })
   await new Promise<void>(resolve => {
     server.listen(0, '127.0.0.1', resolve)

@@ -111,7 +111,7 @@ describe('a terminal', () => {
       {},
       { isTTY: true },
     )
-    expect(out).toMatch(/^\r\u001b\[2Kcopy {2}██░+ {2}10 %/)
+    expect(out.startsWith('\r\u001b[2Kcopy  ██░░')).toBe(true)
     expect(screen(out)).toBe('✓ wrote db/docs/erd.svg\n')
   })
 
