@@ -47,7 +47,7 @@ export async function parseYaml<T>(
     })
   }
   const place = (path: readonly PropertyKey[]): Place => placeOf(document, lines, path, file, source)
-  const parsed = shape.safeParse(document.toJS())
+  const parsed = shape.safeParse(document.toJS(), { reportInput: true })
   if (parsed.success) return { value: parsed.data, place }
   const issue = parsed.error.issues[0]
   if (!issue) throw new PlinthError(code, `The ${describe} file is not valid.`, { at: { file } })
