@@ -44,7 +44,7 @@ export function tableBlocks(table: Table, context: DictionaryContext): readonly 
     list('Pointed to by', referrers(table, context)),
     list('Checks', [...table.checks, ...table.exclusions].map(checkLine)),
     list('Indexes', own.map(indexLine)),
-    list('Who sees what', securityLines(table)),
+    list('Rows that each role reaches', securityLines(table)),
     list('Rights', grantLines(table.grants)),
     list('Triggers', table.triggers.map(triggerLine)),
   ]

@@ -94,9 +94,9 @@ function legend(tracks: readonly ContractTrack[]): readonly Block[] {
   )
   const meanings = {
     public: 'anyone may read it',
-    internal: 'for the people who run the platform',
-    confidential: 'for the tenant it belongs to',
-    restricted: 'harm follows if it leaks; stored only hashed or encrypted',
+    internal: 'everyone who works on the platform may read it',
+    confidential: 'for its tenant, and for those who need it for their work',
+    restricted: 'personal data and secrets; only ever stored protected',
   }
   return [
     { level: 2, title: 'How to read this', key: 'legend' },

@@ -10,13 +10,12 @@ export function checkInWords(definition: string): string | null {
 
 /** What a policy lets its roles do, as Markdown. */
 export function policyInWords(policy: Policy): string {
-  const roles =
-    policy.roles.length === 0 || policy.roles.includes('public') ? 'Every role' : policy.roles.map(code).join(', ')
+  const everyone = policy.roles.length === 0 || policy.roles.includes('public')
+  const roles = everyone ? 'Every role' : policy.roles.map(code).join(', ')
   const seen = condition(policy.using)
-  const written = condition(
-    policy.withCheck ?? (policy.command === 'all' || policy.command === 'update' ? policy.using : null),
-  )
-  const sentence = `${roles} ${verbs(policy.command, seen, written)}`
+  const both = policy.command === 'all' || policy.command === 'update'
+  const written = condition(policy.withCheck ?? (both ? policy.using : null))
+  const sentence = `${roles} ${everyone || policy.roles.length === 1 ? 'may' : 'may each'} ${verbs(policy.command, seen, written)}`
   return policy.permissive ? `${sentence}.` : `${sentence}, whatever other policies allow.`
 }
 
@@ -38,13 +37,11 @@ type Seen = string
 function verbs(command: Policy['command'], seen: Seen, written: Seen): string {
   const rows = (which: Seen): string =>
     which === 'all' ? 'all rows' : which === 'none' ? 'no rows' : `only rows where ${which}`
-  if (command === 'select') return `reads ${rows(seen)}`
-  if (command === 'insert') return `adds ${rows(written)}`
-  if (command === 'delete') return `deletes ${rows(seen)}`
-  const verb = command === 'all' ? 'reads and writes' : 'changes'
-  return seen === written
-    ? `${verb} ${rows(seen)}`
-    : `${command === 'all' ? 'reads, changes and deletes' : 'changes'} ${rows(seen)} and leaves ${rows(written)} behind`
+  if (command === 'select') return `read ${rows(seen)}`
+  if (command === 'insert') return `add ${rows(written)}`
+  if (command === 'delete') return `delete ${rows(seen)}`
+  if (seen === written) return `${command === 'all' ? 'read and write' : 'change'} ${rows(seen)}`
+  return `${command === 'all' ? 'read, change and delete' : 'change'} ${rows(seen)} and leave ${rows(written)} behind`
 }
 
 function condition(sql: string | null): Seen {

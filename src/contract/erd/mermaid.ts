@@ -77,7 +77,7 @@ function attribute(column: EntityColumn, name: string): string {
 function typeWord(type: string): string {
   const word = type
     .replace(/\s*,\s*/g, '-')
-    .replace(/\s+/g, '_')
+    .replace(/[\s.]+/g, '_')
     .replace(/[^\w()[\]-]/g, '')
   return /^[A-Za-z_]/.test(word) ? word : `_${word}`
 }

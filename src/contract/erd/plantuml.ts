@@ -40,7 +40,7 @@ function entityLines(entity: Entity, name: string): readonly string[] {
     entity.rowSecurity && '<<row-level security>>',
   ]
   return [
-    [`entity "${text(entity.id)}" as ${name}`, ...stereotypes, '{'].filter(Boolean).join(' '),
+    [`entity "${headline(entity.id)}" as ${name}`, ...stereotypes, '{'].filter(Boolean).join(' '),
     ...primary.map(columnLine),
     // The line between the parts also keeps PlantUML from taking a type with parentheses for a method.
     '  --',
@@ -75,6 +75,11 @@ function legend(picture: Picture): readonly string[] {
     .filter(name => used.has(name))
     .map(name => `  <color:${classColours[name]}>●</color> ${name}`)
   return rows.length ? ['legend right', ...rows, '  * may not be null', 'endlegend'] : []
+}
+
+/** In the head of an entity PlantUML takes what stands in angle brackets for a type parameter, also a character code. */
+function headline(raw: string): string {
+  return raw.replaceAll('"', "'").replaceAll('<', '‹').replaceAll('>', '›').replace(/\s+/g, ' ')
 }
 
 /** Creole's own marks and quotes, which would end or restyle the text, are replaced by their character codes. */
