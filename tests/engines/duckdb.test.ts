@@ -1,4 +1,4 @@
-/** What is DuckDB's own: one file and one process, errors that quote no values, bulk loading and cell replacement. */
+/** What is DuckDB's own: one file and one process, errors that quote no values, bulk loading. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { duckdb } from '../../src/engines/duckdb/index.ts'
 import { splitStatements } from '../../src/engines/duckdb/statements.ts'
-import { loadCsv, replaceRows } from '../../src/engines/duckdb/write.ts'
+import { loadCsv } from '../../src/engines/duckdb/write.ts'
 import type { OpenOptions, Session } from '../../src/engines/engine.ts'
 import { PlinthError } from '../../src/errors.ts'
 import { describeEngine } from './conformance.ts'
@@ -381,22 +381,22 @@ describe('bulk', () => {
     expect(readdirSync(place).filter(name => name.includes('bulk'))).toEqual([])
   })
 
-  test('replacing cells empties those that lost their rows, keeps others, and rolls back whole', async () => {
+  test('deleted and loaded again in one transaction, a key is replaced, and a rollback brings the old row back', async () => {
     const session = await open('duckdb::memory:')
     await session.script(
-      `create table t (bucket int, shard int, n int, primary key (bucket, shard));
-       insert into t values (1, 1, 10), (1, 2, 20), (2, 1, 30);
-       create temp table cells (bucket int, shard int); insert into cells values (1, 1), (1, 2), (9, 9)`,
+      "create table t (id bigint primary key, note text, moment timestamptz); insert into t values (1, 'old', null)",
     )
-    const replacement = { table: 't', keys: ['bucket', 'shard'], cells: 'cells', select: 'select 1, 1, 11' }
-    await session.query('begin')
-    expect(await replaceRows(session, replacement)).toEqual({ deleted: 2, inserted: 1 })
+    const replace = async () => {
+      await session.query('begin')
+      await session.query('delete from t where id = 1')
+      await loadCsv(session, { table: 't', columns, source: chunks('1,new,\n') })
+    }
+    await replace()
     await session.query('rollback')
-    expect((await session.query('select n from t order by n')).rows).toEqual([{ n: 10 }, { n: 20 }, { n: 30 }])
-    await session.query('begin')
-    await replaceRows(session, replacement)
+    expect((await session.query('select note from t')).rows).toEqual([{ note: 'old' }])
+    await replace()
     await session.query('commit')
-    expect((await session.query('select n from t order by n')).rows).toEqual([{ n: 11 }, { n: 30 }])
+    expect((await session.query('select note from t')).rows).toEqual([{ note: 'new' }])
   })
 
   test('copies out and in again', async () => {

@@ -18,6 +18,7 @@ const layers: Readonly<Record<string, number>> = {
   server: 6,
   'index.ts': 6,
   'foundation.ts': 5,
+  foundation: 5,
   migrations: 4,
   lint: 4,
   seeds: 4,

@@ -1,4 +1,4 @@
-/** What a warehouse needs beyond plain SQL: loading rows in bulk, and replacing cells. Callers open the transaction. */
+/** What a warehouse needs beyond plain SQL: loading rows in bulk. Callers open the transaction. */
 import { PlinthError } from '../../errors.ts'
 import type { Session } from '../engine.ts'
 import { type DuckDbSession, quoteLiteral } from './session.ts'
@@ -25,36 +25,6 @@ export async function loadCsv(session: Session, load: Load): Promise<number> {
     )
     return rowCount
   })
-}
-
-export interface Replacement {
-  /** Qualified name of the table whose cells are replaced. */
-  readonly table: string
-  /** Columns that name a cell, such as `bucket_hour` and `shard`; both `table` and `cells` have them. */
-  readonly keys: readonly string[]
-  /** Qualified name of the table, often a temporary one, that lists the cells to replace. */
-  readonly cells: string
-  /** Columns of `select` in its order; default all columns of the table. */
-  readonly columns?: readonly string[]
-  /** A query that answers the new rows of exactly those cells. */
-  readonly select: string
-}
-
-/** Deletes the rows of the listed cells and inserts what `select` answers, so that a cell that is now empty becomes empty. */
-export async function replaceRows(
-  session: Session,
-  replacement: Replacement,
-): Promise<{ readonly deleted: number; readonly inserted: number }> {
-  const table = quotePath(replacement.table)
-  const match = replacement.keys
-    .map(key => `cell.${quoteName(key)} is not distinct from target.${quoteName(key)}`)
-    .join(' and ')
-  const columns = replacement.columns ? ` (${replacement.columns.map(quoteName).join(', ')})` : ''
-  const gone = await session.query(
-    `delete from ${table} as target where exists (select 1 from ${quotePath(replacement.cells)} as cell where ${match})`,
-  )
-  const made = await session.query(`insert into ${table}${columns} ${replacement.select}`)
-  return { deleted: gone.rowCount, inserted: made.rowCount }
 }
 
 function bulk(session: Session): DuckDbSession {

@@ -17,7 +17,10 @@ export interface SinkOptions {
   readonly environment?: Readonly<Record<string, string | undefined>> | undefined
 }
 
-/** The sinks that were asked for. Never throws because of tracing: what is amiss there becomes a warning on the other sinks' terms. */
+/**
+ * The sinks that were asked for. Tracing never makes it throw: what is amiss there is told to `warn`, at once or while the sinks close, and
+ * callers emit it as a warning.
+ */
 export async function openSinks(
   options: SinkOptions,
   warn: (message: string, hint: string) => void = () => {},
@@ -45,9 +48,12 @@ export async function openSinks(
   return sinks
 }
 
-/** Flushes and closes all; takes at most two seconds and never throws. */
+/**
+ * Flushes and closes all, the exporter first, so that what it warns of can still be told on the others. Takes about two seconds at most
+ * and never throws.
+ */
 export async function closeSinks(sinks: readonly Sink[]): Promise<void> {
-  await Promise.allSettled(sinks.map(async sink => sink.close?.()))
+  for (const sink of sinks.toReversed()) await sink.close?.().catch(() => undefined)
 }
 
 /** The variables by which OpenTelemetry's specification turns an exporter on. */
