@@ -1,5 +1,9 @@
+import { spawnSync } from 'node:child_process'
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { json } from 'node:stream/consumers'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import type { Event, Sink } from '../../src/telemetry/event.ts'
@@ -189,6 +193,25 @@ describe('the environment decides', () => {
     await closeSinks(sinks)
     expect(warnings).toEqual(['OTLP over gRPC is not supported; traces go over HTTP.'])
   })
+})
+
+test('without the optional packages a run goes on and says what is missing', () => {
+  const place = mkdtempSync(join(tmpdir(), 'plinth-telemetry-test-'))
+  onTestFinished(() => rmSync(place, { recursive: true, force: true }))
+  const repository = join(import.meta.dirname, '../..')
+  cpSync(join(repository, 'dist/telemetry'), join(place, 'telemetry'), { recursive: true })
+  cpSync(join(repository, 'node_modules/picocolors'), join(place, 'node_modules/picocolors'), { recursive: true })
+  writeFileSync(join(place, 'package.json'), '{ "type": "module" }')
+  writeFileSync(
+    join(place, 'program.js'),
+    `import { closeSinks, openSinks } from './telemetry/sinks/index.js'
+     import { runTrace } from './telemetry/trace.js'
+     const sinks = await openSinks({ ndjson: { to: 'stderr' }, trace: runTrace(), environment: { OTEL_TRACES_EXPORTER: 'otlp' } }, message => console.log(message))
+     await closeSinks(sinks)
+     console.log(sinks.length)`,
+  )
+  const { stdout, status } = spawnSync(process.execPath, [join(place, 'program.js')], { encoding: 'utf8' })
+  expect([stdout, status]).toEqual(['Traces are not exported: the OpenTelemetry packages are not installed.\n1\n', 0])
 })
 
 interface Told {
