@@ -1,6 +1,6 @@
 /** Whatever changes usage leaves a mark for each hour and shard that it changed, in the same transaction. */
 import { once } from 'node:events'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import type pg from 'pg'
 import copyStreams from 'pg-copy-streams'
 import { describe, expect, test } from 'vitest'

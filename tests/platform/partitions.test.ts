@@ -156,33 +156,33 @@ describe('ensure', () => {
 
   test('neither loses nor refuses an event that arrives meanwhile', async () => {
     await withPlatform(async (client, url) => {
-      let written = 0
-      let finished = false
-      const atLeast = async (events: number) => {
-        while (written < events && !finished) await sleep(5)
+      const progress = { written: 0, finished: false }
+      const thirtyMore = async () => {
+        const enough = progress.written + 30
+        while (progress.written < enough && !progress.finished) await sleep(5)
       }
+      const events = [{ at: '2031-01-08T00:00:00Z' }, { at: '2031-01-15T00:00:00Z' }, {}]
       const writers = Promise.allSettled(
         [acme, beta].map(tenant =>
           withClient(url, async writer => {
-            const events = [{ at: '2031-01-08T00:00:00Z' }, { at: '2031-01-15T00:00:00Z' }, {}]
-            while (!finished) {
+            while (!progress.finished) {
               await writer.query(insertEvents(tenant, events))
-              written += events.length
+              progress.written += events.length
             }
-          }).finally(() => (finished = true)),
+          }).finally(() => (progress.finished = true)),
         ),
       )
-      for (const day of ['2031-01-08T00:00:00Z', '2031-01-15T00:00:00Z']) {
-        await atLeast(written + 30)
-        await client.query('select * from platform.ensure_usage_event_partitions($1, $1)', [day])
+      for (const { at } of events.slice(0, 2)) {
+        await thirtyMore()
+        await client.query('select * from platform.ensure_usage_event_partitions($1, $1)', [at])
       }
-      await atLeast(written + 30)
-      finished = true
+      await thirtyMore()
+      progress.finished = true
       expect((await writers).map(writer => (writer.status === 'rejected' ? String(writer.reason) : 'done'))).toEqual([
         'done',
         'done',
       ])
-      expect((await client.query('select from platform.usage_events')).rowCount).toBe(written + 2)
+      expect((await client.query('select from platform.usage_events')).rowCount).toBe(progress.written + 2)
       expect((await client.query('select row_count from platform.usage_event_default_rows')).rows).toEqual([
         { row_count: '0' },
       ])
