@@ -1,25 +1,28 @@
 /** All commands, in the order in which help shows them. */
 import type { CommandSpec } from '../command.ts'
 import { apply } from './apply.ts'
+import { check } from './check.ts'
+import { classifyCheck } from './classify.ts'
 import { configShow } from './config-show.ts'
+import { docsCheck, docsGenerate } from './docs.ts'
+import { doctor } from './doctor.ts'
 import { explain } from './explain.ts'
 import { create } from './new.ts'
 import { plan } from './plan.ts'
+import { reconcile } from './reconcile.ts'
 import { redo } from './redo.ts'
 import { rollback } from './rollback.ts'
+import { rollupRun, rollupStatus } from './rollup.ts'
+import { seed } from './seed.ts'
 import { status } from './status.ts'
 import { stop } from './stop.ts'
+import { up } from './up.ts'
 import { verify } from './verify.ts'
 
-export const commands: readonly CommandSpec[] = [
-  stop,
-  create,
-  plan,
-  apply,
-  rollback,
-  redo,
-  status,
-  verify,
-  configShow,
-  explain,
-]
+const start = [up, stop]
+const migrations = [create, plan, apply, rollback, redo, status, verify]
+const data = [seed, rollupRun, rollupStatus, check, reconcile]
+const contract = [docsGenerate, docsCheck, classifyCheck]
+const operations = [doctor, configShow, explain]
+
+export const commands: readonly CommandSpec[] = [...start, ...migrations, ...data, ...contract, ...operations]

@@ -1,4 +1,4 @@
-import type { OnTrack } from '../../foundation.ts'
+import type { OnTrack } from '../../foundation/desk.ts'
 import type { Plan } from '../../migrations/plan.ts'
 import type { CommandSpec, Context, Outcome } from '../command.ts'
 import { count, paint, table } from '../print.ts'

@@ -1,5 +1,5 @@
 /** What apply, rollback and redo did, for people and for machines. */
-import type { OnTrack } from '../../foundation.ts'
+import type { OnTrack } from '../../foundation/desk.ts'
 import type { Report } from '../../migrations/run.ts'
 import type { Outcome } from '../command.ts'
 import { count, duration, paint } from '../print.ts'

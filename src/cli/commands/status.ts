@@ -1,4 +1,4 @@
-import type { OnTrack } from '../../foundation.ts'
+import type { OnTrack } from '../../foundation/desk.ts'
 import type { TrackStatus, VersionStatus } from '../../migrations/status.ts'
 import type { CommandSpec } from '../command.ts'
 import { count, duration, paint, table } from '../print.ts'

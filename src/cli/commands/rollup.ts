@@ -1,0 +1,66 @@
+import type { CommandSpec } from '../command.ts'
+import { count, duration, paint, table } from '../print.ts'
+
+export const rollupRun: CommandSpec = {
+  name: 'rollup run',
+  summary: 'bring the warehouse up to date with exactly what changed',
+  description:
+    'Takes the cells (hour and shard of organizations) that were marked since the last run, and replaces them in the warehouse: raw, hourly, daily. Late, moved and deleted events are included, whatever their age. Reconciles what it wrote before it ends.',
+  group: 'data',
+  options: [
+    { flags: '--rebase', description: 'load everything again, also from a source that was restored or replaced' },
+  ],
+  examples: ['plinth rollup run', 'plinth rollup run --rebase', 'plinth rollup run --json'],
+  async run({ foundation, options }) {
+    const report = await foundation.rollup(options['rebase'] ? 'rebase' : 'changes')
+    const lines = report.sources.map(source => {
+      if (source.marks === 0 && source.mode === 'changes')
+        return `${paint.bold(source.source)}: nothing changed since the last run.`
+      const written = Object.entries(source.tables).map(([name, rows]) => `${count(rows, 'row')} in ${name}`)
+      const how =
+        source.mode === 'whole' ? `loaded whole (${source.reason ?? 'asked for'})` : count(source.marks, 'mark')
+      return `${paint.bold(source.source)}: ${how}, ${count(source.cells, 'cell')} replaced with ${count(source.rows, 'event')} → ${written.join(', ')}.`
+    })
+    return { data: report, text: [...lines, paint.dim(`Took ${duration(report.durationMs)}.`)].join('\n') }
+  },
+}
+
+export const rollupStatus: CommandSpec = {
+  name: 'rollup status',
+  summary: 'show how far the warehouse has read and what is pending',
+  group: 'data',
+  examples: ['plinth rollup status', 'plinth rollup status --json'],
+  async run({ foundation }) {
+    const status = await foundation.rollupStatus()
+    const text = status.sources.map(source =>
+      [
+        paint.bold(source.source),
+        table(
+          ['', ''],
+          [
+            [
+              'as of',
+              source.loaded === 'yes'
+                ? `${source.movedAt ?? 'unknown'}, snapshot ${source.snapshot ?? ''}`
+                : 'never loaded; run: plinth rollup run',
+            ],
+            [
+              'pending',
+              source.pendingMarks === 0
+                ? 'nothing'
+                : `${count(source.pendingMarks, 'mark')} on ${count(source.pendingCells, 'cell')}, oldest hour ${source.oldestPendingHour ?? ''}`,
+            ],
+            ...Object.entries(source.rows).map(([name, rows]) => [
+              name,
+              rows === null ? 'not there yet' : count(rows, 'row'),
+            ]),
+          ],
+        )
+          .split('\n')
+          .slice(1)
+          .join('\n'),
+      ].join('\n'),
+    )
+    return { data: status, text: text.join('\n\n') }
+  },
+}

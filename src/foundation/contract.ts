@@ -1,0 +1,53 @@
+/** The contract of a project: what the migrations make, with the class of each column. */
+import type { ContractTrack } from '../contract/contract.ts'
+import type { DocumentReport, WrittenDocument } from '../contract/files.ts'
+import type { ClassificationFinding } from '../governance/check-classification.ts'
+import type { Schema } from '../schema/model.ts'
+import { type Desk, scratchPlaceOf } from './desk.ts'
+
+export async function generateDocuments(desk: Desk): Promise<readonly WrittenDocument[]> {
+  const { writeContract } = await import('../contract/files.ts')
+  const written = await writeContract(desk.config.docs, await renderDocuments(desk))
+  for (const { file, change } of written) desk.emit({ type: 'document.written', file, changed: change !== 'unchanged' })
+  return written
+}
+
+export async function checkDocuments(desk: Desk): Promise<readonly DocumentReport[]> {
+  const { checkContract } = await import('../contract/files.ts')
+  return checkContract(desk.config.docs, await renderDocuments(desk))
+}
+
+/** Columns without a class, classes without a column, and contradictions. */
+export async function checkClasses(desk: Desk): Promise<readonly ClassificationFinding[]> {
+  const { loadClassification } = await import('../governance/classification.ts')
+  const { checkClassification } = await import('../governance/check-classification.ts')
+  const classification = await loadClassification(desk.config.classification)
+  const catalogs = await catalogsOf(desk)
+  return checkClassification(
+    classification,
+    catalogs.map(({ schema }) => schema),
+  )
+}
+
+async function renderDocuments(desk: Desk): Promise<ReadonlyMap<string, string>> {
+  const { renderContract } = await import('../contract/render.ts')
+  const { classOfColumns, loadClassification } = await import('../governance/classification.ts')
+  const classOf = classOfColumns(await loadClassification(desk.config.classification))
+  const catalogs = await catalogsOf(desk)
+  const tracks: ContractTrack[] = catalogs.map(({ name, schema }) => ({ name, schema, classOf }))
+  return renderContract({ project: { name: desk.config.project }, tracks })
+}
+
+async function catalogsOf(desk: Desk): Promise<{ readonly name: string; readonly schema: Schema }[]> {
+  const { catalogOf } = await import('../migrations/catalog.ts')
+  return Promise.all(
+    desk.config.tracks.map(async track => {
+      const { engine, url } = await scratchPlaceOf(desk, track)
+      const { actor, signal } = desk
+      return {
+        name: track.name,
+        schema: await catalogOf({ engine, url, track: track.name, folder: track.migrations, actor, signal }),
+      }
+    }),
+  )
+}

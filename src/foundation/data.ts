@@ -1,0 +1,92 @@
+/** Seeds, rollups, checks and reconciliation of a project. */
+import { join } from 'node:path'
+import type { CheckReport } from '../analytics/check.ts'
+import type { ReconciliationReport } from '../analytics/reconcile.ts'
+import type { RollupReport } from '../analytics/run.ts'
+import type { RollupStatus } from '../analytics/status.ts'
+import { engineNamed } from '../engines/registry.ts'
+import { PlinthError } from '../errors.ts'
+import type { PackageSummary } from '../seeds/load.ts'
+import type { SeedReport } from '../seeds/run.ts'
+import { type Database, databaseOf, type Desk, flowOf, onDatabase } from './desk.ts'
+
+export interface SeedRequest {
+  readonly package: string
+  /** Secrets that this run makes: into the report, or nowhere. */
+  readonly secrets: 'reveal' | 'discard'
+}
+
+export async function listSeedPackages({ config }: Desk): Promise<PackageSummary[]> {
+  const { listPackages } = await import('../seeds/load.ts')
+  return listPackages(config.seeds)
+}
+
+export async function seedDatabase(desk: Desk, request: SeedRequest): Promise<SeedReport> {
+  const { config, emit, signal } = desk
+  const { loadPackage } = await import('../seeds/load.ts')
+  const { runSeed } = await import('../seeds/run.ts')
+  const { openKeyring } = await import('../governance/keyring.ts')
+  const seedPackage = await loadPackage(config.seeds, request.package)
+  return onDatabase(desk, await seededDatabase(desk), async session =>
+    runSeed(session, seedPackage, {
+      environment: config.environment,
+      protect: async () => openKeyring({ session, provider: await keysOf(desk) }),
+      secrets: request.secrets,
+      emit,
+      signal,
+      lockWaitMs: config.migrations.lockWaitSeconds * 1000,
+    }),
+  )
+}
+
+export async function rollUp(desk: Desk, mode: 'changes' | 'rebase'): Promise<RollupReport> {
+  const { runRollup } = await import('../analytics/run.ts')
+  return runRollup(await projectOf(desk), { ...(await flowOptions(desk)), mode })
+}
+
+export async function statusOfRollups(desk: Desk): Promise<RollupStatus> {
+  const { rollupStatus } = await import('../analytics/status.ts')
+  return rollupStatus(await projectOf(desk), await flowOptions(desk))
+}
+
+export async function checkWarehouse(desk: Desk): Promise<CheckReport> {
+  const { runChecks } = await import('../analytics/check.ts')
+  const project = await projectOf(desk)
+  const { warehouse } = await flowOf(desk)
+  return onDatabase(desk, warehouse, session =>
+    runChecks(project, { warehouse: session, emit: desk.emit, signal: desk.signal }),
+  )
+}
+
+export async function reconcileWarehouse(desk: Desk, action: 'repair' | 'report'): Promise<ReconciliationReport> {
+  const { reconcile } = await import('../analytics/reconcile.ts')
+  return reconcile(await projectOf(desk), { ...(await flowOptions(desk)), action })
+}
+
+async function projectOf({ config }: Desk) {
+  const { loadProject } = await import('../analytics/load.ts')
+  return loadProject(config.analytics, { root: config.root })
+}
+
+async function flowOptions(desk: Desk) {
+  const { emit, signal, actor, runId, config } = desk
+  const waitMs = config.migrations.lockWaitSeconds * 1000
+  return { ...(await flowOf(desk)), emit, signal, runId, owner: `${actor} (process ${process.pid})`, waitMs }
+}
+
+/** Seeds go to the first track with roles and row security: the platform's operational database. */
+async function seededDatabase(desk: Desk): Promise<Database> {
+  for (const track of desk.config.tracks) {
+    if ((await engineNamed(track.engine)).can.rowSecurity) return databaseOf(desk, track)
+  }
+  throw new PlinthError('ENGINE_UNSUPPORTED', 'No track here takes seeds.', { hint: 'Seed the operational track.' })
+}
+
+/** Keys of the environment, or of the local key file, which is made where demonstration data may live and nobody set other keys. */
+async function keysOf({ config }: Desk) {
+  const { ensureLocalKeys, findKeys, keyVariables, localKeyFile } = await import('../governance/key-provider.ts')
+  const folder = join(config.state, 'keys')
+  const given = Object.values(keyVariables).some(name => config.variables[name])
+  if (config.environment.seedable && !given) return ensureLocalKeys(folder)
+  return findKeys({ variables: config.variables, file: localKeyFile(folder) })
+}

@@ -1,0 +1,131 @@
+/** What every function of the foundation is lent, and how it reaches a track's database. */
+import { isAbsolute, join } from 'node:path'
+import { type Config, expand, type Track } from '../config/load.ts'
+import { withSession } from '../engines/brackets.ts'
+import type { Engine, Session } from '../engines/engine.ts'
+import { engineNamed, engineOf } from '../engines/registry.ts'
+import { PlinthError } from '../errors.ts'
+import type { Emit } from '../telemetry/event.ts'
+
+export interface Desk {
+  readonly config: Config
+  readonly emit: Emit
+  readonly signal: AbortSignal
+  /** Who answers for it, such as `anna@host`. */
+  readonly actor: string
+  /** For `application_name`. */
+  readonly application: string
+  readonly runId: string
+  readonly traceId: string
+  readonly version: string
+  /** URLs that were looked up by this process, by what they stand for. */
+  readonly known: Map<string, Promise<string>>
+}
+
+export interface Database {
+  readonly engine: Engine
+  readonly url: string
+}
+
+/** A result on one track; `address` is safe to print. */
+export interface OnTrack<T> {
+  readonly track: string
+  readonly address: string
+  readonly result: T
+}
+
+/** Visits the tracks in order, each in a session of its own. */
+export async function onTracks<T>(
+  desk: Desk,
+  work: (session: Session, track: Track) => Promise<T>,
+  order: 'first first' | 'last first' = 'first first',
+): Promise<OnTrack<T>[]> {
+  const results: OnTrack<T>[] = []
+  for (const track of order === 'first first' ? desk.config.tracks : desk.config.tracks.toReversed()) {
+    const { address, result } = await onDatabase(desk, await databaseOf(desk, track), async session => ({
+      address: session.address,
+      result: await work(session, track),
+    }))
+    results.push({ track: track.name, address, result })
+  }
+  return results
+}
+
+/** A session that waits politely for a file that another process has open. */
+export async function onDatabase<T>(
+  desk: Desk,
+  { engine, url }: Database,
+  work: (session: Session) => Promise<T>,
+): Promise<T> {
+  const waitMs = engine.can.concurrentProcesses ? 0 : desk.config.migrations.lockWaitSeconds * 1000
+  const onWait = (holder: string | null, waitedMs: number) =>
+    desk.emit({ type: 'lock.waiting', lock: engine.describe(url), holder, waitedMs })
+  return withSession(engine, url, { applicationName: desk.application, waitMs, onWait }, work)
+}
+
+/** The engine and URL of a track; starts the embedded server when the track has no URL of its own. */
+export async function databaseOf(desk: Desk, track: Track): Promise<Database> {
+  const { config } = desk
+  if (track.database === null) return { engine: await engineNamed('postgres'), url: await embeddedUrl(desk) }
+  const origin = config.origins.get(`tracks.${track.name}.database`) ?? 'flag'
+  const url = expand(track.database, config.variables, `tracks.${track.name}.database`)
+  const file = /^duckdb:(?!:memory:)(.+)$/.exec(url)?.[1]
+  const ofProject = file && !isAbsolute(file) && origin !== 'flag' && origin !== 'environment variable'
+  return { engine: await engineOf(url), url: ofProject ? `duckdb:${join(config.root, file)}` : url }
+}
+
+/**
+ * Where scratch databases of a track are made: beside the database that was named on the command line, else on the embedded server, since
+ * nobody wants them on the server that the environment points to.
+ */
+export async function scratchPlaceOf(desk: Desk, track: Track): Promise<Database> {
+  const origin = desk.config.origins.get(`tracks.${track.name}.database`) ?? 'flag'
+  const engine = await engineNamed(track.engine)
+  if (origin === 'flag' || !engine.can.postgresSyntax) return databaseOf(desk, track)
+  return { engine, url: await embeddedUrl(desk) }
+}
+
+/** The database that changes are captured from, and the one that holds the rollups. Throws ENGINE_UNSUPPORTED when a track is missing. */
+export async function flowOf(desk: Desk): Promise<{ readonly source: Database; readonly warehouse: Database }> {
+  const databases = await Promise.all(
+    desk.config.tracks.map(async track => ({ track, engine: await engineNamed(track.engine) })),
+  )
+  const source = databases.find(({ engine }) => engine.can.capture)?.track
+  const warehouse = databases.find(({ engine }) => engine.can.warehouse)?.track
+  if (!source || !warehouse) {
+    throw new PlinthError(
+      'ENGINE_UNSUPPORTED',
+      `Rollups need a ${source ? 'warehouse' : 'source'}, and no track here is one.`,
+      {
+        hint: 'Run it without --track, --dir and --database; set DATABASE_URL and WAREHOUSE_URL to name other databases.',
+      },
+    )
+  }
+  return { source: await databaseOf(desk, source), warehouse: await databaseOf(desk, warehouse) }
+}
+
+/** The database of the project on the embedded server, which is started or found running once a process. */
+export async function embeddedUrl({ config, emit, known }: Desk): Promise<string> {
+  const start = async (): Promise<string> => {
+    const { startEmbedded } = await import('../engines/postgres/embedded.ts')
+    const { ensureDatabase } = await import('../engines/postgres/database.ts')
+    const { url } = await startEmbedded({ folder: serverFolder(config), emit })
+    return ensureDatabase(await engineNamed('postgres'), url, databaseName(config))
+  }
+  const url = known.get('embedded') ?? start()
+  known.set('embedded', url)
+  return url
+}
+
+export function serverFolder(config: Config): string {
+  return join(config.state, 'postgres')
+}
+
+function databaseName(config: Config): string {
+  return (
+    config.project
+      .toLowerCase()
+      .replace(/[^a-z0-9]+/g, '_')
+      .slice(0, 60) || 'plinth'
+  )
+}

@@ -1,0 +1,126 @@
+/** Migrations on the tracks of a project. */
+import type { Config, Track } from '../config/load.ts'
+import { PlinthError } from '../errors.ts'
+import type { Plan } from '../migrations/plan.ts'
+import type { Report } from '../migrations/run.ts'
+import type { Target } from '../migrations/select.ts'
+import type { TrackStatus } from '../migrations/status.ts'
+import type { VerifyReport } from '../migrations/verify.ts'
+import { type Desk, type OnTrack, onTracks, scratchPlaceOf } from './desk.ts'
+
+export interface ApplyRequest {
+  readonly target?: Target | undefined
+  readonly allowOutOfOrder?: boolean | undefined
+  readonly retryFailed?: boolean | undefined
+}
+
+export interface PlanRequest extends ApplyRequest {
+  readonly direction: 'up' | 'down'
+}
+
+export async function planTracks(desk: Desk, request: PlanRequest): Promise<OnTrack<Plan>[]> {
+  refuseAmbiguousTarget(desk.config, request.target)
+  const { planTrack } = await import('../migrations/track.ts')
+  return onTracks(desk, (session, track) =>
+    planTrack(session, { ...request, track: track.name, folder: track.migrations }),
+  )
+}
+
+export async function applyTracks(desk: Desk, request: ApplyRequest): Promise<OnTrack<Report>[]> {
+  refuseAmbiguousTarget(desk.config, request.target)
+  const { applyTrack } = await import('../migrations/track.ts')
+  return onTracks(desk, async (session, track) =>
+    unbroken(await applyTrack(session, { ...request, ...runOptions(desk, track) })),
+  )
+}
+
+/** Later tracks build on earlier ones, so they are taken back first. */
+export async function rollbackTracks(desk: Desk, request: ApplyRequest): Promise<OnTrack<Report>[]> {
+  refuseAmbiguousTarget(desk.config, request.target)
+  const { rollbackTrack } = await import('../migrations/track.ts')
+  const rollback = async (...[session, track]: Parameters<Parameters<typeof onTracks>[1]>) =>
+    unbroken(await rollbackTrack(session, { ...request, ...runOptions(desk, track) }))
+  return onTracks(desk, rollback, 'last first')
+}
+
+export async function redoTracks(desk: Desk, count: number): Promise<OnTrack<Report>[]> {
+  const { redoTrack } = await import('../migrations/track.ts')
+  const redo = async (...[session, track]: Parameters<Parameters<typeof onTracks>[1]>) =>
+    (await redoTrack(session, { ...runOptions(desk, track), count })).map(unbroken)
+  const both = await onTracks(desk, redo, 'last first')
+  return both.flatMap(({ track, address, result }) => result.map(report => ({ track, address, result: report })))
+}
+
+export async function statusOfTracks(desk: Desk): Promise<OnTrack<TrackStatus>[]> {
+  const { readStatus } = await import('../migrations/status.ts')
+  return onTracks(desk, (session, track) => readStatus(session, { track: track.name, folder: track.migrations }))
+}
+
+export async function verifyTracks(desk: Desk): Promise<OnTrack<VerifyReport>[]> {
+  const { verifyTrack } = await import('../migrations/verify.ts')
+  const reports: OnTrack<VerifyReport>[] = []
+  for (const track of desk.config.tracks) {
+    const { engine, url } = await scratchPlaceOf(desk, track)
+    const { actor, emit, signal } = desk
+    const result = await verifyTrack({ engine, url, track: track.name, folder: track.migrations, actor, emit, signal })
+    reports.push({ track: track.name, address: engine.describe(url), result })
+  }
+  return reports
+}
+
+/** The two files that were written, up first. */
+export async function createMigrationFiles({ config }: Desk, title: string): Promise<string[]> {
+  const { createMigration } = await import('../migrations/create.ts')
+  const [track] = config.tracks
+  if (!track) {
+    throw new PlinthError('TRACK_UNKNOWN', 'The configuration has no track.', {
+      hint: 'Add one under "tracks", or pass --dir.',
+    })
+  }
+  const { up, down } = await createMigration({ folder: track.migrations, title })
+  return [up, down]
+}
+
+export function isIdle({ result }: OnTrack<Report>): boolean {
+  return result.status === 'nothing-to-do'
+}
+
+function runOptions({ config, emit, signal, actor, traceId, version }: Desk, track: Track) {
+  const { lockWaitSeconds, lockTimeoutSeconds, statementTimeoutSeconds, lockRetries } = config.migrations
+  return {
+    track: track.name,
+    folder: track.migrations,
+    actor,
+    emit,
+    signal,
+    traceId,
+    toolVersion: version,
+    lockWaitMs: lockWaitSeconds * 1000,
+    lockTimeoutMs: lockTimeoutSeconds * 1000,
+    statementTimeoutMs: statementTimeoutSeconds * 1000,
+    lockRetries,
+  }
+}
+
+/** A report that failed becomes the failure, with what was done among its details. */
+function unbroken(report: Report): Report {
+  const { error, ...rest } = report
+  if (!error) return report
+  const { at, hint, sqlState, details } = error
+  throw new PlinthError(error.code, error.message, {
+    at,
+    hint,
+    sqlState,
+    details: { ...details, report: rest },
+    cause: error,
+  })
+}
+
+/** Versions, steps and runs belong to one track; only `latest` and `0` mean the same on all of them. */
+function refuseAmbiguousTarget(config: Config, target: Target | undefined): void {
+  if (config.tracks.length < 2 || !target || target.kind === 'latest') return
+  if (target.kind === 'version' && /^0+$/.test(target.version)) return
+  throw new PlinthError('USAGE', 'There are several tracks, and this target belongs to one of them.', {
+    hint: `Add --track ${config.tracks.map(track => track.name).join(' or --track ')}.`,
+  })
+}

@@ -1,0 +1,35 @@
+/** The configuration for people: dotted paths, values, origins; passwords in URLs are masked. */
+import type { Config, Origin } from '../config/load.ts'
+
+export interface Setting {
+  readonly path: string
+  readonly value: string
+  readonly origin: Origin
+}
+
+export function listSettings(config: Config): Setting[] {
+  const { environment, migrations, tracks, origins } = config
+  const rows: (readonly [string, unknown])[] = [
+    ['project', config.project],
+    ['environment', environment.name],
+    ['environment.seedable', environment.seedable],
+    ['environment.protected', environment.protected],
+    ['state', config.state],
+    ...tracks.flatMap(track => [
+      [`tracks.${track.name}.engine`, track.engine] as const,
+      [`tracks.${track.name}.migrations`, track.migrations] as const,
+      [`tracks.${track.name}.database`, track.database ?? 'embedded'] as const,
+    ]),
+    ...Object.entries(migrations).map(([key, value]) => [`migrations.${key}`, value] as const),
+    ...(['seeds', 'analytics', 'classification', 'docs'] as const).map(key => [key, config[key]] as const),
+  ]
+  return rows.map(([path, value]) => ({
+    path,
+    value: maskPassword(String(value)),
+    origin: origins.get(path) ?? 'flag',
+  }))
+}
+
+function maskPassword(text: string): string {
+  return text.replace(/^([a-z]+:\/\/[^:@/]*):[^@]*@/i, '$1:***@').replace(/(password=)[^&]*/i, '$1***')
+}
