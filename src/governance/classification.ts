@@ -13,6 +13,7 @@
  *
  * What a column leaves out comes from its table; a table that leaves out `retention_days` keeps its rows as long as they have a use.
  */
+import { existsSync } from 'node:fs'
 import { z } from 'zod'
 import { parseYaml, readYaml, type YamlFile } from '../config/yaml.ts'
 import type { Place } from '../errors.ts'
@@ -36,6 +37,12 @@ export interface TableClassification {
 /** Reads the file. Throws CLASSIFICATION_INVALID with file and line, FILE_UNREADABLE. */
 export async function loadClassification(file: string): Promise<Classification> {
   return classificationOf(file, await readYaml(file, shape, 'CLASSIFICATION_INVALID', 'classification'))
+}
+
+/** The same, but a file that does not exist classifies nothing: a project may not have one yet. */
+export async function loadClassificationIfAny(file: string): Promise<Classification> {
+  if (existsSync(file)) return loadClassification(file)
+  return { file, tables: new Map(), place: () => ({ file }) }
 }
 
 /** The same for text that is read already; `file` is what errors call it. */

@@ -82,7 +82,9 @@ export function pictureOf({ title, schema, classOf, tenantOf }: PictureInputs): 
 
 /** The short spelling that PostgreSQL and DuckDB both read. */
 export function shortType(type: string): string {
-  let short = type.replaceAll('"', '')
+  const plain = type.replaceAll('"', '')
+  // DuckDB prints its types in capitals, which would shout beside everything else; a type of one's own has small letters and keeps its case.
+  let short = plain === plain.toUpperCase() ? plain.toLowerCase() : plain
   for (const [long, brief] of abbreviations) short = short.replace(long, brief)
   return short
 }

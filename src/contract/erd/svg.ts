@@ -85,5 +85,5 @@ function description({ entities, relations }: Picture): string {
 }
 
 function count(number: number, noun: string): string {
-  return `${number} ${noun}${number === 1 ? '' : 's'}`
+  return `${number === 0 ? 'no' : number} ${noun}${number === 1 ? '' : 's'}`
 }
