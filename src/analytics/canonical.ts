@@ -50,20 +50,15 @@ const kinds: readonly (readonly [RegExp, ColumnKind])[] = [
 ]
 
 function valueText({ type }: TypedColumn, dialect: Dialect, value: string): string {
-  switch (columnKind(type)) {
-    case 'text':
-      return dialect === 'postgres'
-        ? `octet_length(${value})::text || ':' || ${value}`
-        : `strlen(${value})::varchar || ':' || ${value}`
-    case 'timestamp':
-      return dialect === 'postgres'
-        ? `(extract(epoch from ${value}) * 1000000)::bigint::text`
-        : `epoch_us(${value})::varchar`
-    case 'date':
-      return dialect === 'postgres' ? `to_char(${value}, 'YYYY-MM-DD')` : `strftime(${value}, '%Y-%m-%d')`
-    case 'decimal':
-      return `cast(cast(${value} as ${type}) as ${dialect === 'postgres' ? 'text' : 'varchar'})`
-    default:
-      return `cast(${value} as ${dialect === 'postgres' ? 'text' : 'varchar'})`
+  const kind = columnKind(type)
+  if (dialect === 'postgres') {
+    if (kind === 'text') return `octet_length(${value})::text || ':' || ${value}`
+    if (kind === 'timestamp') return `(extract(epoch from ${value}) * 1000000)::bigint::text`
+    if (kind === 'date') return `to_char(${value}, 'YYYY-MM-DD')`
+    return kind === 'decimal' ? `${value}::${type}::text` : `${value}::text`
   }
+  if (kind === 'text') return `strlen(${value})::varchar || ':' || ${value}`
+  if (kind === 'timestamp') return `epoch_us(${value})::varchar`
+  if (kind === 'date') return `strftime(${value}, '%Y-%m-%d')`
+  return kind === 'decimal' ? `cast(${value} as ${type})::varchar` : `${value}::varchar`
 }

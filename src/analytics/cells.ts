@@ -88,6 +88,13 @@ export function inCells(
     and exists (select 1 from ${cellTables[cell.grain]} as cell where cell.bucket = ${alias}.${cell.bucket} and cell.shard = ${alias}.${cell.shard})`
 }
 
+/** A condition on the alias `raw`: rows of the batch's cells, in the raw table or whatever else is kept by hour and shard. */
+export function rawCondition(batch: Batch): string {
+  const { from, until } = boundsOf(batch).hour
+  if (batch.whole === 'yes') return `raw.bucket_hour >= ${from} and raw.bucket_hour < ${until}`
+  return inCells('raw', { bucket: 'bucket_hour', grain: 'hour', shard: 'shard' }, batch)
+}
+
 /** A hand-made row may stand in a cell that neither source nor raw has. */
 async function addOwnCells(session: Session, batch: Batch, transform: Transform): Promise<void> {
   if (!transform.cell) return

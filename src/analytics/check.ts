@@ -2,8 +2,7 @@
 import type { Session } from '../engines/engine.ts'
 import { PlinthError } from '../errors.ts'
 import type { CheckStatus, Emit } from '../telemetry/event.ts'
-import { compile } from './compile.ts'
-import { namesOf } from './load.ts'
+import { compile, namesOf } from './compile.ts'
 import { located } from './materialize.ts'
 import type { CheckDefinition, Project, Severity } from './project.ts'
 

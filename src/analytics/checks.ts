@@ -1,8 +1,9 @@
 /** dbt's generic tests out of properties files, each as a template that answers the rows that are wrong. */
 import { nearest, type Place, PlinthError } from '../errors.ts'
 import type { TemplateFile } from '../sql/template.ts'
-import type { CheckDefinition, Severity } from './project.ts'
-import type { Properties, PropertiesFile } from './shapes.ts'
+import { severityOf } from './severity.ts'
+import type { CheckDefinition } from './project.ts'
+import { mappingOf, type Properties, type PropertiesFile, textOf } from './shapes.ts'
 
 export interface GenericCheck {
   readonly definition: Omit<CheckDefinition, 'template'>
@@ -10,7 +11,7 @@ export interface GenericCheck {
 }
 
 /** Throws TRANSFORM_INVALID for tests that are not known or lack an argument. */
-export function genericChecks(value: Properties, place: PropertiesFile['place'], file: string): GenericCheck[] {
+export function genericChecks({ value, place, file }: PropertiesFile): GenericCheck[] {
   const models = (value.models ?? []).flatMap((model, index) =>
     checksOf({ ...model, relation: `ref('${model.name}')`, subject: model.name }, ['models', index], place, file),
   )
@@ -68,10 +69,10 @@ function genericCheck(
   file: string,
 ): GenericCheck {
   const [kind = '', given] = typeof test === 'string' ? [test, null] : (Object.entries(test)[0] ?? [])
-  const settings = record(given)
+  const settings = mappingOf(given)
   // dbt 1.10 put the arguments of a test under a key of their own; both forms are in use.
-  const values: Record<string, unknown> = { ...settings, ...record(settings['arguments']) }
-  const config = { ...values, ...record(values['config']) }
+  const values: Record<string, unknown> = { ...settings, ...mappingOf(settings['arguments']) }
+  const config = { ...values, ...mappingOf(values['config']) }
   const subject = column ?? (typeof values['column_name'] === 'string' ? values['column_name'] : null)
   const make = generic[kind]
   if (!make) {
@@ -88,10 +89,17 @@ function genericCheck(
     typeof settings['name'] === 'string'
       ? settings['name']
       : `${kind}_${tested.subject.replace('.', '_')}_${subject.replace(/\W+/g, '_')}`
-  const where = config['where'] === undefined ? '' : `\nwhere ${String(config['where'])}`
+  const condition = textOf(config['where'])
+  const where = condition === undefined ? '' : `\nwhere ${condition}`
   const rows = where ? `(select * from {{ ${tested.relation} }}${where}\n)` : `{{ ${tested.relation} }}`
   return {
-    definition: { name, severity: severityOf(config['severity'], place), tolerated: 0, subject: tested.subject },
+    definition: {
+      name,
+      severity: severityOf(config['severity'], place),
+      tolerated: 0,
+      subject: tested.subject,
+      declared: place,
+    },
     template: { file, source: make({ rows, column: subject, values, place }) },
   }
 }
@@ -122,19 +130,6 @@ const generic: Readonly<Record<string, (given: Arguments) => string>> = {
   },
 }
 
-function severityOf(given: unknown, place: Place): Severity {
-  const severity = String(given ?? 'error').toLowerCase()
-  if (severity === 'error' || severity === 'warn') return severity
-  throw new PlinthError('TRANSFORM_INVALID', `"${severity}" is not a severity.`, {
-    at: place,
-    hint: 'Write error or warn.',
-  })
-}
-
 function missing(argument: string, kind: string, at: Place): PlinthError {
   return new PlinthError('TRANSFORM_INVALID', `The test "${kind}" needs "${argument}".`, { at })
-}
-
-function record(value: unknown): Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : {}
 }

@@ -10,15 +10,25 @@ import {
   type TemplateValue,
 } from '../sql/template.ts'
 import { unknownTransform } from './graph.ts'
-import type { Grain } from './project.ts'
+import { type Grain, type Project, sourceKey } from './project.ts'
+import { textOf } from './shapes.ts'
 
 /** What names resolve to. */
 export interface Names {
-  readonly projectName: string
   readonly macros: readonly Template[]
   readonly variables: Readonly<Record<string, unknown>>
   readonly transforms: ReadonlyMap<string, { readonly schema: string; readonly name: string }>
   readonly sources: ReadonlyMap<string, { readonly schema: string; readonly identifier: string }>
+}
+
+/** What the names of a project mean. */
+export function namesOf(project: Omit<Project, 'checks'>): Names {
+  return {
+    macros: project.macros,
+    variables: project.variables,
+    transforms: new Map(project.transforms.map(transform => [transform.name, transform])),
+    sources: new Map(project.sources.map(source => [sourceKey(source), source])),
+  }
 }
 
 /** Cells of one grain that changed. Bounds are SQL literals, `relation` lists `bucket` and `shard`. */
@@ -77,7 +87,7 @@ export function relation(schema: string, identifier: string): Relation {
 function refFunction(names: Names, observe: Observer | undefined): TemplateFunction {
   return positional => {
     // With two arguments the first is the package, which here is always the project itself.
-    const name = String(positional.at(-1) ?? '')
+    const name = textOf(positional.at(-1)) ?? ''
     observe?.ref?.(name)
     const found = names.transforms.get(name)
     if (!found) throw unknownTransform(name, undefined, [...names.transforms.keys()])
@@ -111,7 +121,7 @@ function configFunction(observe: Observer | undefined): TemplateFunction {
 
 function varFunction(variables: Readonly<Record<string, unknown>>): TemplateFunction {
   return (positional, named) => {
-    const name = String(positional[0] ?? '')
+    const name = textOf(positional[0]) ?? ''
     if (name in variables) return (variables[name] ?? null) as TemplateValue
     if (positional.length > 1) return positional[1] as TemplateValue
     if ('default' in named) return named['default'] as TemplateValue

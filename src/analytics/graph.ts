@@ -4,21 +4,20 @@ import { nearest, type Place, PlinthError } from '../errors.ts'
 export interface GraphNode {
   readonly name: string
   readonly refs: readonly string[]
-  readonly place: Place
 }
 
 /** Nodes so that each comes after those that it refers to, else by name. Throws TRANSFORM_INVALID for a circle, naming it. */
-export function orderTransforms<T extends GraphNode>(nodes: readonly T[]): T[] {
+export function orderTransforms<T extends GraphNode>(nodes: readonly T[], placeOf: (node: T) => Place): T[] {
   const byName = new Map(nodes.map(node => [node.name, node]))
   const ordered: T[] = []
   const done = new Set<string>()
   const visit = (node: T, path: readonly string[]): void => {
     if (done.has(node.name)) return
     const at = path.indexOf(node.name)
-    if (at >= 0) throw circle([...path.slice(at), node.name], node.place)
+    if (at >= 0) throw circle([...path.slice(at), node.name], placeOf(node))
     for (const name of [...node.refs].sort()) {
       const next = byName.get(name)
-      if (!next) throw unknownTransform(name, node.place, [...byName.keys()])
+      if (!next) throw unknownTransform(name, placeOf(node), [...byName.keys()])
       visit(next, [...path, node.name])
     }
     done.add(node.name)

@@ -6,10 +6,11 @@ import { readYaml } from '../config/yaml.ts'
 import { type Place, PlinthError } from '../errors.ts'
 import { parseTemplate, type Template } from '../sql/template.ts'
 import { genericChecks } from './checks.ts'
-import { compile, type Names } from './compile.ts'
+import { compile, type Names, namesOf } from './compile.ts'
 import { orderTransforms } from './graph.ts'
-import type { CheckDefinition, Grain, Project, Severity, Transform } from './project.ts'
-import { projectShape, propertiesShape, type PropertiesFile } from './shapes.ts'
+import { type CheckDefinition, type Project, sourceKey, type Transform } from './project.ts'
+import { severityOf } from './severity.ts'
+import { mappingOf, type PropertiesFile, projectShape, propertiesShape, textOf } from './shapes.ts'
 import { sourcesOf } from './sources.ts'
 
 export interface LoadOptions {
@@ -19,6 +20,30 @@ export interface LoadOptions {
 
 /** Loads the project in `folder`. Throws FOLDER_NOT_FOUND, FILE_UNREADABLE, TRANSFORM_INVALID. */
 export async function loadProject(folder: string, { root }: LoadOptions): Promise<Project> {
+  const settings = await readSettings(folder, root)
+  const list = (paths: readonly string[], ending: RegExp) => listFiles(folder, paths, ending)
+  const properties = await readProperties(await list(settings['model-paths'], /\.ya?ml$/), root)
+  const macros = await readTemplates(await list(settings['macro-paths'], /\.sql$/), root)
+  const templates = await readTemplates(await list(settings['model-paths'], /\.sql$/), root)
+  const sources = properties.flatMap(sourcesOf)
+  refuseDuplicates(
+    sources.map(source => ({ name: sourceKey(source), place: source.place })),
+    'source',
+  )
+  const base = {
+    name: settings.name,
+    folder,
+    variables: { ...settings.vars, ...mappingOf(settings.vars?.[settings.name]) },
+    sources,
+    macros,
+  }
+  const transforms = await describeTransforms(templates, base, modelDefaults(settings.models, settings.name))
+  const project = { ...base, transforms }
+  const singular = await readTemplates(await list(settings['test-paths'], /\.sql$/), root)
+  return { ...project, checks: await describeChecks(project, properties, singular) }
+}
+
+async function readSettings(folder: string, root: string) {
   const file = join(folder, 'dbt_project.yml')
   if (!existsSync(file)) {
     throw new PlinthError('FOLDER_NOT_FOUND', `There is no analytics project in ${relative(root, folder) || folder}.`, {
@@ -26,60 +51,25 @@ export async function loadProject(folder: string, { root }: LoadOptions): Promis
       hint: 'An analytics project has a dbt_project.yml. Set `analytics` in the configuration to its folder.',
     })
   }
-  const shapes = await projectShape()
-  const { value: settings } = await readYaml(file, shapes, 'TRANSFORM_INVALID', 'project')
-  const files = (paths: readonly string[], ending: RegExp) => listFiles(folder, paths, ending)
-  const properties = await readProperties(await files(settings['model-paths'], /\.ya?ml$/), root)
-  const macros = await readTemplates(await files(settings['macro-paths'], /\.sql$/), root)
-  const templates = await readTemplates(await files(settings['model-paths'], /\.sql$/), root)
-  const singular = await readTemplates(await files(settings['test-paths'], /\.sql$/), root)
-  const sources = properties.flatMap(sourcesOf)
-  refuseDuplicates(
-    sources.map(source => ({ name: `${source.group}.${source.name}`, place: source.place })),
-    'source',
-  )
+  return (await readYaml(file, await projectShape(), 'TRANSFORM_INVALID', 'project')).value
+}
 
-  const defaults = modelDefaults(settings.models, settings.name)
+/** Names of all come first: what a transform says of itself is known by rendering it, and that needs the names of the others. */
+async function describeTransforms(
+  templates: readonly Template[],
+  base: Omit<Project, 'transforms' | 'checks'>,
+  defaults: Record<string, unknown>,
+): Promise<Transform[]> {
   const drafts = templates.map(template => ({ name: basename(template.file, '.sql'), template }))
   refuseDuplicates(
     drafts.map(({ name, template }) => ({ name, place: { file: template.file, line: 1 } })),
     'transform',
   )
-  // Schemas come from config(), which only rendering tells, and rendering needs the names of all: so names first, then the rest.
-  const draftNames: Names = {
-    projectName: settings.name,
-    macros,
-    variables: { ...settings.vars, ...nested(settings.vars?.[settings.name]) },
-    transforms: new Map(drafts.map(({ name }) => [name, { schema: 'analytics', name }])),
-    sources: new Map(sources.map(source => [`${source.group}.${source.name}`, source])),
-  }
-  const transforms: Transform[] = []
-  for (const { name, template } of drafts) transforms.push(await describe(name, template, draftNames, defaults))
-  const ordered = orderTransforms(
-    transforms.map(transform => ({ ...transform, place: { file: transform.template.file, line: 1 } })),
-  ).map(({ place: _, ...transform }) => transform)
-  const project = { name: settings.name, folder, variables: draftNames.variables, sources, transforms: ordered, macros }
-  const names = namesOf({ ...project, checks: [] })
-  const checks: CheckDefinition[] = []
-  for (const { value, place, file: from } of properties) {
-    for (const check of genericChecks(value, place, from))
-      checks.push({ ...check.definition, template: await parseTemplate(check.template) })
-  }
-  for (const template of singular) checks.push(await describeCheck(template, names))
-  // Rendering them once finds unknown names before anything runs.
-  for (const check of checks) await compile(check.template, names, { engine: 'duckdb', mode: 'whole', self: null })
-  return { ...project, checks: checks.sort((a, b) => (a.name < b.name ? -1 : 1)) }
-}
-
-/** What the names of a project mean, for compiling. */
-export function namesOf(project: Project): Names {
-  return {
-    projectName: project.name,
-    macros: project.macros,
-    variables: project.variables,
-    transforms: new Map(project.transforms.map(transform => [transform.name, transform])),
-    sources: new Map(project.sources.map(source => [`${source.group}.${source.name}`, source])),
-  }
+  const transforms = new Map(drafts.map(({ name }) => [name, { schema: 'analytics', name }]))
+  const names: Names = { ...namesOf({ ...base, transforms: [] }), transforms }
+  const described: Transform[] = []
+  for (const { name, template } of drafts) described.push(await describe(name, template, names, defaults))
+  return orderTransforms(described, ({ template }) => ({ file: template.file, line: 1, source: template.source }))
 }
 
 /** Renders a transform in both modes, since a dependency may stand in a branch, and reads what it says of itself. */
@@ -100,11 +90,11 @@ async function describe(
   for (const mode of ['whole', 'cells'] as const)
     await compile(template, names, { engine: 'duckdb', mode, self: { schema: 'analytics', name }, observe })
   const place = { file: template.file, line: 1, source: template.source }
-  const materialized = String(config['materialized'] ?? 'view')
+  const materialized = textOf(config['materialized']) ?? 'view'
   if (materialized !== 'incremental' && materialized !== 'table' && materialized !== 'view') {
     throw new PlinthError(
       'TRANSFORM_INVALID',
-      `The transform "${name}" is materialized as "${materialized}", which is not supported.`,
+      `"${name}" is materialized as "${materialized}", which is not supported.`,
       {
         at: place,
         hint: 'Supported: incremental, table, view.',
@@ -113,7 +103,7 @@ async function describe(
   }
   return {
     name,
-    schema: String(config['schema'] ?? 'analytics'),
+    schema: textOf(config['schema']) ?? 'analytics',
     template,
     materialized,
     cell: materialized === 'incremental' ? cellOf(name, config['meta'], place) : null,
@@ -123,54 +113,61 @@ async function describe(
 }
 
 function cellOf(name: string, meta: unknown, place: Place): Transform['cell'] {
-  const { bucket, grain, shard } = nested(nested(meta)['plinth'])
+  const { bucket, grain, shard } = mappingOf(mappingOf(meta)['plinth'])
   if (typeof bucket === 'string' && typeof shard === 'string' && (grain === 'hour' || grain === 'day'))
-    return { bucket, grain: grain satisfies Grain, shard }
+    return { bucket, grain, shard }
   throw new PlinthError('TRANSFORM_INVALID', `The incremental transform "${name}" does not say what its cells are.`, {
     at: place,
     hint: "Write config(meta={'plinth': {'bucket': 'bucket_hour', 'grain': 'hour', 'shard': 'shard'}}), or materialize it as a table.",
   })
 }
 
+/** Every check is rendered once, so that an unknown name is found before anything runs. */
+async function describeChecks(
+  project: Omit<Project, 'checks'>,
+  properties: readonly PropertiesFile[],
+  singular: readonly Template[],
+): Promise<CheckDefinition[]> {
+  const names = namesOf(project)
+  const checks: CheckDefinition[] = []
+  for (const { definition, template } of properties.flatMap(genericChecks)) {
+    try {
+      const check = { ...definition, template: await parseTemplate(template) }
+      await compile(check.template, names, { engine: 'duckdb', mode: 'whole', self: null })
+      checks.push(check)
+    } catch (error) {
+      // The template was made here; what a reader can mend is where the check is declared.
+      if (!(error instanceof PlinthError)) throw error
+      throw new PlinthError(error.code, error.message, {
+        at: definition.declared ?? undefined,
+        hint: error.hint,
+        cause: error,
+      })
+    }
+  }
+  for (const template of singular) checks.push(await describeCheck(template, names))
+  return checks.sort((a, b) => (a.name < b.name ? -1 : 1))
+}
+
 async function describeCheck(template: Template, names: Names): Promise<CheckDefinition> {
   let config: Readonly<Record<string, unknown>> = {}
-  await compile(template, names, {
-    engine: 'duckdb',
-    mode: 'whole',
-    self: null,
-    observe: { config: values => (config = { ...config, ...values }) },
-  })
-  const name = basename(template.file, '.sql')
+  const observe = { config: (values: Readonly<Record<string, unknown>>) => (config = { ...config, ...values }) }
+  await compile(template, names, { engine: 'duckdb', mode: 'whole', self: null, observe })
   return {
-    name,
+    name: basename(template.file, '.sql'),
     severity: severityOf(config['severity'], { file: template.file, line: 1 }),
     tolerated: 0,
     subject: null,
+    declared: null,
     template,
   }
 }
 
-function severityOf(given: unknown, place: Place): Severity {
-  const severity = String(given ?? 'error').toLowerCase()
-  if (severity === 'error' || severity === 'warn') return severity
-  throw new PlinthError('TRANSFORM_INVALID', `"${severity}" is not a severity.`, {
-    at: place,
-    hint: 'Write error or warn.',
-  })
-}
-
 /** dbt's tree of `models:`: keys with a plus are settings, others are folders, of which the project's own is the first. */
 function modelDefaults(models: unknown, project: string): Record<string, unknown> {
-  const settings = (tree: Record<string, unknown>) =>
-    Object.fromEntries(
-      Object.entries(tree).flatMap(([key, value]) => (key.startsWith('+') ? [[key.slice(1), value] as const] : [])),
-    )
-  const tree = nested(models)
-  return { ...settings(tree), ...settings(nested(tree[project])) }
-}
-
-function nested(value: unknown): Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : {}
+  const tree = mappingOf(models)
+  const settings = [...Object.entries(tree), ...Object.entries(mappingOf(tree[project]))]
+  return Object.fromEntries(settings.flatMap(([key, value]) => (key.startsWith('+') ? [[key.slice(1), value]] : [])))
 }
 
 async function listFiles(folder: string, paths: readonly string[], ending: RegExp): Promise<string[]> {
@@ -188,14 +185,14 @@ async function listFiles(folder: string, paths: readonly string[], ending: RegEx
 async function readTemplates(files: readonly string[], root: string): Promise<Template[]> {
   const templates: Template[] = []
   for (const file of files)
-    templates.push(await parseTemplate({ file: relative(root, file), source: await readText(file) }))
+    templates.push(await parseTemplate({ file: relative(root, file), source: await readText(file, root) }))
   return templates
 }
 
-async function readText(file: string): Promise<string> {
+async function readText(file: string, root: string): Promise<string> {
   return readFile(file, 'utf8').catch((error: unknown) => {
     throw new PlinthError('FILE_UNREADABLE', 'A file of the analytics project cannot be read.', {
-      at: { file },
+      at: { file: relative(root, file) },
       cause: error,
     })
   })
@@ -204,9 +201,12 @@ async function readText(file: string): Promise<string> {
 async function readProperties(files: readonly string[], root: string): Promise<PropertiesFile[]> {
   const shape = await propertiesShape()
   const read: PropertiesFile[] = []
-  for (const file of files)
-    read.push({ ...(await readYaml(file, shape, 'TRANSFORM_INVALID', 'properties')), file: relative(root, file) })
-  return read.map(({ value, place, file }) => ({ value, file, place: path => ({ ...place(path), file }) }))
+  for (const path of files) {
+    const file = relative(root, path)
+    const content = await readYaml(path, shape, 'TRANSFORM_INVALID', 'properties')
+    read.push({ file, value: content.value, place: at => ({ ...content.place(at), file }) })
+  }
+  return read
 }
 
 function refuseDuplicates(items: readonly { readonly name: string; readonly place: Place }[], noun: string): void {

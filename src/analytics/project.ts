@@ -79,6 +79,8 @@ export interface CheckDefinition {
   readonly tolerated: number
   /** The table or transform that it looks at, for people; null for a check of its own. */
   readonly subject: string | null
+  /** Where it is declared in a properties file; null for a file of its own. */
+  readonly declared: Place | null
   readonly template: Template
 }
 

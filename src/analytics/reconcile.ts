@@ -4,19 +4,17 @@
  * What differs is repaired by marking it, as if the source had changed there, and running.
  */
 import { withTransaction } from '../engines/brackets.ts'
-import { loadCsv } from '../engines/duckdb/write.ts'
-import type { Session } from '../engines/engine.ts'
-import { allHours, type CellDigest, markCells, pendingMarks, sourceDigests } from './capture.ts'
-import { batchOfCells, listCells } from './cells.ts'
+import { allHours, markCells, pendingMarks, sourceDigests } from './capture.ts'
+import { batchOfCells, listCells, rawCondition } from './cells.ts'
 import { compareDigests, type Difference, keyOf, warehouseDigests } from './digest.ts'
+import { namesOf } from './compile.ts'
 import { descendantsOf } from './graph.ts'
 import { readCursor, recordReconciliation, requireTable } from './ledger.ts'
-import { namesOf } from './load.ts'
 import { compareCells, hasCells, prepareTable } from './materialize.ts'
 import { type Batch, defaultLimits, planBatches } from './plan.ts'
+import { storeProof } from './proof.ts'
 import { capturedSources, type CapturedSource, type Project, sourceKey } from './project.ts'
 import { type Desk, refuseRestored, type RollupOptions, runRollup, withDesk, withWarehouse } from './run.ts'
-import { rawCondition } from './step.ts'
 
 export interface ReconcileOptions extends Omit<RollupOptions, 'mode'> {
   /** `report` changes nothing but the history of reconciliations. Default `repair`. */
@@ -141,7 +139,9 @@ async function inspect(
           await listCells(warehouse, batch, source, transforms)
           for (const transform of transforms)
             if (hasCells(transform)) different.push(...(await compareCells(warehouse, transform, names, batch)))
-          await storeProof(warehouse, source, options, desk, batch, expected, raw)
+          const unequal = new Set(raw.map(({ bucket, shard }) => keyOf({ hour: bucket, shard })))
+          const cells = expected.filter(cell => !unequal.has(keyOf(cell)))
+          await storeProof(warehouse, source, batch, { runId: options.runId, readAt: desk.readAt, cells })
           return { expected, different }
         })
         cells += compared.expected.length
@@ -207,40 +207,6 @@ async function pendingKeys(source: CapturedSource, desk: Desk, cursor: string): 
   return new Set(
     hours.flatMap(({ hour, shards }) => (shards === 'all' ? [] : shards.map(shard => keyOf({ hour, shard })))),
   )
-}
-
-/** Notes when the cells that are equal were proved, where the project keeps that. */
-async function storeProof(
-  warehouse: Session,
-  source: CapturedSource,
-  options: ReconcileOptions,
-  desk: Desk,
-  batch: Batch,
-  expected: readonly CellDigest[],
-  raw: readonly Difference[],
-): Promise<void> {
-  const table = source.capture.reconciledCells
-  if (table === null) return
-  const different = new Set(raw.map(({ bucket, shard }) => keyOf({ hour: bucket, shard })))
-  const proved = expected.filter(cell => !different.has(keyOf(cell)))
-  await warehouse.query(`delete from ${table} as raw where ${rawCondition(batch)}`)
-  await loadCsv(warehouse, {
-    table,
-    columns: proofColumns,
-    source: lines(proved.map(cell => `${cell.hour},${cell.shard},${desk.readAt},${cell.rows},${options.runId}\n`)),
-  })
-}
-
-const proofColumns = [
-  { name: 'bucket_hour', type: 'timestamptz' },
-  { name: 'shard', type: 'smallint' },
-  { name: 'reconciled_at', type: 'timestamptz' },
-  { name: 'source_rows', type: 'bigint' },
-  { name: 'run_id', type: 'varchar' },
-]
-
-async function* lines(all: readonly string[]): AsyncGenerator<string> {
-  yield all.join('')
 }
 
 function statusOf(sources: readonly SourceReconciliation[]): ReconciliationReport['status'] {

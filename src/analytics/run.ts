@@ -20,10 +20,10 @@ import {
   type SourceIdentity,
   trimMarks,
 } from './capture.ts'
+import { namesOf } from './compile.ts'
 import { descendantsOf } from './graph.ts'
 import { ensureWarehouseLedger, readCursor, readFingerprints, requireTable, type StoredCursor } from './ledger.ts'
 import { ensureSourceLedger, type Lease, withLease } from './lease.ts'
-import { namesOf } from './load.ts'
 import { fingerprintOf, prepareTable } from './materialize.ts'
 import { type Batch, type ChangedHour, defaultLimits, planBatches } from './plan.ts'
 import { capturedSources, type CapturedSource, type Project, sourceKey, type Transform } from './project.ts'
@@ -224,7 +224,7 @@ async function rollUp(project: Project, source: CapturedSource, options: RollupO
       })
       await options.onStage?.('captured', sourceKey(source))
       const done = await applyAll(source, options, desk, warehouse, work, started)
-      const trimmed = done.moved ? await finish(source, options, desk) : 0
+      const trimmed = await finish(source, options, desk, done.moved ? 'moved' : work.stored)
       return {
         source: sourceKey(source),
         mode: reason === null ? 'changes' : 'whole',
@@ -251,6 +251,7 @@ interface Work {
   readonly batches: readonly Batch[]
   /** The stored token is that of another source, whose tokens mean nothing here; only a rebase gets this far then. */
   readonly fresh: 'yes' | 'no'
+  readonly stored: StoredCursor | null
 }
 
 /** Everything that is known before anything is written. */
@@ -292,6 +293,7 @@ async function prepare(
     reason,
     batches: planBatches(hours, reason === null ? 'no' : 'yes', limits),
     fresh: stored !== null && stored.token >= desk.lease.token ? 'yes' : 'no',
+    stored,
   }
 }
 
@@ -408,10 +410,21 @@ async function applyAll(
 
 const emptyBatch: Batch = { from: null, until: null, hours: [], whole: 'no', rows: 0, cells: 0 }
 
-/** After the warehouse has committed: tells the source, and deletes the marks that nobody needs any more. */
-async function finish(source: CapturedSource, options: RollupOptions, desk: Desk): Promise<number> {
+/**
+ * After the warehouse has committed: tells the source, and deletes the marks that nobody needs any more. A run that found nothing to do
+ * makes up for one that died before it could tell.
+ */
+async function finish(
+  source: CapturedSource,
+  options: RollupOptions,
+  desk: Desk,
+  state: 'moved' | StoredCursor | null,
+): Promise<number> {
   const key = sourceKey(source)
-  await acknowledge(desk.control, key, consumerOf(options), desk.snapshot, desk.lease.token)
+  const cursor = state === 'moved' ? { snapshot: desk.snapshot, token: desk.lease.token } : state
+  if (!cursor?.snapshot) return 0
+  if (state !== 'moved' && (await acknowledgedToken(desk.control, key, consumerOf(options))) === cursor.token) return 0
+  await acknowledge(desk.control, key, consumerOf(options), cursor.snapshot, cursor.token)
   await options.onStage?.('acknowledged', key)
   return trimMarks(desk.control, key, source)
 }

@@ -1,6 +1,6 @@
 /** The shapes of the YAML files of an analytics project. dbt knows many more keys; they pass unread. */
 import type { z } from 'zod'
-import type { YamlFile } from '../config/yaml.ts'
+import type { Place } from '../errors.ts'
 
 export async function projectShape() {
   const { z } = await import('zod')
@@ -50,4 +50,21 @@ export async function propertiesShape() {
 
 export type Properties = z.infer<Awaited<ReturnType<typeof propertiesShape>>>
 
-export type PropertiesFile = YamlFile<Properties> & { readonly file: string }
+export interface PropertiesFile {
+  /** As people should read it in messages. */
+  readonly file: string
+  readonly value: Properties
+  readonly place: (path: readonly PropertyKey[]) => Place
+}
+
+/** A setting of the file that may be anything: its text when it is a plain value, else undefined. */
+export function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean'
+    ? String(value)
+    : undefined
+}
+
+/** A mapping, or an empty one for anything else. */
+export function mappingOf(value: unknown): Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : {}
+}

@@ -8,12 +8,13 @@ import type { Session } from '../engines/engine.ts'
 import { PlinthError } from '../errors.ts'
 import type { Emit } from '../telemetry/event.ts'
 import { type CellDigest, copyRows, type Cursor, sourceDigests } from './capture.ts'
-import { boundsOf, inCells, listCells, listLoadedCells } from './cells.ts'
+import { listCells, listLoadedCells, rawCondition } from './cells.ts'
 import type { Names } from './compile.ts'
 import { compareDigests, type Difference, warehouseDigests } from './digest.ts'
 import { type Claim, claimTarget, moveCursor, recordRun, type RunRecord, storeFingerprint } from './ledger.ts'
 import { compareCells, hasCells, rebuild, replaceCells } from './materialize.ts'
 import type { Batch } from './plan.ts'
+import { storeProof } from './proof.ts'
 import { type CapturedSource, sourceKey, type Transform } from './project.ts'
 
 /** Where a run is; told so that tests can stop it or let it die there. */
@@ -62,7 +63,7 @@ export async function applyBatch(context: StepContext, batch: Batch, closing: Cl
     const tables = await runTransforms(context, batch, closing)
     await onStage('replaced')
     const proved = await prove(context, batch)
-    await storeProof(context, batch, proved)
+    await storeProof(warehouse, source, batch, { runId: context.claim.runId, readAt: context.readAt, cells: proved })
     await onStage('proved')
     if (closing) {
       await moveCursor(warehouse, sourceKey(source), closing.cursor, context.claim.runId, rawTable(source))
@@ -146,37 +147,6 @@ async function prove(context: StepContext, batch: Batch): Promise<CellDigest[]> 
       details: { differences: differences.slice(0, 20) },
     },
   )
-}
-
-/** Notes when these cells were proved, where the project keeps that. */
-async function storeProof(context: StepContext, batch: Batch, proved: readonly CellDigest[]): Promise<void> {
-  const { warehouse, source, claim } = context
-  const table = source.capture.reconciledCells
-  if (table === null) return
-  await warehouse.query(`delete from ${table} as raw where ${rawCondition(batch)}`)
-  const lines = proved.map(cell => `${cell.hour},${cell.shard},${context.readAt},${cell.rows},${claim.runId}\n`)
-  await loadCsv(warehouse, {
-    table,
-    columns: [
-      { name: 'bucket_hour', type: 'timestamptz' },
-      { name: 'shard', type: 'smallint' },
-      { name: 'reconciled_at', type: 'timestamptz' },
-      { name: 'source_rows', type: 'bigint' },
-      { name: 'run_id', type: 'varchar' },
-    ],
-    source: lineStream(lines),
-  })
-}
-
-async function* lineStream(lines: readonly string[]): AsyncGenerator<string> {
-  yield lines.join('')
-}
-
-/** A condition on the alias `raw`: rows of the batch's cells, in the raw table or whatever else is kept by hour and shard. */
-export function rawCondition(batch: Batch): string {
-  const { from, until } = boundsOf(batch).hour
-  if (batch.whole === 'yes') return `raw.bucket_hour >= ${from} and raw.bucket_hour < ${until}`
-  return inCells('raw', { bucket: 'bucket_hour', grain: 'hour', shard: 'shard' }, batch)
 }
 
 export function rawTable(source: CapturedSource): string {

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import pg from 'pg'
+import { Client, type QueryResult } from 'pg'
 import { expect, onTestFinished } from 'vitest'
 import { loadProject } from '../../../src/analytics/load.ts'
 import type { Project } from '../../../src/analytics/project.ts'
@@ -31,9 +31,9 @@ export interface World {
   run(change?: Partial<RollupOptions>): ReturnType<typeof runRollup>
   reconcile(change?: Partial<ReconcileOptions>): ReturnType<typeof reconcile>
   /** A statement of the source, on a connection of its own. */
-  sql(text: string, values?: unknown[]): Promise<pg.QueryResult>
+  sql(text: string, values?: unknown[]): Promise<QueryResult>
   /** A connection that stays open until the test ends. */
-  connect(): Promise<pg.Client>
+  connect(): Promise<Client>
   warehouse<T>(work: (session: Session) => Promise<T>): Promise<T>
   ask<R = Row>(text: string): Promise<R[]>
 }
@@ -74,7 +74,7 @@ export async function makeWorld(project?: Project): Promise<World> {
     reconcile: change => reconcile(loaded, { ...options(), ...change }),
     sql: (text, values) => withClient(url, client => client.query(text, values)),
     connect: async () => {
-      const client = new pg.Client({ connectionString: url })
+      const client = new Client({ connectionString: url })
       // The database is dropped with force when the test ends.
       client.on('error', () => undefined)
       await client.connect()
@@ -174,7 +174,7 @@ export async function expectExact(world: World): Promise<void> {
   expect(await world.ask('select cast(count(*) as varchar) as rows from raw.usage_events')).toEqual(events.rows)
 }
 
-async function makeTenants(client: pg.Client): Promise<{ tenants: Tenant[]; models: string[] }> {
+async function makeTenants(client: Client): Promise<{ tenants: Tenant[]; models: string[] }> {
   const tenants: Tenant[] = []
   // The last byte of the id is the shard.
   for (const [index, shard] of ['00', '3f', '07', '80'].entries()) {
