@@ -6,7 +6,7 @@
  */
 import type { Session } from '../engines/engine.ts'
 import type { Statement } from '../sql/parse.ts'
-import { fieldsOf, listOf, openNode, relationName, textOf } from '../sql/tree.ts'
+import { fieldsOf, listOf, openNode, quotedRelation, textOf } from '../sql/tree.ts'
 import type { ConcurrentIndex } from '../sql/transaction.ts'
 import type { StepContext } from './context.ts'
 import { noteBefore } from './history.ts'
@@ -29,7 +29,7 @@ export async function prepareBare(context: BareStatement): Promise<Prepared> {
   if (index?.action === 'reindex') return prepareReindex(context, index)
   if (!resumed) return { action: 'run' }
   if (index?.action === 'drop')
-    return (await exists(context, 'select to_regclass($1) is not null as found', [spelled(index)]))
+    return (await exists(context, 'select to_regclass($1) is not null as found', [index.index ?? '']))
       ? { action: 'run' }
       : { action: 'done' }
   return resumeOther(context)
@@ -84,7 +84,7 @@ async function prepareReindex(
   index: ConcurrentIndex,
 ): Promise<Prepared> {
   if (!resumed) return { action: 'run' }
-  const table = index.table ?? (await tableOfIndex(session, spelled(index)))
+  const table = index.table ?? (await tableOfIndex(session, index.index ?? ''))
   for (const one of await indexesOf(session, table)) {
     if (one.valid || !/_cc(new|old)\d*"?$/.test(one.name)) continue
     await dropIndex(session, one.name)
@@ -106,12 +106,12 @@ async function resumeOther(context: BareStatement): Promise<Prepared> {
 async function resumeDetach({ session, statement }: BareStatement): Promise<Prepared> {
   const [, fields] = openNode(statement.tree)
   const [, command] = openNode(listOf(fields, 'cmds')[0])
-  const partition = relationName(fieldsOf(fieldsOf(fieldsOf(command, 'def'), 'PartitionCmd'), 'name'))
+  const partition = quotedRelation(fieldsOf(fieldsOf(fieldsOf(command, 'def'), 'PartitionCmd'), 'name'))
   const { rows } = await session.query<{ pending: boolean; parent: string; child: string }>(
     `select inhdetachpending as pending, inhparent::regclass::text as parent, inhrelid::regclass::text as child
     from pg_catalog.pg_inherits
     where inhparent = to_regclass($1) and inhrelid = to_regclass($2)`,
-    [relationName(fieldsOf(fields, 'relation')), partition],
+    [quotedRelation(fieldsOf(fields, 'relation')), partition],
   )
   const row = rows[0]
   if (!row) return { action: 'done' }
@@ -174,11 +174,6 @@ async function tableOfIndex(session: Session, index: string): Promise<string | n
 
 async function dropIndex(session: Session, name: string): Promise<void> {
   await session.script(`drop index concurrently if exists ${name}`)
-}
-
-/** Names come from the parser, folded as PostgreSQL folds them, so each part is quoted again. */
-function spelled({ schema, name }: ConcurrentIndex): string {
-  return [schema, name].flatMap(part => (part === null ? [] : [`"${part.replaceAll('"', '""')}"`])).join('.')
 }
 
 function readNote(note: unknown): { readonly statement: number; readonly indexes: readonly string[] } | null {

@@ -186,5 +186,5 @@ function takesRole({ tree }: Statement): boolean {
 }
 
 async function resetSession({ session, reset }: StepContext): Promise<void> {
-  for (const statement of reset) await session.script(statement)
+  await session.script(reset.join(';\n'))
 }

@@ -14,7 +14,17 @@ async function postgresReset(session: Session): Promise<string[]> {
     order by name`)
   const calls = rows.map(({ name, setting }) => `pg_catalog.set_config(${literal(name)}, ${literal(setting)}, false)`)
   const again = calls.length === 0 ? [] : [`select ${calls.join(', ')}`]
-  return ['reset session authorization', 'reset role', 'reset all', ...again, 'unlisten *', 'close all']
+  return [
+    'reset session authorization',
+    'reset role',
+    'reset all',
+    ...again,
+    'close all',
+    'deallocate all',
+    'unlisten *',
+    'discard temp',
+    'discard sequences',
+  ]
 }
 
 async function namespaceReset(session: Session): Promise<string[]> {

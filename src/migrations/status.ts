@@ -106,16 +106,17 @@ function lastOf(attempt: Attempt | null) {
 
 function stateOf(migration: Migration | null, history: VersionHistory | null): VersionState {
   const unfinished = history?.unfinished
-  if (
-    unfinished &&
-    (unfinished.status !== 'failed' || unfinished.errorCode === 'INTERRUPTED') &&
-    (unfinished.cursor > 0 || unfinished.status !== 'failed')
-  )
-    return 'interrupted'
-  if (unfinished?.status === 'failed' && unfinished.direction === 'up') return 'failed'
+  if (unfinished && isHalfDone(unfinished)) return 'interrupted'
+  // An interrupted transaction left nothing, so the version is what it was before.
+  if (unfinished?.status === 'failed' && unfinished.direction === 'up' && unfinished.errorCode !== 'INTERRUPTED')
+    return 'failed'
   if (history?.state !== 'applied') return 'pending'
   if (!migration) return 'gone'
   return history.applied?.upChecksum != null && hasChanged(migration.up, history.applied.upChecksum)
     ? 'changed'
     : 'applied'
+}
+
+function isHalfDone({ status, errorCode, cursor }: Attempt): boolean {
+  return status !== 'failed' || (errorCode === 'INTERRUPTED' && cursor > 0)
 }

@@ -1,5 +1,15 @@
 /** How a statement stands to transactions: what opens and closes one, and what PostgreSQL refuses inside one. */
-import { dottedName, type Fields, fieldsOf, listOf, openNode, optionsOf, relationName, textOf } from './tree.ts'
+import {
+  dottedName,
+  type Fields,
+  fieldsOf,
+  listOf,
+  openNode,
+  optionsOf,
+  quotedName,
+  quotedRelation,
+  textOf,
+} from './tree.ts'
 
 /** Null for a statement that neither opens nor closes a transaction; savepoints are ordinary statements. */
 export type TransactionControl = 'begin' | 'commit' | 'rollback' | null
@@ -24,48 +34,30 @@ export function isBare(tree: unknown): boolean {
   return bare[kind]?.(fields) ?? false
 }
 
-/** An index that is built or dropped concurrently, named as the statement names it. */
+/** An index that is built or dropped concurrently. */
 export interface ConcurrentIndex {
   readonly action: 'create' | 'drop' | 'reindex'
-  readonly schema: string | null
-  /** Null when the server chooses the name, or when a whole table is reindexed. */
+  /** Name of the index to be made, without its schema, which is the table's; null where the server chooses it. */
   readonly name: string | null
-  /** Qualified as written; null where only the index is named. */
+  /** The index that is named, quoted and as far qualified as written; null for one that is made and for a whole table. */
+  readonly index: string | null
+  /** The table, quoted and as far qualified as written; null where only an index is named. */
   readonly table: string | null
-  readonly ifNotExists: boolean
 }
 
 export function concurrentIndex(tree: unknown): ConcurrentIndex | null {
   const [kind, fields] = openNode(tree)
-  const relation = fieldsOf(fields, 'relation')
+  const relation = quotedRelation(fieldsOf(fields, 'relation')) || null
   if (kind === 'IndexStmt' && fields['concurrent'] === true) {
-    return {
-      action: 'create',
-      schema: textOf(relation, 'schemaname') || null,
-      name: textOf(fields, 'idxname') || null,
-      table: relationName(relation),
-      ifNotExists: fields['if_not_exists'] === true,
-    }
+    return { action: 'create', name: textOf(fields, 'idxname') || null, index: null, table: relation }
   }
   if (kind === 'DropStmt' && fields['concurrent'] === true) {
-    const parts = dottedName(listOf(fields, 'objects')[0]).split('.')
-    return {
-      action: 'drop',
-      schema: parts.length > 1 ? (parts[0] ?? null) : null,
-      name: parts.at(-1) ?? null,
-      table: null,
-      ifNotExists: false,
-    }
+    const [, list] = openNode(listOf(fields, 'objects')[0])
+    return { action: 'drop', name: null, index: quotedName(listOf(list, 'items').map(dottedName)), table: null }
   }
   if (kind === 'ReindexStmt' && optionsOf(fields, 'params').has('concurrently')) {
     const one = textOf(fields, 'kind') === 'REINDEX_OBJECT_INDEX'
-    return {
-      action: 'reindex',
-      schema: textOf(relation, 'schemaname') || null,
-      name: one ? textOf(relation, 'relname') : null,
-      table: one ? null : relationName(relation) || null,
-      ifNotExists: false,
-    }
+    return { action: 'reindex', name: null, index: one ? relation : null, table: one ? null : relation }
   }
   return null
 }

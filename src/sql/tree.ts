@@ -28,6 +28,19 @@ export function relationName(fields: Fields): string {
   return [textOf(fields, 'schemaname'), textOf(fields, 'relname')].filter(Boolean).join('.')
 }
 
+/** The same name with every part quoted, so that `to_regclass` reads it as the parser did. */
+export function quotedRelation(fields: Fields): string {
+  return quotedName([textOf(fields, 'schemaname'), textOf(fields, 'relname')])
+}
+
+/** Empty parts are left out. */
+export function quotedName(parts: readonly string[]): string {
+  return parts
+    .filter(Boolean)
+    .map(part => `"${part.replaceAll('"', '""')}"`)
+    .join('.')
+}
+
 /** A name from a list of strings, a bare string, a type name or an object with arguments. */
 export function dottedName(node: unknown): string {
   if (Array.isArray(node)) return node.map(dottedName).filter(Boolean).join('.')

@@ -1,0 +1,102 @@
+import { beforeAll, describe, expect, test } from 'vitest'
+import type { Session } from '../../src/engines/engine.ts'
+import { applyTrack } from '../../src/migrations/track.ts'
+import { emptyDatabase, withClient } from '../support/database.ts'
+import { applyInChild, ensureBuilt } from './child.ts'
+import { type Files, folderOf, openSession, someone } from './support.ts'
+
+beforeAll(ensureBuilt)
+
+/** Names that need quotes, since what the parser read must be found again in the catalog. */
+const tables = `create schema "Odd.Schema";
+create table "Odd.Schema"."T ""t" (x int);
+create index "I.i" on "Odd.Schema"."T ""t" (x);
+create table "Odd.Schema".parent (x int) partition by range (x);
+create table "Odd.Schema"."P.p" partition of "Odd.Schema".parent for values from (0) to (9);`
+
+const bare = {
+  'create index concurrently': 'create index concurrently "N.n" on "Odd.Schema"."T ""t" (x)',
+  'an index that the server names': 'create index concurrently on "Odd.Schema"."T ""t" (x)',
+  'drop index concurrently': 'drop index concurrently "Odd.Schema"."I.i"',
+  'reindex index concurrently': 'reindex index concurrently "Odd.Schema"."I.i"',
+  'reindex table concurrently': 'reindex table concurrently "Odd.Schema"."T ""t"',
+  'detach partition concurrently': 'alter table "Odd.Schema".parent detach partition "Odd.Schema"."P.p" concurrently',
+  vacuum: 'vacuum "Odd.Schema"."T ""t"',
+} as const
+
+describe.each(Object.entries(bare))('%s', (_, statement) => {
+  const files = filesWith(statement)
+
+  test('done and not counted when the process died: the next apply goes on', async () => {
+    const { url } = await emptyDatabase()
+    const folder = await folderOf(files)
+    const child = applyInChild({ url, folder, killAt: { type: 'statement.finished', count: 6 } })
+    expect(await child.ended).toBeNull()
+    await expectWhole(url, folder)
+  })
+
+  // A vacuum waits for nobody who only writes.
+  test.skipIf(statement.startsWith('vacuum'))(
+    'killed while it waits for somebody: the next apply cleans up and goes on',
+    async () => {
+      const { url } = await emptyDatabase()
+      const folder = await folderOf(files)
+      const session = await openSession(url)
+      await applyTrack(session, { ...someone, folder, target: { kind: 'steps', count: 1 } })
+      await withClient(url, async blocker => {
+        // Whoever uses both tables and does not end is waited for by everything that works concurrently.
+        await blocker.query(
+          'begin; insert into "Odd.Schema"."T ""t" values (1); insert into "Odd.Schema".parent values (1)',
+        )
+        const child = applyInChild({ url, folder })
+        await until(
+          session,
+          "select 1 from pg_stat_activity where application_name = 'plinth test child' and wait_event_type = 'Lock' and datname = current_database()",
+        )
+        child.process.kill('SIGKILL')
+        await child.ended
+        // The server stops by itself what has no client any more, or ends it when the way is free.
+        await blocker.query('rollback')
+      })
+      await expectWhole(url, folder)
+    },
+  )
+})
+
+test('a database that was made and not counted is not made again', async () => {
+  const { url, name } = await emptyDatabase()
+  const made = `${name}_made`
+  const folder = await folderOf({
+    '1_database': [`create database ${made};\ncreate table t (id int);`, `drop table t;\ndrop database ${made};`],
+  })
+  try {
+    expect(await applyInChild({ url, folder, killAt: { type: 'statement.finished', count: 1 } }).ended).toBeNull()
+    expect((await applyTrack(await openSession(url), { ...someone, folder })).error).toBeNull()
+  } finally {
+    await withClient(url, client => client.query(`drop database if exists ${made}`))
+  }
+})
+
+function filesWith(statement: string): Files {
+  return {
+    '1_tables': [tables, 'drop schema "Odd.Schema" cascade;'],
+    '2_bare': [`${statement};\ncreate table "Odd.Schema".done (id int);`, ''],
+  }
+}
+
+async function expectWhole(url: string, folder: string): Promise<void> {
+  const session = await openSession(url)
+  const report = await applyTrack(session, { ...someone, folder })
+  expect(report.error).toBeNull()
+  expect(report.current).toBe('2')
+  const clean = await openSession((await emptyDatabase()).url)
+  await applyTrack(clean, { ...someone, folder })
+  expect(await session.introspect()).toEqual(await clean.introspect())
+  expect(
+    (await session.query('select indexrelid::regclass::text as name from pg_index where not indisvalid')).rows,
+  ).toEqual([])
+}
+
+async function until(session: Session, query: string): Promise<void> {
+  while ((await session.query(query)).rows.length === 0) await new Promise(resolve => setTimeout(resolve, 20))
+}
