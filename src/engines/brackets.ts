@@ -56,7 +56,7 @@ export async function withLock<T>(
       toldAtMs = waitedMs
     }
     await sleep(
-      pauseMs * (0.75 + Math.random() / 2),
+      Math.min(pauseMs * (0.75 + Math.random() / 2), options.waitMs - waitedMs),
       undefined,
       options.signal ? { signal: options.signal } : {},
     ).catch(() => undefined)

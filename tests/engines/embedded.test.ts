@@ -217,6 +217,25 @@ describe('several at once', () => {
   })
 })
 
+describe('waiting for it', () => {
+  test('a session that may wait opens as soon as the server is there', async () => {
+    const folder = folderForTest()
+    const { url } = await startEmbedded({ folder, ...quick })
+    await stopEmbedded({ folder })
+    const told: (string | null)[] = []
+    let starting: Promise<unknown> | undefined
+    const onWait = (holder: string | null): void => {
+      told.push(holder)
+      starting ??= startEmbedded({ folder, ...quick })
+    }
+    const session = await postgres.open(url, { waitMs: 60_000, onWait })
+    onTestFinished(() => session.close())
+    expect((await session.query('select 1 as one')).rows).toEqual([{ one: 1 }])
+    expect(told[0]).toBeNull()
+    await starting
+  })
+})
+
 describe('what it cannot use', () => {
   test('data of another version', async () => {
     const folder = folderForTest()
