@@ -204,35 +204,35 @@ async function refuseTransaction(session: Session): Promise<void> {
   }
 }
 
-/** Two first users may create the table at once; the loser's error means that it is there. */
+/**
+ * Two first users may create the table at once, so they take turns: the lock lasts as long as this one short transaction. Somebody else may
+ * create the schema meanwhile; the loser's error means that it is there.
+ */
 async function ensureTable(session: Session): Promise<void> {
   const { rows } = await session.query<{ found: boolean }>(
     `select to_regclass('plinth.data_keys') is not null as found`,
   )
   if (rows[0]?.found) return
   await session.script(`
+    select pg_advisory_xact_lock(hashtextextended('plinth.data_keys', 0));
     do $block$
     begin
       create schema if not exists plinth;
     exception when unique_violation or duplicate_schema then null;
     end
     $block$;
-    do $block$
-    begin
-      create table if not exists plinth.data_keys (
-        key_id        uuid primary key,
-        owner_id      uuid not null,
-        master_key_id text not null,
-        wrapped_key   bytea,
-        status        text not null check (status in ('active', 'retired', 'destroyed')),
-        created_at    timestamptz not null default now(),
-        retired_at    timestamptz,
-        destroyed_at  timestamptz,
-        constraint data_keys_destroyed check ((status = 'destroyed') = (wrapped_key is null))
-      );
-      create unique index if not exists data_keys_active on plinth.data_keys (owner_id) where status = 'active';
-      comment on table plinth.data_keys is 'Data keys of organizations, wrapped by the master key. The nil owner seals values of no organization.';
-    exception when unique_violation or duplicate_table or duplicate_object then null;
-    end
-    $block$`)
+    create table if not exists plinth.data_keys (
+      key_id        uuid primary key,
+      owner_id      uuid not null,
+      master_key_id text not null,
+      wrapped_key   bytea,
+      status        text not null check (status in ('active', 'retired', 'destroyed')),
+      created_at    timestamptz not null default now(),
+      retired_at    timestamptz,
+      destroyed_at  timestamptz,
+      constraint data_keys_destroyed check ((status = 'destroyed') = (wrapped_key is null))
+    );
+    create unique index if not exists data_keys_active on plinth.data_keys (owner_id) where status = 'active';
+    comment on table plinth.data_keys is
+      'Data keys of organizations, wrapped by the master key. The nil owner seals values of no organization.';`)
 }

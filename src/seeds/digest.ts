@@ -3,9 +3,9 @@
  * hashes, which depend on keys, do not count; nor do columns that the package does not set. So the digest is the same on every machine, under
  * every key and in every order of rows.
  *
- * A row's text names each column and its value, both preceded by their length in bytes, so that no two rows share a text. Its SHA-256 is read
- * as four numbers of 64 bits, and a table's digest is over their sums (a multiset hash by addition: M. Bellare, D. Micciancio, A New Paradigm
- * for Collision-Free Hashing, 1997), so rows can be hashed where they are, in any order and in pieces. It finds accidents; it is no seal against
+ * A row's text is a JSON array of the names of its columns and their values, so that no two rows share a text. Its SHA-256 is read as four
+ * numbers of 64 bits, and a table's digest is over their sums (a multiset hash by addition: M. Bellare, D. Micciancio, A New Paradigm for
+ * Collision-Free Hashing, 1997), so rows can be hashed where they are, in any order and in pieces. It finds accidents; it is no seal against
  * somebody who forges rows.
  */
 import { createHash } from 'node:crypto'
@@ -52,79 +52,76 @@ export async function tallyStaged(session: Session, source: Source, protect: Pro
 }
 
 async function tallyInDatabase(session: Session, source: Source): Promise<Tally> {
-  const lanes = [1, 9, 17, 25].map(
-    (start, index) =>
-      `sum(('x' || encode(substring(hash from ${start} for 8), 'hex'))::bit(64)::bigint::numeric)::text as lane_${index}`,
+  const lanes = laneOffsets.map(
+    offset => `sum(('x' || substr(hash, ${2 * offset + 1}, 16))::bit(64)::bigint)::text as lane_${offset}`,
   )
   const { rows } = await session.query<Record<string, string | null>>(
-    `select count(*) as rows, ${lanes.join(', ')}
-       from (select sha256(convert_to(${rowText(source)}, 'UTF8')) as hash from ${joined(source)}) as hashed`,
+    `with hashed as materialized (
+       select encode(sha256(convert_to(${rowText(source)}, 'UTF8')), 'hex') as hash from ${joined(source)}
+     )
+     select count(*) as rows, ${lanes.join(', ')} from hashed`,
   )
   const row = rows[0] ?? {}
   return {
     rows: Number(row['rows'] ?? 0),
-    lanes: [0, 1, 2, 3].map(index => BigInt.asUintN(64, BigInt(row[`lane_${index}`] ?? 0))),
+    lanes: laneOffsets.map(offset => BigInt.asUintN(64, BigInt(row[`lane_${offset}`] ?? 0))),
   }
 }
 
-/** For tables with encrypted columns, which only this side can read. */
+/** For tables with encrypted columns, which only this side can read: their values follow the text of the plain ones. */
 async function tallyHere(
   session: Session,
   source: Source,
   encrypted: readonly SourceColumn[],
   protect: Protect,
 ): Promise<Tally> {
+  const values = encrypted.map((column, index) => `target.${name(column.name)} as ${name(`value_${index}`)}`)
   const { rows } = await session.query<{ number: number; text: string } & Record<string, unknown>>(
-    `select staged.plinth_row as number, ${rowText(source)} as text,
-            ${encrypted.map((column, index) => `target.${name(column.name)} as ${name(`value_${index}`)}`).join(', ')}
-       from ${joined(source)}`,
+    `select staged.plinth_row as number, ${rowText(source)} as text, ${values.join(', ')} from ${joined(source)}`,
   )
   let tally = emptyTally
   for (const row of rows) {
     const planned = source.rowAt(row.number)
-    const hash = createHash('sha256').update(row.text)
+    const plains: (string | null)[] = []
     for (const [index, column] of encrypted.entries()) {
       const envelope = row[`value_${index}`]
-      const plain =
-        envelope instanceof Uint8Array ? await protect.decrypt(envelope, placeOfValue(planned, column, source)) : null
-      hash.update(sized(column.name)).update(plain === null ? '-' : sized(plain))
+      const isSet = envelope instanceof Uint8Array
+      plains.push(isSet ? await protect.decrypt(envelope, placeOfValue(planned, column, source)) : null)
     }
-    const bytes = hash.digest()
-    tally = addTallies(tally, { rows: 1, lanes: [0, 8, 16, 24].map(offset => bytes.readBigUInt64BE(offset)) })
+    const names = encrypted.map(column => column.name)
+    const hash = createHash('sha256')
+      .update(`${row.text}${JSON.stringify([names, ...plains])}`)
+      .digest()
+    tally = addTallies(tally, { rows: 1, lanes: laneOffsets.map(offset => hash.readBigUInt64BE(offset)) })
   }
   return tally
 }
+
+/** Where the four numbers begin in a hash of 32 bytes. */
+const laneOffsets = [0, 8, 16, 24] as const
 
 function joined(source: Source): string {
   return `plinth_stage as staged join ${qualifiedName(source.table)} as target on ${matches(source.key)}`
 }
 
-/** SQL of a row's text, plain columns only, in the order of their names. */
+/**
+ * SQL of a row's text, plain columns only, in the order of their names. JSON writes times in ISO 8601, whatever the session's date style; the
+ * transaction has set the time zone to UTC.
+ */
 function rowText(source: Source): string {
-  const parts = sorted(source.columns.filter(column => column.protection === null)).map(column => {
-    const text = canonical(column)
-    return `'${sized(column.name)}' || coalesce(octet_length(${text}) || ':' || ${text}, '-')`
-  })
-  return parts.length === 0 ? `''` : `(${parts.join(' || ')})`
+  const columns = sorted(source.columns.filter(column => column.protection === null))
+  const names = columns.map(column => column.name).join(',')
+  return `json_build_array('${names}'${columns.map(column => `, ${canonical(column)}`).join('')})::text`
 }
 
-/** SQL of a value's text that does not depend on the session's settings. */
 function canonical({ name: column, type }: SourceColumn): string {
   const value = `target.${name(column)}`
-  if (type.startsWith('timestamp') && type.endsWith('with time zone'))
-    return `to_char(${value} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`
-  if (type.startsWith('timestamp')) return `to_char(${value}, 'YYYY-MM-DD"T"HH24:MI:SS.US')`
-  if (type === 'date') return `to_char(${value}, 'YYYY-MM-DD')`
   if (type === 'bytea') return `encode(${value}, 'hex')`
-  if (type === 'json') return `(${value}::jsonb)::text`
-  if (type.endsWith('[]')) return `array_to_json(${value})::text`
-  return `${value}::text`
+  // The type json keeps the blanks and the order of keys that it was given; its binary form has none of its own.
+  if (type === 'json') return `${value}::jsonb`
+  return value
 }
 
 function sorted(columns: readonly SourceColumn[]): readonly SourceColumn[] {
   return [...columns].sort((a, b) => (a.name < b.name ? -1 : 1))
-}
-
-function sized(text: string): string {
-  return `${Buffer.byteLength(text)}:${text}`
 }

@@ -1,5 +1,6 @@
 /** What a run of a package would do, as plain JSON: no row, no value, no secret. */
 import { createHash } from 'node:crypto'
+import type { ClassOf } from '../schema/classification.ts'
 import type { Schema } from '../schema/model.ts'
 import type { Protection } from './datum.ts'
 import type { SeedPackage } from './load.ts'
@@ -28,8 +29,13 @@ export interface PlannedTable {
 }
 
 /** Throws SEED_INVALID when the package does not fit the schema. */
-export function planSeed(inputs: { readonly package: SeedPackage; readonly schema: Schema }): SeedPlan {
-  const { package: seedPackage, schema } = inputs
+export function planSeed(inputs: {
+  readonly package: SeedPackage
+  readonly schema: Schema
+  /** Refuses a package that would store in plain what is classified as protected. */
+  readonly classOf?: ClassOf | undefined
+}): SeedPlan {
+  const { package: seedPackage, schema, classOf } = inputs
   const { from, to } = windowOf(seedPackage)
   return {
     package: seedPackage.name,
@@ -39,7 +45,7 @@ export function planSeed(inputs: { readonly package: SeedPackage; readonly schem
     sha256: createHash('sha256').update(JSON.stringify(seedPackage.files)).digest('hex'),
     files: seedPackage.files,
     prepare: seedPackage.prepare,
-    tables: resolvePackage(seedPackage, schema).map(({ table, kind, count, key, columns }) => ({
+    tables: resolvePackage(seedPackage, schema, classOf).map(({ table, kind, count, key, columns }) => ({
       table,
       kind,
       rows: count,

@@ -47,7 +47,7 @@ export async function storedRows(
   protect: Protect | null,
 ): Promise<StoredRows> {
   if (!protect || !source.columns.some(column => column.protection)) {
-    return { rows: rows.map(row => source.columns.map(column => plainText(row, column))), secrets: [] }
+    return { rows: rows.map(row => source.columns.map(column => plainText(row, column, source))), secrets: [] }
   }
   await protect.prepare(rows.map(row => organizationOf(row, source)))
   const existing = await existingValues(session, source, rows, protect)
@@ -78,7 +78,7 @@ async function storedText(
   secrets: RevealedSecret[],
 ): Promise<string | null> {
   const value = row.values.get(column.name) ?? null
-  if (!(value instanceof Sealed)) return plainText(row, column)
+  if (!(value instanceof Sealed)) return plainText(row, column, source)
   const place = placeOfValue(row, column, source)
   const present = existing?.get(column.name)
   if (value.protection === 'hashed') {
@@ -125,7 +125,7 @@ async function existingValues(
   const keys = source.key.map(column =>
     rows.map(row => {
       const value = row.values.get(column.name) ?? null
-      if (!(value instanceof Sealed)) return plainText(row, column)
+      if (!(value instanceof Sealed)) return plainText(row, column, source)
       return bytesText(protect.lookupHash(value.reveal(), { ...placeOfValue(row, column, source), form: value.form }))
     }),
   )
@@ -152,10 +152,16 @@ function organizationOf(row: SeedRow, source: Source): string | null {
   return value === null ? null : scalarText(value)
 }
 
-function plainText(row: SeedRow, column: SourceColumn): string | null {
+function plainText(row: SeedRow, column: SourceColumn, source: Source): string | null {
   const text = inputText(row.values.get(column.name) ?? null, column.type)
-  if (text === undefined) throw new PlinthError('INTERNAL', `A value of ${column.name} was not checked.`)
-  return text
+  if (text !== undefined) return text
+  throw new PlinthError(
+    'SEED_INVALID',
+    `"${column.name}" of ${source.table} is ${column.type}, which cannot hold this value.`,
+    {
+      at: source.placeOf(row, column.name),
+    },
+  )
 }
 
 function bytesText(bytes: Uint8Array): string {

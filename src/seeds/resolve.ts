@@ -4,6 +4,7 @@
  */
 import { createHash } from 'node:crypto'
 import { nearest, type Place, PlinthError } from '../errors.ts'
+import type { ClassOf } from '../schema/classification.ts'
 import { type Column, qualified, type Schema, type Table } from '../schema/model.ts'
 import { type Datum, inputText, keyText, type Protection, Sealed, SeedRow } from './datum.ts'
 import type { SeedPackage, SeedTable } from './load.ts'
@@ -40,10 +41,17 @@ export interface SourceColumn {
 /** Generated tables up to this many rows are held in memory, so that others can pick from them. */
 export const heldRowsMax = 10_000
 
-/** Throws SEED_INVALID with the file and line. */
-export function resolvePackage(seedPackage: SeedPackage, schema: Schema): Source[] {
+/**
+ * With `classOf`, a column that the classification wants protected must be protected by the package as well. Throws SEED_INVALID with the file
+ * and line.
+ */
+export function resolvePackage(seedPackage: SeedPackage, schema: Schema, classOf?: ClassOf): Source[] {
   const sources: Source[] = []
-  for (const table of seedPackage.tables) sources.push(resolveTable(table, seedPackage, schema, sources))
+  for (const table of seedPackage.tables) {
+    const source = resolveTable(table, seedPackage, schema, sources)
+    if (classOf) refuseUnprotected(source, table, classOf)
+    sources.push(source)
+  }
   return sources
 }
 
@@ -81,13 +89,13 @@ function resolveTable(file: SeedTable, seedPackage: SeedPackage, schema: Schema,
           ? ['columns', column]
           : ['table'],
     )
-  const rowAt = (index: number): SeedRow => checkedRow(variants.rowAt(index), columns, file, placeOf)
   const protectedColumns = columns.some(column => column.protection)
   const held = isLabelled(file) || variants.count <= heldRowsMax
   if (!held && protectedColumns) {
     throw invalid(file, ['rows'], `Tables with protected columns have at most ${heldRowsMax} rows.`)
   }
-  const rows = held ? Array.from({ length: variants.count }, (_, index) => rowAt(index)) : null
+  const rows = held ? Array.from({ length: variants.count }, (_, index) => variants.rowAt(index)) : null
+  for (const row of rows ?? [variants.rowAt(0)]) checkRow(row, columns, file, placeOf)
   if (rows) refuseDuplicates(rows, file, placeOf, earlier)
   return {
     table: file.table,
@@ -98,7 +106,7 @@ function resolveTable(file: SeedTable, seedPackage: SeedPackage, schema: Schema,
     tenant: file.tenant ?? null,
     count: variants.count,
     rows,
-    rowAt,
+    rowAt: index => rows?.[index] ?? variants.rowAt(index),
     placeOf,
   }
 }
@@ -195,11 +203,12 @@ function compilerOf(file: SeedTable, seedPackage: SeedPackage, target: Table, ea
   const anchorMs = Date.parse(seedPackage.anchor)
   return (written: readonly Written[], builtIn: readonly string[]): NamedColumn[] => {
     const names = new Set(builtIn)
+    const taken = new Set<string>()
     return written.map(({ name, value, path }) => {
       const variable = name.startsWith('$')
       const bare = variable ? name.slice(1) : name
       const column = variable ? undefined : columnNamed(name, target, file, path)
-      if (names.has(bare))
+      if (taken.has(bare))
         throw invalid(file, path, `"${bare}" is set twice: as a column and as a variable.`, 'Rename the variable.')
       const scope: Scope = {
         table: file.table,
@@ -213,6 +222,7 @@ function compilerOf(file: SeedTable, seedPackage: SeedPackage, target: Table, ea
       }
       const compiled = compile(value, scope, column?.type === 'json' || column?.type === 'jsonb' ? 'json' : 'other')
       names.add(bare)
+      taken.add(bare)
       return { name: bare, variable, compiled, path }
     })
   }
@@ -256,13 +266,23 @@ function columnsOf(file: SeedTable, target: Table, variants: Variants): SourceCo
   return [...first.values()]
 }
 
+/** What the classification calls encrypted or hashed may not come in plain. */
+function refuseUnprotected(source: Source, file: SeedTable, classOf: ClassOf): void {
+  for (const { name, protection } of source.columns) {
+    const wanted = classOf(source.table, name)?.protection ?? 'none'
+    const given = protection === 'secret' ? 'hashed' : (protection ?? 'none')
+    if (wanted === 'none' || wanted === given) continue
+    throw invalid(
+      file,
+      ['columns', name],
+      `${source.table}.${name} is classified as ${wanted}, but the package stores it ${given === 'none' ? 'in plain' : given}.`,
+      `Write { ${wanted === 'encrypted' ? 'encrypt' : 'hash'}: … }.`,
+    )
+  }
+}
+
 /** Every value fits its column's type, and nothing comes in plain into a protected column. */
-function checkedRow(
-  row: SeedRow,
-  columns: readonly SourceColumn[],
-  file: SeedTable,
-  placeOf: Source['placeOf'],
-): SeedRow {
+function checkRow(row: SeedRow, columns: readonly SourceColumn[], file: SeedTable, placeOf: Source['placeOf']): void {
   for (const { name, type, protection } of columns) {
     const value = row.values.get(name) ?? null
     const fits = protection === null ? inputText(value, type) !== undefined : value === null || value instanceof Sealed
@@ -275,7 +295,6 @@ function checkedRow(
           : `"${name}" is ${protection} in other rows, but plain here.`
     throw new PlinthError('SEED_INVALID', message, { at: placeOf(row, name) })
   }
-  return row
 }
 
 function refuseDuplicates(

@@ -5,6 +5,7 @@
 import { withLock, withTransaction } from '../engines/brackets.ts'
 import type { Session } from '../engines/engine.ts'
 import { PlinthError } from '../errors.ts'
+import type { ClassOf } from '../schema/classification.ts'
 import { type Emit, silent } from '../telemetry/event.ts'
 import { csvChunks } from './csv.ts'
 import { mergeBatch, type Texts } from './culprit.ts'
@@ -14,7 +15,7 @@ import type { SeedPackage } from './load.ts'
 import { windowOf } from './plan.ts'
 import { type Protect, type RevealedSecret, storedRows } from './protect.ts'
 import { resolvePackage, type Source } from './resolve.ts'
-import { compare, copyStage, countAll, createStage, insertMissing, updateChanged } from './statement.ts'
+import { analyzeStage, compare, copyStage, countAll, createStage, insertMissing, updateChanged } from './statement.ts'
 
 export interface SeedOptions {
   /** Where the package would be written to. Throws SEED_REFUSED unless it is seedable. */
@@ -25,6 +26,8 @@ export interface SeedOptions {
   readonly secrets: 'reveal' | 'discard'
   /** Called as soon as secrets are committed, so that they are not lost when a later table fails. */
   readonly onSecrets?: (secrets: readonly RevealedSecret[]) => void
+  /** Refuses a package that would store in plain what is classified as protected. */
+  readonly classOf?: ClassOf | undefined
   readonly emit?: Emit
   /** How long to wait for another seed run of this database; default 60 seconds. */
   readonly lockWaitMs?: number
@@ -69,7 +72,7 @@ export async function runSeed(session: Session, seedPackage: SeedPackage, option
   refuseEngine(session)
   return withLock(session, 'plinth:seed', { waitMs: lockWaitMs, emit, signal: options.signal }, async () => {
     const schema = await session.introspect({ schemas: schemasOf(seedPackage) })
-    const sources = resolvePackage(seedPackage, schema)
+    const sources = resolvePackage(seedPackage, schema, options.classOf)
     const protect = sources.some(needsProtection) ? await options.protect() : null
     await prepare(session, seedPackage)
     const run: Run = { session, seedPackage, options, emit, protect }
@@ -167,9 +170,9 @@ async function merge(
   first: number,
 ): Promise<Omit<Merged, 'secrets' | 'durationMs'>> {
   const { session } = run
-  await session.query(createStage(source))
+  await session.script(createStage(source))
   await session.copyIn(copyStage(source), csvChunks(texts, first))
-  if (texts.length >= 1000) await session.query('analyze plinth_stage')
+  if (texts.length >= 1000) await session.query(analyzeStage(source))
   const { rows } = await session.query<{ present: string; changed: string; foreign_row: number | null }>(
     compare(source),
   )

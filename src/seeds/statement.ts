@@ -14,9 +14,10 @@ export function matches(key: readonly SourceColumn[]): string {
     .join(' and ')
 }
 
-/** The stage has the columns' own types and lives as long as the transaction. */
+/** The stage has the columns' own types and lives as long as the transaction. The time zone is for the digest. */
 export function createStage(source: Source): string {
-  return `create temporary table plinth_stage on commit drop as
+  return `set local timezone to 'UTC';
+          create temporary table plinth_stage on commit drop as
           select ${columnList(source)}, null::integer as plinth_row
             from ${qualifiedName(source.table)}
             with no data`
@@ -24,6 +25,11 @@ export function createStage(source: Source): string {
 
 export function copyStage(source: Source): string {
   return `copy plinth_stage (${columnList(source)}, plinth_row) from stdin with (format csv)`
+}
+
+/** Joins go over the key only. */
+export function analyzeStage(source: Source): string {
+  return `analyze plinth_stage (${source.key.map(column => name(column.name)).join(', ')})`
 }
 
 export function insertMissing(source: Source): string {

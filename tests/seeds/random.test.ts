@@ -1,5 +1,5 @@
 /** Random numbers by position, held against the published answers and against their own promises. */
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { exponential, logarithm, logNormal, normal, weighted, zipfWeights } from '../../src/seeds/distribution.ts'
 import { openStream, philox, unit } from '../../src/seeds/random.ts'
