@@ -222,21 +222,21 @@ describe('ensure', () => {
     })
   })
 
-  test.each([
-    [`null, now()`, '22023'],
-    [`now(), '-infinity'`, '22023'],
-    [`'-infinity', now()`, '22023'],
-    [`now(), now() - interval '1 second'`, '22023'],
-    [`'2000-01-01', '2090-01-01'`, '54000'],
-  ])('refuses the range (%s)', async (range, sqlState) => {
+  test('refuses a range that is missing, endless, backwards or too long', async () => {
     await withPlatform(async client => {
       const before = await partitions(client)
-      await expect(
-        client.query(`select * from platform.ensure_usage_event_partitions(${range})`),
-      ).rejects.toMatchObject({
-        code: sqlState,
-        hint: expect.stringMatching(/\.$/),
-      })
+      for (const [range, sqlState] of [
+        [`null, now()`, '22023'],
+        [`now(), null`, '22023'],
+        [`now(), 'infinity'`, '22023'],
+        [`'-infinity', now()`, '22023'],
+        [`now(), now() - interval '1 second'`, '22023'],
+        [`'2000-01-01', '2090-01-01'`, '54000'],
+      ])
+        await expect(
+          client.query(`select * from platform.ensure_usage_event_partitions(${range})`),
+          range,
+        ).rejects.toMatchObject({ code: sqlState, hint: expect.stringMatching(/\.$/) })
       expect(await partitions(client)).toEqual(before)
     })
   })

@@ -565,18 +565,24 @@ test('what a trigger refuses comes with a reason and a next step, and without a 
   })
 })
 
-test.each(['organizations', 'users', 'api_keys', 'model_registry_entries', 'usage_events', 'audit_log_entries'])(
-  'platform.%s wants a value in every column that has no default',
-  async table => {
-    const { url } = await platformDatabase()
-    await withClient(url, async client => {
+test('a column without a default wants a value', async () => {
+  const { url } = await platformDatabase()
+  await withClient(url, async client => {
+    for (const table of [
+      'organizations',
+      'users',
+      'api_keys',
+      'model_registry_entries',
+      'usage_events',
+      'audit_log_entries',
+    ]) {
       const error = await client
         .query(`insert into platform.${table} default values`)
         .catch((refusal: unknown) => refusal)
       expect(error).toMatchObject({ code: notNullViolation, table: expect.stringMatching(new RegExp(`^${table}`)) })
-    })
-  },
-)
+    }
+  })
+})
 
 describe('soft delete', () => {
   test('frees an e-mail and a key’s name for a living successor, and only once', async () => {

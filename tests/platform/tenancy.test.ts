@@ -223,6 +223,17 @@ describe.each(grants)('a tenant, %s,', granted => {
   })
 })
 
+test('a tenant who asks for no row security gets an error instead of rows', async () => {
+  await twoTenants('as granted', async client => {
+    for (const table of Object.keys(tenantTables)) {
+      await asTenant(client, acme.organizationId, async () => {
+        await client.query('set local row_security = off')
+        expect((await attempt(client, `select from platform.${table}`)).refused, table).toBe('42501')
+      })
+    }
+  })
+})
+
 test('a tenant writes his own rows in every table that services write', async () => {
   await twoTenants('as granted', async client => {
     for (const [table, { row }] of Object.entries(tenantTables)) {
