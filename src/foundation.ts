@@ -32,7 +32,7 @@ import {
 } from './foundation/migrations.ts'
 import { listSettings } from './foundation/settings.ts'
 import { bringUp } from './foundation/up.ts'
-import { createEmitter, type Fact } from './telemetry/event.ts'
+import { createEmitter, type Emit, type Fact } from './telemetry/event.ts'
 import { closeSinks, openSinks } from './telemetry/sinks/index.ts'
 import { applicationName, runTrace } from './telemetry/trace.ts'
 
@@ -134,7 +134,8 @@ async function openDesk(options: FoundationOptions): Promise<{ desk: Desk; close
   const config =
     options.configuration === 'load' ? await loadConfig(flags, cwd, variables) : await loadConfig({}, '/', {})
   const trace = runTrace(config.variables)
-  const warnings: Fact[] = []
+  const early: Fact[] = []
+  let tell: Emit = fact => void early.push(fact)
   const verbosity = flags.quiet ? 'quiet' : flags.verbose ? 'verbose' : 'normal'
   const sinks = await openSinks(
     {
@@ -144,11 +145,12 @@ async function openDesk(options: FoundationOptions): Promise<{ desk: Desk; close
       version,
       environment: config.variables,
     },
-    (message, hint) => warnings.push({ type: 'warning', message, hint }),
+    (message, hint) => tell({ type: 'warning', message, hint }),
   )
   const runId = randomUUID()
   const emit = createEmitter(sinks, runId)
-  for (const warning of warnings) emit(warning)
+  tell = emit
+  for (const fact of early) emit(fact)
   const actor = `${userName()}@${hostname()}`
   const application = applicationName(trace)
   const desk = { config, emit, signal, actor, application, runId, traceId: trace.traceId, version, known: new Map() }

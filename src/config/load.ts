@@ -22,7 +22,10 @@ export interface Config {
   readonly environmentNames: readonly string[]
   /** Local state: embedded server, warehouse file, keys. Absolute. */
   readonly state: string
+  /** Those that the command acts on. */
   readonly tracks: readonly Track[]
+  /** All of the project, for what only makes sense as a whole, such as the contract. */
+  readonly everyTrack: readonly Track[]
   readonly migrations: Timeouts
   readonly seeds: string
   readonly analytics: string
@@ -172,7 +175,8 @@ function merge({ root, file, base, overlay, flags, variables, environmentName, e
     variables,
     origins,
   }
-  return { ...config, tracks: tracksOf(config.state, { root, base, overlay, flags, variables }, pick) }
+  const everyTrack = tracksOf(config.state, { root, base, overlay, flags, variables }, pick)
+  return { ...config, everyTrack, tracks: chosen(everyTrack, flags) }
 }
 
 type Pick = <T>(
@@ -201,7 +205,7 @@ function tracksOf(state: string, { root, base, overlay, flags, variables }: Pick
   const names = Object.keys(base.tracks ?? overlay.tracks ?? defaults)
   if (flags.track !== undefined && !names.includes(flags.track))
     throw unknown('TRACK_UNKNOWN', 'track', flags.track, names)
-  const tracks = names.map(name => {
+  return names.map(name => {
     const file = base.tracks?.[name]
     const local = overlay.tracks?.[name]
     const usual = defaults[name] ?? { engine: 'postgres', migrations: `db/migrations/${name}`, database: null }
@@ -226,10 +230,13 @@ function tracksOf(state: string, { root, base, overlay, flags, variables }: Pick
       ),
     }
   })
-  // A database named on the command line is one database: acting on another track's as well would surprise.
-  return flags.track !== undefined || flags.database !== undefined
-    ? tracks.filter(({ name }) => name === (flags.track ?? names[0]))
-    : tracks
+}
+
+/** A database named on the command line is one database: acting on another track's as well would surprise. */
+function chosen(tracks: readonly Track[], flags: ConfigFlags): readonly Track[] {
+  if (flags.track === undefined && flags.database === undefined) return tracks
+  const name = flags.track ?? tracks[0]?.name
+  return flags.dir === undefined ? tracks.filter(track => track.name === name) : tracks
 }
 
 interface Pick2 {

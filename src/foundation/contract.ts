@@ -31,8 +31,8 @@ export async function checkClasses(desk: Desk): Promise<readonly ClassificationF
 
 async function renderDocuments(desk: Desk): Promise<ReadonlyMap<string, string>> {
   const { renderContract } = await import('../contract/render.ts')
-  const { classOfColumns, loadClassification } = await import('../governance/classification.ts')
-  const classOf = classOfColumns(await loadClassification(desk.config.classification))
+  const { classOfColumns, loadClassificationIfAny } = await import('../governance/classification.ts')
+  const classOf = classOfColumns(await loadClassificationIfAny(desk.config.classification))
   const catalogs = await catalogsOf(desk)
   const tracks: ContractTrack[] = catalogs.map(({ name, schema }) => ({ name, schema, classOf }))
   return renderContract({ project: { name: desk.config.project }, tracks })
@@ -41,7 +41,7 @@ async function renderDocuments(desk: Desk): Promise<ReadonlyMap<string, string>>
 async function catalogsOf(desk: Desk): Promise<{ readonly name: string; readonly schema: Schema }[]> {
   const { catalogOf } = await import('../migrations/catalog.ts')
   return Promise.all(
-    desk.config.tracks.map(async track => {
+    desk.config.everyTrack.map(async track => {
       const { engine, url } = await scratchPlaceOf(desk, track)
       const { actor, signal } = desk
       return {

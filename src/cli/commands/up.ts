@@ -1,3 +1,4 @@
+import { relative } from 'node:path'
 import type { UpReport } from '../../foundation/up.ts'
 import type { CommandSpec } from '../command.ts'
 import { count, duration, paint, table } from '../print.ts'
@@ -19,7 +20,11 @@ export const up: CommandSpec = {
         report: result,
       })),
     }
-    return { data, text: summary(report), exit: isHealthy(report) ? 0 : 3 }
+    return {
+      data,
+      text: summary(report, relative(process.cwd(), foundation.config.docs)),
+      exit: isHealthy(report) ? 0 : 3,
+    }
   },
 }
 
@@ -27,7 +32,7 @@ function isHealthy({ checks, reconciliation }: UpReport): boolean {
   return checks.status !== 'failed' && reconciliation.status !== 'different'
 }
 
-function summary(report: UpReport): string {
+function summary(report: UpReport, folder: string): string {
   const took = new Map(report.phases.map(({ name, durationMs }) => [name, duration(durationMs)]))
   const line = (title: string, text: string, phase: UpReport['phases'][number]['name']) => [
     paint.bold(title),
@@ -51,7 +56,7 @@ function summary(report: UpReport): string {
     line('Rollups', describeRollup(report), 'rollups'),
     line('Checks', describeChecks(report), 'checks'),
     line('Equality', describeReconciliation(report), 'reconciliation'),
-    line('Contract', describeDocuments(report), 'documents'),
+    line('Contract', describeDocuments(report, folder), 'documents'),
   ]
   const head = report.changed
     ? paint.green('The foundation is up')
@@ -112,9 +117,9 @@ function describeReconciliation({ reconciliation }: UpReport): string {
   )}${repaired > 0 ? `, ${repaired} repaired` : ''}`
 }
 
-function describeDocuments({ documents }: UpReport): string {
+function describeDocuments({ documents }: UpReport, folder: string): string {
   const written = documents.filter(({ change }) => change !== 'unchanged').length
-  return `${documents.map(({ file }) => file).join(', ')}${written > 0 ? `: ${written} written` : ': current'}`
+  return `${count(documents.length, 'document')} in ${folder}, ${written > 0 ? `${written} written` : 'all current'}`
 }
 
 /** The only place where a secret is ever shown, and only by the run that made it. */
