@@ -2,6 +2,8 @@
 import pico from 'picocolors'
 import { codes, type PlinthError } from '../errors.ts'
 
+export { count, duration } from '../telemetry/sinks/sentences.ts'
+
 export const paint = pico
 
 /** Aligned columns; a cell may hold colour codes, which take no width. */
@@ -14,19 +16,6 @@ export function table(header: readonly string[], rows: readonly (readonly string
       .join('  ')
       .trimEnd()
   return [line(header, cell => pico.dim(cell)), ...rows.map(row => line(row, cell => cell))].join('\n')
-}
-
-/** `12 ms`, `1.4 s`, `3 min 05 s`. */
-export function duration(milliseconds: number): string {
-  if (milliseconds < 1000) return `${Math.round(milliseconds)} ms`
-  if (milliseconds < 60_000) return `${(milliseconds / 1000).toFixed(1)} s`
-  const seconds = Math.round(milliseconds / 1000)
-  return `${Math.floor(seconds / 60)} min ${String(seconds % 60).padStart(2, '0')} s`
-}
-
-/** `1 row`, `2 rows`, `12,345 rows`. */
-export function count(amount: number, noun: string, plural = `${noun}s`): string {
-  return `${amount.toLocaleString('en-US')} ${amount === 1 ? noun : plural}`
 }
 
 /** A failure for people: what, where with a code frame, why, and the next step. */

@@ -127,6 +127,7 @@ async function runStep(context: StepContext): Promise<StepReport> {
   emit({
     type: 'step.started',
     track: origin.track,
+    engine: context.session.engine.name,
     version,
     slug,
     direction,

@@ -67,14 +67,12 @@ export function sentenceOf(event: Event): Sentence | undefined {
         event.durationMs,
       )
     case 'rollup.loaded':
-      return done(
-        `loaded ${count(event.rows, 'row')} of ${count(event.cells, 'cell')} into ${event.table}`,
-        event.durationMs,
+      return detail(
+        `loaded ${count(event.rows, 'row')} of ${count(event.cells, 'cell')} into ${event.table}, ${duration(event.durationMs)}`,
       )
     case 'rollup.replaced':
-      return done(
-        `replaced ${count(event.cells, 'cell')} of ${event.table} by ${count(event.rows, 'row')}`,
-        event.durationMs,
+      return detail(
+        `replaced ${count(event.cells, 'cell')} of ${event.table} by ${count(event.rows, 'row')}, ${duration(event.durationMs)}`,
       )
     case 'check.finished':
       return checkSentence(event)
@@ -116,9 +114,9 @@ export function duration(milliseconds: number): string {
   return `${Math.floor(seconds / 60)} min ${String(seconds % 60).padStart(2, '0')} s`
 }
 
-/** `1 row`, `12,345 rows`. */
-export function count(amount: number, noun: string): string {
-  return `${number(amount)} ${noun}${amount === 1 ? '' : 's'}`
+/** `1 row`, `2 rows`, `12,345 rows`. */
+export function count(amount: number, noun: string, plural = `${noun}s`): string {
+  return `${number(amount)} ${amount === 1 ? noun : plural}`
 }
 
 export function number(amount: number): string {
