@@ -187,10 +187,14 @@ function fromNetwork(error: ServerFailure, context: FailureContext): PlinthError
   const code = context.phase === 'connect' ? 'DATABASE_UNREACHABLE' : 'CONNECTION_LOST'
   return new PlinthError(code, `${context.address}: ${networkReason(error, context)}.`, {
     at: { object: context.address },
-    hint: hints[code],
+    hint: isAboutTls(error) ? 'Check sslmode and sslrootcert of the database URL.' : hints[code],
     details: error?.code ? { reason: error.code } : undefined,
     cause: thrownByDefect(error) ? error : undefined,
   })
+}
+
+function isAboutTls({ code, message }: ServerFailure): boolean {
+  return /CERT|TLS|SSL|SELF_SIGNED|UNABLE_TO_VERIFY/.test(code ?? '') || /SSL|certificate/i.test(message ?? '')
 }
 
 /** A TypeError inside the driver is a defect to be seen, not a broken network. */

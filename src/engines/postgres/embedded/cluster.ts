@@ -181,9 +181,9 @@ async function tailOf(logFile: string, from: number): Promise<string> {
   return bytes.subarray(from).toString('utf8')
 }
 
-function initFailure(error: unknown, cluster: Cluster): unknown {
+function initFailure(error: unknown, cluster: Cluster): PlinthError {
   const { stderr, message } = error as { stderr?: string; message: string }
-  return stderr === undefined ? error : startFailure(stderr || message, cluster)
+  return startFailure(stderr || message, cluster)
 }
 
 function startFailure(output: string, { logFile, dataFolder, binaries }: Cluster): PlinthError {
