@@ -130,13 +130,13 @@ async function inspect(
       let rows = 0
       for (const batch of batches) {
         const compared = await withTransaction(warehouse, async () => {
+          await listCells(warehouse, batch, source, transforms)
           const expected = await sourceDigests(desk.reader, source, batch)
           const present = await warehouseDigests(warehouse, source, rawCondition(batch))
           const raw = compareDigests(`${source.schema}.${source.identifier}`, expected, present)
           const different = raw.filter(
             difference => !pending.has(keyOf({ hour: difference.bucket, shard: difference.shard })),
           )
-          await listCells(warehouse, batch, source, transforms)
           for (const transform of transforms)
             if (hasCells(transform)) different.push(...(await compareCells(warehouse, transform, names, batch)))
           const unequal = new Set(raw.map(({ bucket, shard }) => keyOf({ hour: bucket, shard })))
