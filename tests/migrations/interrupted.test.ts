@@ -287,9 +287,16 @@ describe('an index built concurrently', () => {
       await until(session, "select 1 from pg_stat_progress_create_index where phase like 'waiting%'")
       child.process.kill('SIGKILL')
       await child.ended
+      await until(
+        session,
+        "select 1 where not exists (select from pg_stat_activity where application_name = 'plinth test child' and datname = current_database())",
+      )
       await blocker.query('commit')
     })
-    expect(await applyTrack(session, { ...someone, folder })).toMatchObject({ status: 'succeeded', current: '2' })
+    const events = listener()
+    const report = await applyTrack(session, { ...someone, folder, emit: events.emit })
+    expect(report).toMatchObject({ status: 'succeeded', current: '2' })
+    expect(events.of('index.rebuilt')).toMatchObject([{ index: 'public.t_x' }])
     expect(
       (await session.query("select indisvalid as valid from pg_index where indexrelid = 't_x'::regclass")).rows,
     ).toEqual([{ valid: true }])
