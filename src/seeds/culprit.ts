@@ -3,7 +3,7 @@ import { withTransaction } from '../engines/brackets.ts'
 import type { Session } from '../engines/engine.ts'
 import { PlinthError } from '../errors.ts'
 import type { SeedRow } from './datum.ts'
-import type { Source } from './resolve.ts'
+import type { Source } from './source.ts'
 
 /** Rows of a batch, as PostgreSQL reads them, in the order of the source's columns. */
 export type Texts = readonly (readonly (string | null)[])[]

@@ -11,7 +11,7 @@
 import { createHash } from 'node:crypto'
 import type { Session } from '../engines/engine.ts'
 import { type Protect, placeOfValue } from './protect.ts'
-import type { Source, SourceColumn } from './resolve.ts'
+import type { Source, SourceColumn } from './source.ts'
 import { matches, name, qualifiedName } from './statement.ts'
 
 /** Sums of the lanes and the number of rows. */

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import type { Session } from '../engines/engine.ts'
 import { asPlinthError, PlinthError } from '../errors.ts'
 import { arrayText, type Datum, inputText, scalarText, Sealed, type SeedRow } from './datum.ts'
-import type { Source, SourceColumn } from './resolve.ts'
+import type { Source, SourceColumn } from './source.ts'
 import { matches, name, qualifiedName } from './statement.ts'
 
 /** What seeds need from whoever protects values; a keyring of governance fits. */

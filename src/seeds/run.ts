@@ -14,7 +14,8 @@ import type { SeedRow } from './datum.ts'
 import type { SeedPackage } from './load.ts'
 import { windowOf } from './plan.ts'
 import { type Protect, type RevealedSecret, storedRows } from './protect.ts'
-import { resolvePackage, type Source } from './resolve.ts'
+import { resolvePackage } from './resolve.ts'
+import type { Source } from './source.ts'
 import { analyzeStage, compare, copyStage, countAll, createStage, insertMissing, updateChanged } from './statement.ts'
 
 export interface SeedOptions {

@@ -2,7 +2,7 @@
  * The SQL of a seed run. Rows are copied into a temporary stage, which every role may copy into, and reach their table by `insert … select`,
  * which row-level security checks; `copy` into a table with row-level security is refused to ordinary roles.
  */
-import type { Source, SourceColumn } from './resolve.ts'
+import type { Source, SourceColumn } from './source.ts'
 
 /** Rows of the stage and of the table that are the same by natural key. A nullable key column makes null equal to null. */
 export function matches(key: readonly SourceColumn[]): string {

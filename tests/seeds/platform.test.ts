@@ -129,6 +129,34 @@ describe('the data', () => {
     })
   })
 
+  test('of staging have tenants, people and keys by the dozen, each tenant with its own', async () => {
+    const { url } = await platformDatabase()
+    const keys = freshKeys()
+    const session = await openSession(url)
+    const staging = await loadPackage(platformPackages, 'staging')
+    // The full 200,000 events say nothing that 1,000 do not.
+    const small = {
+      ...staging,
+      tables: staging.tables.map(file => (file.table === 'platform.usage_events' ? { ...file, rows: 1000 } : file)),
+    }
+    const protect = async () => openKeyring({ provider: keys, session })
+    const run = () => runSeed(session, small, { environment: seedable, protect, secrets: 'reveal' })
+    const first = await run()
+    expect(counts(first)).toMatchObject({
+      'platform.organizations': [54, 0, 0, 0],
+      'platform.users': [27 + 54 * 5, 0, 0, 0],
+      'platform.api_keys': [10 + 54 * 2, 0, 0, 0],
+      'platform.usage_events': [1000, 0, 0, 0],
+    })
+    expect(first.secrets).toEqual([])
+    const second = await run()
+    expect([second.changed, second.digest]).toEqual([false, first.digest])
+    const { rows } = await session.query<{ tenants: number }>(
+      'select count(distinct organization_id)::int as tenants from platform.usage_events',
+    )
+    expect(rows[0]?.tenants).toBeGreaterThan(30)
+  })
+
   test('can log in: the hash of an address finds its user, whose envelope opens to the address', async () => {
     const { url } = await platformDatabase()
     const keys = freshKeys()
