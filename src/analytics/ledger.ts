@@ -55,19 +55,26 @@ export interface Claim {
 export async function claimTarget(session: Session, claim: Claim): Promise<void> {
   const stored = await readCursor(session, claim.source)
   if (stored && claim.fresh === 'no' && stored.token > claim.token) throw leaseLost(claim.lease)
-  if (stored) {
-    await session.query('update plinth.rollup_cursors set token = $2, run_id = $3 where source = $1', [
-      claim.source,
-      claim.token,
-      claim.runId,
-    ])
-    return
-  }
-  await session.query(
-    `insert into plinth.rollup_cursors (source, snapshot, token, system_identifier, timeline, relation, run_id, raw_rows, moved_at)
-     values ($1, null, $2, null, null, '', $3, 0, now())`,
-    [claim.source, claim.token, claim.runId],
-  )
+  const claimed = stored
+    ? session.query('update plinth.rollup_cursors set token = $2, run_id = $3 where source = $1', [
+        claim.source,
+        claim.token,
+        claim.runId,
+      ])
+    : session.query(
+        `insert into plinth.rollup_cursors (source, snapshot, token, system_identifier, timeline, relation, run_id, raw_rows, moved_at)
+         values ($1, null, $2, null, null, '', $3, 0, now())`,
+        [claim.source, claim.token, claim.runId],
+      )
+  await claimed.catch((error: unknown) => {
+    if (!(error instanceof PlinthError) || (error.code !== 'SQL_FAILED' && error.code !== 'CONSTRAINT_VIOLATED'))
+      throw error
+    throw new PlinthError('WAREHOUSE_BUSY', 'Another run of this process is writing to the warehouse.', {
+      at: { object: session.address },
+      hint: 'Wait for that run to end, then run again.',
+      cause: error,
+    })
+  })
 }
 
 /** Moves the cursor; the rows it tells of are in the same transaction. */
@@ -245,7 +252,7 @@ const tableNames = ['rollup_cursors', 'rollup_runs', 'rollup_transforms', 'recon
 const statements = [
   'create schema if not exists plinth',
   `create table if not exists plinth.rollup_cursors (
-     source varchar not null,
+     source varchar primary key,
      snapshot varchar,
      token bigint not null,
      system_identifier varchar,

@@ -423,9 +423,10 @@ async function finish(
   const key = sourceKey(source)
   const cursor = state === 'moved' ? { snapshot: desk.snapshot, token: desk.lease.token } : state
   if (!cursor?.snapshot) return 0
-  if (state !== 'moved' && (await acknowledgedToken(desk.control, key, consumerOf(options))) === cursor.token) return 0
-  await acknowledge(desk.control, key, consumerOf(options), cursor.snapshot, cursor.token)
-  await options.onStage?.('acknowledged', key)
+  if (state === 'moved' || (await acknowledgedToken(desk.control, key, consumerOf(options))) !== cursor.token) {
+    await acknowledge(desk.control, key, consumerOf(options), cursor.snapshot, cursor.token)
+    await options.onStage?.('acknowledged', key)
+  }
   return trimMarks(desk.control, key, source)
 }
 
