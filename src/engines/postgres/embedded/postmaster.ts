@@ -63,8 +63,13 @@ export async function stopPostmaster(dataFolder: string, postmaster: Postmaster)
       if ((error as NodeJS.ErrnoException).code === 'ESRCH') return
       throw error
     }
-    if (await goneWithin(postmaster.pid, dataFolder, patienceMs)) return
+    if (await goneWithin(postmaster.pid, dataFolder, patienceMs)) return reaped(postmaster.pid)
   }
+}
+
+/** Its parent is the system's first process, which may take a moment to collect it; until then it stands in the list of processes. */
+async function reaped(pid: number): Promise<void> {
+  for (let waitedMs = 0; waitedMs < 3000 && isAlive(pid); waitedMs += 50) await sleep(50)
 }
 
 /** A process that ended and was not waited for yet still answers to signals, hence the look at its state. */
