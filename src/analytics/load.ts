@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
 import { basename, join, relative } from 'node:path'
-import { readYaml } from '../config/yaml.ts'
+import { parseYaml } from '../config/yaml.ts'
 import { type Place, PlinthError } from '../errors.ts'
 import { parseTemplate, type Template } from '../sql/template.ts'
 import { genericChecks } from './checks.ts'
@@ -51,7 +51,8 @@ async function readSettings(folder: string, root: string) {
       hint: 'An analytics project has a dbt_project.yml. Set `analytics` in the configuration to its folder.',
     })
   }
-  return (await readYaml(file, await projectShape(), 'TRANSFORM_INVALID', 'project')).value
+  const source = await readText(file, root)
+  return (await parseYaml(source, relative(root, file), await projectShape(), 'TRANSFORM_INVALID', 'project')).value
 }
 
 /** Names of all come first: what a transform says of itself is known by rendering it, and that needs the names of the others. */
@@ -203,8 +204,8 @@ async function readProperties(files: readonly string[], root: string): Promise<P
   const read: PropertiesFile[] = []
   for (const path of files) {
     const file = relative(root, path)
-    const content = await readYaml(path, shape, 'TRANSFORM_INVALID', 'properties')
-    read.push({ file, value: content.value, place: at => ({ ...content.place(at), file }) })
+    const content = await parseYaml(await readText(path, root), file, shape, 'TRANSFORM_INVALID', 'properties')
+    read.push({ file, value: content.value, place: at => content.place(at) })
   }
   return read
 }

@@ -36,7 +36,7 @@ export type TemplateFunction = (
 export interface CallContext {
   readonly place: Place
   /** The macro or function of that name, to be answered and called by the template; undefined when there is none. */
-  callable(name: string): TemplateValue | undefined
+  readonly callable: (name: string) => TemplateValue | undefined
 }
 
 /** A table or view: prints as its quoted name and has the attributes that dbt gives it. */

@@ -20,7 +20,7 @@ export type {
 export interface Rendered {
   readonly sql: string
   /** Where a line of `sql`, counted from 1, came from. */
-  place(line: number): Place
+  readonly place: (line: number) => Place
 }
 
 /** Parses a template. Throws TRANSFORM_INVALID with file and line. */

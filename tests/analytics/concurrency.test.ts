@@ -97,16 +97,16 @@ test.each([1, 2, 3])(
     const writers: Writer[] = []
     for (let n = 0; n < 8; n++)
       writers.push({ client: await world.connect(), chance: random(seed * 100 + n), known: [] })
-    let writing = true
+    const state = { writing: true }
     let runs = 0
     const running = (async () => {
-      while (writing) {
+      while (state.writing) {
         await world.run()
         runs++
       }
     })()
     await Promise.all(writers.map(writer => write(world, writer, 12)))
-    writing = false
+    state.writing = false
     await running
     expect(runs).toBeGreaterThan(1)
     await world.run()

@@ -16,7 +16,8 @@ const values: Record<string, TemplateValue> = {
   },
   echo: (positional, named) => JSON.stringify([positional, named]),
   adapter: {
-    dispatch: ([name], _named, { callable }) => callable(`duckdb__${name}`) ?? callable(`default__${name}`) ?? null,
+    dispatch: ([name], _named, { callable }) =>
+      callable(`duckdb__${String(name)}`) ?? callable(`default__${String(name)}`) ?? null,
   },
 }
 
