@@ -9,25 +9,55 @@ import type { Statement } from '../sql/parse.ts'
 import { fieldsOf, listOf, openNode, quotedRelation, textOf } from '../sql/tree.ts'
 import type { ConcurrentIndex } from '../sql/transaction.ts'
 import type { StepContext } from './context.ts'
-import { noteBefore } from './history.ts'
+import { prefixHash } from './history.ts'
 
 export interface BareStatement extends StepContext {
   readonly statement: Statement
-  readonly attemptId: string
-  /** An earlier attempt stopped at this statement. */
-  readonly resumed: boolean
 }
 
-/** `done`: count it and go on. `run` with a text: the rest of the way differs from the statement. */
-export type Prepared = { readonly action: 'done' } | { readonly action: 'run'; readonly text?: string }
+export interface Note {
+  readonly statement: number
+  /** Of the statement's text: after an edit it is another statement, which never ran. */
+  readonly fingerprint: string
+  /** Indexes that were there before an index was built whose name the server chooses. */
+  readonly indexes: readonly string[]
+}
+
+/** `done`: count it and go on. `run`: write the note down first; a text stands in where the rest of the way differs from the statement. */
+export type Prepared =
+  | { readonly action: 'done' }
+  | { readonly action: 'run'; readonly text: string | undefined; readonly note: Note }
 
 export async function prepareBare(context: BareStatement): Promise<Prepared> {
-  const { statement, resumed } = context
+  const { statement, resumes } = context
+  const earlier = readNote(resumes?.note)
+  const fingerprint = prefixHash([statement], 1)
+  const inFlight = earlier?.statement === statement.index && earlier.fingerprint === fingerprint ? earlier : null
+  const found = await lookAround({ ...context, inFlight })
+  if (found.action === 'done') return found
+  return {
+    action: 'run',
+    text: found.text,
+    note: { statement: statement.index, fingerprint, indexes: found.indexes ?? [] },
+  }
+}
+
+type Found =
+  | { readonly action: 'done' }
+  | { readonly action: 'run'; readonly text?: string; readonly indexes?: readonly string[] }
+
+interface Bare extends BareStatement {
+  /** What the earlier attempt wrote down just before this very statement; null when it never came so far. */
+  readonly inFlight: Note | null
+}
+
+async function lookAround(context: Bare): Promise<Found> {
+  const { statement, inFlight } = context
   const index = statement.concurrentIndex
   if (index?.action === 'create')
     return index.name === null ? prepareUnnamed(context, index) : prepareCreate(context, index, index.name)
   if (index?.action === 'reindex') return prepareReindex(context, index)
-  if (!resumed) return { action: 'run' }
+  if (!inFlight) return { action: 'run' }
   if (index?.action === 'drop')
     return (await exists(context, 'select to_regclass($1) is not null as found', [index.index ?? '']))
       ? { action: 'run' }
@@ -37,10 +67,10 @@ export async function prepareBare(context: BareStatement): Promise<Prepared> {
 
 /** A valid index that a dead attempt finished is done. An invalid one is dropped and built again, whoever left it: it serves nobody. */
 async function prepareCreate(
-  { session, resumed, emit, step }: BareStatement,
+  { session, inFlight, emit, step }: Bare,
   index: ConcurrentIndex,
   name: string,
-): Promise<Prepared> {
+): Promise<Found> {
   const { rows } = await session.query<{ name: string; valid: boolean; building: boolean }>(
     `select format('%I.%I', n.nspname, c.relname) as name, i.indisvalid and i.indisready as valid,
       exists (select from pg_catalog.pg_stat_progress_create_index p where p.index_relid = i.indexrelid) as building
@@ -52,38 +82,29 @@ async function prepareCreate(
   )
   const found = rows[0]
   if (!found || found.building) return { action: 'run' }
-  if (found.valid) return resumed ? { action: 'done' } : { action: 'run' }
+  if (found.valid) return inFlight ? { action: 'done' } : { action: 'run' }
   await dropIndex(session, found.name)
   emit({ type: 'index.rebuilt', version: step.version, index: found.name })
   return { action: 'run' }
 }
 
 /** The server chooses the name, so the index is known by being new: the ones before it are kept in the attempt. */
-async function prepareUnnamed(context: BareStatement, index: ConcurrentIndex): Promise<Prepared> {
-  const { session, resumed, resumes, attemptId, statement, step, emit } = context
+async function prepareUnnamed(context: Bare, index: ConcurrentIndex): Promise<Found> {
+  const { session, inFlight, step, emit } = context
   const now = await indexesOf(session, index.table)
-  const note = readNote(resumes?.note)
-  const before = resumed && note?.statement === statement.index ? new Set(note.indexes) : null
+  const before = inFlight ? new Set(inFlight.indexes) : null
   const ours = before ? now.filter(one => !before.has(one.id)) : []
   if (ours.some(one => one.valid)) return { action: 'done' }
   for (const one of ours) {
     await dropIndex(session, one.name)
     emit({ type: 'index.rebuilt', version: step.version, index: one.name })
   }
-  const gone = new Set(ours.map(one => one.id))
-  await noteBefore(session, attemptId, {
-    statement: statement.index,
-    indexes: now.map(one => one.id).filter(id => !gone.has(id)),
-  })
-  return { action: 'run' }
+  return { action: 'run', indexes: now.filter(one => !ours.includes(one)).map(one => one.id) }
 }
 
 /** A killed `reindex concurrently` leaves its half-built copies behind, by the names that PostgreSQL gives them. */
-async function prepareReindex(
-  { session, resumed, emit, step }: BareStatement,
-  index: ConcurrentIndex,
-): Promise<Prepared> {
-  if (!resumed) return { action: 'run' }
+async function prepareReindex({ session, inFlight, emit, step }: Bare, index: ConcurrentIndex): Promise<Found> {
+  if (!inFlight) return { action: 'run' }
   const table = index.table ?? (await tableOfIndex(session, index.index ?? ''))
   for (const one of await indexesOf(session, table)) {
     if (one.valid || !/_cc(new|old)\d*"?$/.test(one.name)) continue
@@ -93,7 +114,7 @@ async function prepareReindex(
   return { action: 'run' }
 }
 
-async function resumeOther(context: BareStatement): Promise<Prepared> {
+async function resumeOther(context: Bare): Promise<Found> {
   const [kind, fields] = openNode(context.statement.tree)
   const question = questions[kind]
   if (kind === 'AlterTableStmt') return resumeDetach(context)
@@ -103,7 +124,7 @@ async function resumeOther(context: BareStatement): Promise<Prepared> {
 }
 
 /** A killed detach waits to be finalized, and until then nothing else can be detached from the table. */
-async function resumeDetach({ session, statement }: BareStatement): Promise<Prepared> {
+async function resumeDetach({ session, statement }: Bare): Promise<Found> {
   const [, fields] = openNode(statement.tree)
   const [, command] = openNode(listOf(fields, 'cmds')[0])
   const partition = quotedRelation(fieldsOf(fieldsOf(fieldsOf(command, 'def'), 'PartitionCmd'), 'name'))
@@ -176,9 +197,9 @@ async function dropIndex(session: Session, name: string): Promise<void> {
   await session.script(`drop index concurrently if exists ${name}`)
 }
 
-function readNote(note: unknown): { readonly statement: number; readonly indexes: readonly string[] } | null {
-  if (typeof note !== 'object' || note === null || !('statement' in note) || !('indexes' in note)) return null
-  return typeof note.statement === 'number' && Array.isArray(note.indexes)
-    ? { statement: note.statement, indexes: note.indexes.map(String) }
-    : null
+function readNote(note: unknown): Note | null {
+  if (typeof note !== 'object' || note === null) return null
+  const { statement, fingerprint, indexes } = note as Partial<Record<keyof Note, unknown>>
+  if (typeof statement !== 'number' || typeof fingerprint !== 'string' || !Array.isArray(indexes)) return null
+  return { statement, fingerprint, indexes: indexes.map(String) }
 }

@@ -7,7 +7,7 @@ import { asPlinthError, type PlinthError } from '../errors.ts'
 import { openNode, textOf } from '../sql/tree.ts'
 import type { Statement } from '../sql/parse.ts'
 import { fileOf, type StepContext, timeouts, type Work } from './context.ts'
-import { finishAttempt, insertAttempt, moveCursor, type Outcome, prefixHash } from './history.ts'
+import { finishAttempt, insertAttempt, moveCursor, noteBefore, type Outcome, prefixHash } from './history.ts'
 import { composeMessage, type Message, placeFailure } from './message.ts'
 import { cancellable, withLockRetries } from './patience.ts'
 import { prepareBare } from './recover.ts'
@@ -87,6 +87,7 @@ async function openAttempt(
       prefixHash: step.cursor > 0 ? prefixHash(script.statements, step.cursor) : null,
       startedAt,
     })
+    if (resumes && resumes.note !== null) await noteBefore(session, id, resumes.note)
   })
 }
 
@@ -132,15 +133,15 @@ async function inTransaction(
 }
 
 async function runBare(context: StepContext, id: string, segment: Segment): Promise<number> {
-  const { session, script, step } = context
+  const { session, script } = context
   const [statement] = segment.statements
   if (!statement) return 0
-  const resumed = context.resumes !== null && step.cursor === statement.index
-  const prepared = await prepareBare({ ...context, statement, attemptId: id, resumed })
+  const prepared = await prepareBare({ ...context, statement })
   if (prepared.action === 'done') {
     await count(context, id, segment.next)
     return 0
   }
+  await asOwner(context, () => noteBefore(session, id, prepared.note))
   // What is built concurrently waits without standing in anybody's way, and giving up would throw its work away.
   const waiting = statement.concurrentIndex ? { ...context.waiting, lockTimeoutMs: 0 } : context.waiting
   for (const setting of timeouts({ ...context, waiting }, 'set')) await session.script(setting)
@@ -167,9 +168,14 @@ async function send(context: StepContext, message: Message, text = message.text)
 
 async function count(context: StepContext, id: string, cursor: number): Promise<void> {
   const { session, script } = context
+  await asOwner(context, () => moveCursor(session, id, cursor, prefixHash(script.statements, cursor)))
+}
+
+async function asOwner(context: StepContext, work: () => Promise<void>): Promise<void> {
+  const { session } = context
   await withTransaction(session, async () => {
     for (const statement of ownRole(context)) await session.script(statement)
-    await moveCursor(session, id, cursor, prefixHash(script.statements, cursor))
+    await work()
   })
 }
 

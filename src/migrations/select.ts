@@ -3,6 +3,7 @@ import { type Code, codes, nearest, PlinthError } from '../errors.ts'
 import type { Direction } from '../telemetry/event.ts'
 import { hasChanged } from './checksum.ts'
 import { versionsOfRun } from './history.ts'
+import { checksumChanged, downMissing, fileGone, interruptedRollback } from './refusals.ts'
 import { type Attempt, compareVersions, label, type Migration, type VersionHistory, versionKey } from './migration.ts'
 
 export type Target =
@@ -107,9 +108,9 @@ function refuseRewrittenPast(input: SelectInput, applied: readonly VersionHistor
   const ahead: string[] = []
   for (const one of input.history) {
     const migration = files.get(versionKey(one.version))
-    const halfBack = resumable(one, 'down')
+    const halfBack = halfDone(one, 'down')
     if (halfBack) throw interruptedRollback(one, halfBack)
-    if (one.state !== 'applied' && !resumable(one, 'up')) continue
+    if (one.state !== 'applied' && !halfDone(one, 'up')) continue
     if (!migration && one.state === 'applied' && (newestFile === null || compareVersions(one.version, newestFile) > 0))
       ahead.push(one.version)
     else if (!migration) throw fileGone(one)
@@ -124,7 +125,7 @@ function refuseRewrittenPast(input: SelectInput, applied: readonly VersionHistor
 }
 
 function selectDowns(input: SelectInput): Selection {
-  const standing = input.history.filter(one => one.state === 'applied' || resumable(one, 'up') !== null)
+  const standing = input.history.filter(one => one.state === 'applied' || halfDone(one, 'up') !== null)
   const current = standing.findLast(one => one.state === 'applied')?.version ?? null
   const files = new Map(input.migrations.map(migration => [versionKey(migration.version), migration]))
   const notices: string[] = []
@@ -197,13 +198,17 @@ function chooseDown(one: VersionHistory, migration: Migration | null, notices: s
 }
 
 /** The attempt that stopped half-way with effects that last; null when there is none in that direction. */
+function halfDone(history: VersionHistory | null, direction: Direction): Attempt | null {
+  const attempt = history?.unfinished
+  if (!attempt || attempt.direction !== direction) return null
+  return attempt.cursor > 0 || attempt.status !== 'failed' ? attempt : null
+}
+
+/** The attempt to go on from: also one that failed at its first statement, which may have left an index half-built. */
 function resumable(history: VersionHistory | null, direction: Direction): Attempt | null {
   const attempt = history?.unfinished
-  return attempt &&
-    attempt.direction === direction &&
-    (attempt.cursor > 0 || attempt.status === 'applying' || attempt.status === 'rolling_back')
-    ? attempt
-    : null
+  if (!attempt || attempt.direction !== direction) return null
+  return attempt.note === null ? halfDone(history, direction) : attempt
 }
 
 function refuseOutOfOrder(migration: Migration, current: string, pending: readonly Migration[]): void {
@@ -278,54 +283,4 @@ function asVersion(text: string): string {
 function newest(a: string | null, b: string | null): string | null {
   if (a === null || b === null) return a ?? b
   return compareVersions(a, b) >= 0 ? a : b
-}
-
-function downMissing(migration: Migration): PlinthError {
-  const file = migration.up.file.replace(/\.up\.sql$/, '.down.sql')
-  return new PlinthError('DOWN_MISSING', `${label(migration)} has no down file.`, {
-    at: { file },
-    hint: `Write ${file}; leave it empty, with a comment that says why, when there is nothing to undo.`,
-  })
-}
-
-function fileGone(one: VersionHistory): PlinthError {
-  return new PlinthError('FILE_GONE', `${label(one)} is applied, but its file is not in the folder any more.`, {
-    at: { object: label(one) },
-    hint: 'Restore the file from version control. A rollback does not need it: it uses the SQL that was kept.',
-    details: { version: one.version, appliedAt: one.applied?.finishedAt ?? null },
-  })
-}
-
-function checksumChanged(
-  one: VersionHistory,
-  file: string | undefined,
-  changed: readonly VersionHistory[],
-): PlinthError {
-  const attempt = one.applied
-  return new PlinthError(
-    'CHECKSUM_CHANGED',
-    `${label(one)} was edited after it was applied${attempt ? ` at ${attempt.finishedAt ?? attempt.startedAt} by ${attempt.actor}` : ''}.`,
-    {
-      ...(file === undefined ? {} : { at: { file } }),
-      hint: 'Restore the file as it was, and write a new migration for the change.',
-      details: {
-        version: one.version,
-        appliedAt: attempt?.finishedAt ?? null,
-        appliedBy: attempt?.actor ?? null,
-        changed: changed.map(other => other.version),
-      },
-    },
-  )
-}
-
-function interruptedRollback(one: VersionHistory, attempt: Attempt): PlinthError {
-  return new PlinthError(
-    'STEP_INTERRUPTED',
-    `The rollback of ${label(one)} stopped after ${attempt.cursor} statements.`,
-    {
-      at: { object: label(one) },
-      hint: 'Finish it first: plinth rollback --steps 1 goes on where it stopped.',
-      details: { version: one.version, cursor: attempt.cursor },
-    },
-  )
 }

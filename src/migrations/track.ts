@@ -32,8 +32,9 @@ export interface TrackOptions extends Omit<PlanOptions, 'direction'>, Omit<RunOp
 
 /** What would run now. Takes no lock and makes nothing in the database. */
 export async function planTrack(session: Session, options: PlanOptions): Promise<Plan> {
-  const { plan } = await planNow(session, await openFolder(options.folder), options)
-  return plan
+  const folder = await openFolder(options.folder)
+  const { plan } = await planNow(session, folder, options)
+  return { ...plan, notices: [...folder.warnings, ...plan.notices] }
 }
 
 /** Applies what is pending. Two at once: one works, the other waits and then finds nothing to do. */

@@ -3,7 +3,7 @@ import type { Session } from '../../src/engines/engine.ts'
 import { applyTrack } from '../../src/migrations/track.ts'
 import { emptyDatabase, withClient } from '../support/database.ts'
 import { applyInChild, ensureBuilt } from './child.ts'
-import { type Files, folderOf, openSession, someone } from './support.ts'
+import { type Files, folderOf, openSession, someone, writeFiles } from './support.ts'
 
 beforeAll(ensureBuilt)
 
@@ -65,6 +65,39 @@ describe.each(Object.entries(bare).filter(([name]) => name !== 'vacuum'))('%s', 
 
 const childBackend =
   "select 1 from pg_stat_activity where application_name = 'plinth test child' and datname = current_database()"
+
+test('an index whose name the server chooses, left invalid by a failure, does not stay behind', async () => {
+  const session = await openSession((await emptyDatabase()).url)
+  const folder = await folderOf({
+    '1_a': ['create unique index concurrently on t (x);', 'drop index concurrently t_x_idx;'],
+  })
+  await session.query('create table t (x int)')
+  await session.query('insert into t values (1), (1)')
+  expect(await applyTrack(session, { ...someone, folder })).toMatchObject({
+    status: 'failed',
+    error: { sqlState: '23505' },
+  })
+  await session.query('truncate t')
+  expect(await applyTrack(session, { ...someone, folder, retryFailed: true })).toMatchObject({ status: 'succeeded' })
+  const { rows } = await session.query(
+    'select indexrelid::regclass::text as name, indisvalid as valid from pg_index where indrelid = $1::regclass',
+    ['t'],
+  )
+  expect(rows).toEqual([{ name: 't_x_idx', valid: true }])
+})
+
+test('a statement that was edited after the crash is another one, whatever its index is called', async () => {
+  const { url } = await emptyDatabase()
+  const folder = await folderOf({
+    '1_t': ['create table t (x int, y int);', 'drop table t;'],
+    '2_i': ['create index concurrently i on t (x);', 'drop index concurrently i;'],
+  })
+  expect(await applyInChild({ url, folder, killAt: { type: 'statement.finished', count: 2 } }).ended).toBeNull()
+  await writeFiles(folder, { '2_i.up.sql': 'create index concurrently i on t (y);' })
+  const session = await openSession(url)
+  const report = await applyTrack(session, { ...someone, folder })
+  expect(report).toMatchObject({ status: 'failed', error: { sqlState: '42P07' } })
+})
 
 test('a database that was made and not counted is not made again', async () => {
   const { url, name } = await emptyDatabase()
