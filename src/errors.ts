@@ -78,7 +78,11 @@ export const codes = {
     explain:
       'A statement-wise migration stopped half-way, and the part that was applied has been edited since, so it cannot be resumed at its cursor.',
   },
-  LEDGER_NEWER: { exit: 5, http: 409, explain: 'A newer release of Plinth wrote the history of this database, in a form that this release does not know.' },
+  LEDGER_NEWER: {
+    exit: 5,
+    http: 409,
+    explain: 'A newer release of Plinth wrote the history of this database, in a form that this release does not know.',
+  },
   TARGET_REQUIRED: {
     exit: 2,
     http: 400,

@@ -15,10 +15,23 @@ function put(file, text) {
 }
 
 function usage() {
-  const groups = { start: 'Start', migrations: 'Migrations', data: 'Data', contract: 'Contract', operations: 'Operations' }
+  const groups = {
+    start: 'Start',
+    migrations: 'Migrations',
+    data: 'Data',
+    contract: 'Contract',
+    operations: 'Operations',
+  }
   const width = Math.max(...commands.map(command => line(command).length))
   return Object.entries(groups)
-    .map(([group, title]) => [`# ${title}`, ...commands.filter(command => command.group === group).map(command => `${line(command).padEnd(width)}  ${command.summary}`)].join('\n'))
+    .map(([group, title]) =>
+      [
+        `# ${title}`,
+        ...commands
+          .filter(command => command.group === group)
+          .map(command => `${line(command).padEnd(width)}  ${command.summary}`),
+      ].join('\n'),
+    )
     .join('\n\n')
 }
 
@@ -29,23 +42,61 @@ function line(command) {
 function commandsPage() {
   const program = buildProgram(async () => {})
   program.configureOutput({ getOutHelpWidth: () => 110 })
-  const page = ['# Commands', '', 'Generated from the descriptions of the commands by `npm run generate`.', '', '```text', program.helpInformation().trimEnd(), '```', '']
+  const page = [
+    '# Commands',
+    '',
+    'Generated from the descriptions of the commands by `npm run generate`.',
+    '',
+    '```text',
+    program.helpInformation().trimEnd(),
+    '```',
+    '',
+  ]
   for (const spec of commands) {
-    const command = spec.name.split(' ').reduce((parent, word) => parent.commands.find(child => child.name() === word), program)
+    const command = spec.name
+      .split(' ')
+      .reduce((parent, word) => parent.commands.find(child => child.name() === word), program)
     command.configureOutput({ getOutHelpWidth: () => 110 })
-    page.push(`## plinth ${spec.name}`, '', '```text', command.helpInformation().trimEnd(), '', 'Examples:', ...spec.examples.map(example => `  $ ${example}`), '```', '')
+    page.push(
+      `## plinth ${spec.name}`,
+      '',
+      '```text',
+      command.helpInformation().trimEnd(),
+      '',
+      'Examples:',
+      ...spec.examples.map(example => `  $ ${example}`),
+      '```',
+      '',
+    )
   }
   return page.join('\n')
 }
 
 function errorsPage() {
-  const rows = Object.entries(codes).map(([code, { exit, http, explain }]) => `| \`${code}\` | ${exit} | ${http} | ${explain.replaceAll('|', '\\|')} |`)
-  return ['# Error codes', '', 'Generated from `src/errors.ts` by `npm run generate`. The same text is printed by `plinth explain CODE`.', '', '| code | exit status | HTTP | meaning and next step |', '|---|---|---|---|', ...rows, ''].join('\n')
+  const rows = Object.entries(codes).map(
+    ([code, { exit, http, explain }]) => `| \`${code}\` | ${exit} | ${http} | ${explain.replaceAll('|', '\\|')} |`,
+  )
+  return [
+    '# Error codes',
+    '',
+    'Generated from `src/errors.ts` by `npm run generate`. The same text is printed by `plinth explain CODE`.',
+    '',
+    '| code | exit status | HTTP | meaning and next step |',
+    '|---|---|---|---|',
+    ...rows,
+    '',
+  ].join('\n')
 }
 
 mkdirSync('docs', { recursive: true })
 const readme = readFileSync('README.md', 'utf8')
-put('README.md', readme.replace(/(<!-- usage -->\n```text\n)[\s\S]*?(\n```\n<!-- \/usage -->)/, (_, before, after) => `${before}${usage()}${after}`))
+put(
+  'README.md',
+  readme.replace(
+    /(<!-- usage -->\n```text\n)[\s\S]*?(\n```\n<!-- \/usage -->)/,
+    (_, before, after) => `${before}${usage()}${after}`,
+  ),
+)
 put('docs/commands.md', commandsPage())
 put('docs/errors.md', errorsPage())
 

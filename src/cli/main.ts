@@ -190,7 +190,7 @@ function addCommand(
   command.action(async (...given: unknown[]) => {
     const self = given[given.length - 1] as Command
     const options = self.optsWithGlobals<Record<string, string | boolean | undefined>>()
-    await action(spec, { arguments: self.args, options }, options as Globals)
+    await action(spec, { arguments: self.args, options }, options)
   })
 }
 

@@ -1,4 +1,5 @@
 /** How results and failures look to people. Colours only where the stream shows them. */
+import { stripVTControlCharacters } from 'node:util'
 import pico from 'picocolors'
 import { codes, type PlinthError } from '../errors.ts'
 
@@ -80,6 +81,5 @@ function clip(text: string): string {
 }
 
 function width(cell: string): number {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: colour codes start with the escape character.
-  return cell.replace(/\u001b\[[0-9;]*m/g, '').length
+  return stripVTControlCharacters(cell).length
 }

@@ -122,7 +122,7 @@ test('two applies at once: one works, the other waits and then finds nothing to 
   const both = await Promise.all([start('apply', '--json').ended, start('apply', '--json').ended])
   expect(both.map(({ status }) => status)).toEqual([0, 0])
   const done = both.map(({ json }) => json.data.tracks[0].report.done.length as number)
-  expect(done.sort()).toEqual([0, 2])
+  expect(done.sort((a, b) => a - b)).toEqual([0, 2])
   expect(await tables()).toEqual(['customers', 'slow'])
   expect((await run('status')).status).toBe(0)
 })
