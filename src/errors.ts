@@ -83,6 +83,24 @@ export const codes = {
     http: 409,
     explain: 'A newer release of Plinth wrote the history of this database, in a form that this release does not know.',
   },
+  ROLLBACK_BLOCKED: {
+    exit: 5,
+    http: 409,
+    explain:
+      'Migrations that were applied later stand on what was to be taken back. The details list them with the objects that they share: take those back first.',
+  },
+  HOOK_REFUSED: {
+    exit: 5,
+    http: 409,
+    explain:
+      'A hook that runs before a run or a step said no, or did not answer in time. The run or step was not begun, so nothing of it was changed.',
+  },
+  HOOK_INVALID: {
+    exit: 2,
+    http: 400,
+    explain:
+      'A hook of the configuration cannot be called: its program or module is not there, or the module exports no function.',
+  },
   TARGET_REQUIRED: {
     exit: 2,
     http: 400,

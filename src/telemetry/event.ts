@@ -82,6 +82,28 @@ export type Fact =
       readonly durationMs: number
       readonly startedAtMs: number
     }
+  | {
+      readonly type: 'hook.finished'
+      /** Such as `before-step`. */
+      readonly moment: string
+      /** Place of its setting, such as `hooks.before-step`. */
+      readonly hook: string
+      readonly track: string
+      readonly version: string | null
+      readonly status: 'passed' | 'refused' | 'failed'
+      readonly durationMs: number
+    }
+  | {
+      readonly type: 'database.finished'
+      /** Its name in the fleet. */
+      readonly name: string
+      readonly address: string
+      readonly status: RunStatus | 'skipped'
+      readonly from: string | null
+      readonly to: string | null
+      readonly code: string | null
+      readonly durationMs: number
+    }
   | { readonly type: 'index.rebuilt'; readonly version: string; readonly index: string }
   | {
       readonly type: 'seed.table.finished'
@@ -150,6 +172,8 @@ export type Event = Fact & {
   readonly runId: string
   readonly sequence: number
   readonly schemaVersion: 1
+  /** Its name in the fleet, when several databases are worked on beside each other. */
+  readonly database?: string
 }
 
 /** What parts are given. Emitting never throws and never waits. */

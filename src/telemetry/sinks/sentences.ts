@@ -54,6 +54,12 @@ export function sentenceOf(event: Event): Sentence | undefined {
       return detail(
         `${event.version} line ${event.line}: ${event.summary}${event.rows > 0 ? `, ${count(event.rows, 'row')}` : ''}, ${duration(event.durationMs)}`,
       )
+    case 'hook.finished':
+      return event.status === 'passed'
+        ? detail(`${event.hook}${event.version === null ? '' : ` for ${event.version}`}  ${duration(event.durationMs)}`)
+        : note(`${event.hook}${event.version === null ? '' : ` for ${event.version}`} ${event.status}`)
+    case 'database.finished':
+      return databaseSentence(event)
     case 'index.rebuilt':
       return note(`${event.version} built the index ${event.index} again, which an earlier run had left invalid`)
     case 'seed.table.finished':
@@ -85,6 +91,14 @@ export function sentenceOf(event: Event): Sentence | undefined {
   }
   // After the switch, so that the compiler names this function when a new fact is not told above.
   return { level: 'problem', mark: 'warning', text: event.hint ? `${event.message} ${event.hint}` : event.message }
+}
+
+function databaseSentence(event: Extract<Event, { type: 'database.finished' }>): Sentence {
+  const way = event.from === event.to ? (event.to ?? 'empty') : `${event.from ?? 'empty'} → ${event.to ?? 'empty'}`
+  if (event.status === 'failed' || event.status === 'interrupted')
+    return { level: 'problem', mark: 'failed', text: `${event.name}  ${event.code ?? event.status}, at ${way}` }
+  if (event.status === 'skipped') return note(`${event.name} was not begun`)
+  return done(`${event.name}  ${event.status === 'nothing-to-do' ? `nothing to do at ${way}` : way}`, event.durationMs)
 }
 
 /** Work that a fact begins (with the words for the live line) or ends; undefined for facts that do neither. */

@@ -104,6 +104,8 @@ class Run {
         return this.#keepStatement(event)
       case 'server.started':
       case 'server.stopped':
+      case 'hook.finished':
+      case 'database.finished':
       case 'seed.table.finished':
       case 'rollup.captured':
       case 'rollup.loaded':
@@ -188,7 +190,7 @@ class Run {
   }
 
   #keepStatement(event: StatementFinished): void {
-    const step = [...this.#steps.values()].at(-1)
+    const step = [...this.#steps].findLast(([key]) => key.startsWith(`${event.database ?? ''} `))?.[1]
     if (!step) return
     step.slowest.push(event)
     if (step.slowest.length <= statementsMax) return
@@ -273,8 +275,13 @@ function databaseAttributes(system: string | undefined, summary: string | undefi
   }
 }
 
-function stepKey(event: { readonly track: string; readonly version: string; readonly direction: string }): string {
-  return `${event.track} ${event.direction} ${event.version}`
+function stepKey(event: {
+  readonly track: string
+  readonly version: string
+  readonly direction: string
+  readonly database?: string
+}): string {
+  return `${event.database ?? ''} ${event.track} ${event.direction} ${event.version}`
 }
 
 const envelope: ReadonlySet<string> = new Set(['type', 'at', 'runId', 'sequence', 'schemaVersion'])

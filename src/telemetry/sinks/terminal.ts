@@ -137,8 +137,9 @@ function noteTask(running: Map<string, { readonly words: string; readonly sinceM
   if (event.type === 'run.finished') running.clear()
   const task = taskOf(event)
   if (!task) return
-  if (task.begins === null) running.delete(task.key)
-  else if (!running.has(task.key)) running.set(task.key, { words: task.begins, sinceMs: performance.now() })
+  const key = `${event.database ?? ''} ${task.key}`
+  if (task.begins === null) running.delete(key)
+  else if (!running.has(key)) running.set(key, { words: task.begins, sinceMs: performance.now() })
 }
 
 /** The newest work that has lasted for more than a second. */
@@ -150,10 +151,17 @@ function newestLasting(
 }
 
 function wanted(event: Event, verbosity: TerminalOptions['verbosity']): Sentence | undefined {
-  const sentence = sentenceOf(event)
+  const sentence = ofDatabase(sentenceOf(event), event)
   if (!sentence) return undefined
   const floor = { quiet: 2, normal: 1, verbose: 0 }[verbosity]
   return { detail: 0, normal: 1, problem: 2 }[sentence.level] >= floor ? sentence : undefined
+}
+
+/** Where many databases are worked on, each line names its own, and what each step did is said once by its database's last line. */
+function ofDatabase(sentence: Sentence | undefined, event: Event): Sentence | undefined {
+  if (!sentence || event.database === undefined) return sentence
+  const level = sentence.mark === 'done' ? 'detail' : sentence.level
+  return { ...sentence, level, text: `${event.database}: ${sentence.text}` }
 }
 
 /** Names come from files and servers: what could steer a terminal is left out. */
