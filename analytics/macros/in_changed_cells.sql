@@ -1,7 +1,8 @@
 {#
   True for the rows of cells that changed. A cell is a bucket of time and a shard of organizations. Plinth says which ones through the
-  variable `changed_cells`: for each grain a relation that lists them, and the bounds within which they all lie, as literals, so that
-  the engine reads no more than those. Plain dbt sets no such variable and computes everything, which is right, but slower.
+  variable `changed_cells`: for each grain the bounds within which they all lie, as literals, so that the engine reads no more than
+  those, and a relation that lists them, unless everything between the bounds did. Plain dbt sets no such variable and computes
+  everything, which is right, but slower; there, a cell that lost its last row only goes with --full-refresh.
 #}
 {% macro in_changed_cells(hour, shard, grain='hour') -%}
   {%- set cells = var('changed_cells', none) -%}
@@ -10,11 +11,13 @@
   {%- else -%}
     {{ hour }} >= {{ cells[grain]['from'] }}
   and {{ hour }} < {{ cells[grain]['until'] }}
+  {%- if cells[grain]['relation'] is not none %}
   and exists (
     select 1
     from {{ cells[grain]['relation'] }} as changed_cell
     where changed_cell.bucket = {{ utc_day(hour) if grain == 'day' else hour }}
       and changed_cell.shard = {{ shard }}
   )
+  {%- endif -%}
   {%- endif -%}
 {%- endmacro %}

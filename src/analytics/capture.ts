@@ -114,14 +114,12 @@ export async function countRows(
   return counted.map(hour => ({ ...hour, rows: byHour.get(hour.hour) ?? 0 }))
 }
 
-/** The batch's rows as CSV, with the cell of each row at the end. */
+/** The batch's rows as CSV, with the cell of each row at the end. The session writes times as ISO 8601 in UTC. */
 export function copyRows(session: Session, source: CapturedSource, batch: Batch): Readable {
-  const columns = source.columns.map(({ name, type }) =>
-    /^(timestamptz|timestamp)/i.test(type) ? utcText(`event.${name}`) : `event.${name}`,
-  )
+  const columns = source.columns.map(({ name }) => `event.${name}`)
   return session.copyOut(
     `copy (
-       select ${[...columns, utcText(hourOf(source)), shardOf(source)].join(', ')}
+       select ${[...columns, hourOf(source), shardOf(source)].join(', ')}
        from ${source.capture.table} as event
        where ${cellFilter(source, batch)}
      ) to stdout (format csv)`,
@@ -216,11 +214,6 @@ function shardOf(source: CapturedSource): string {
   return `${source.capture.shardFunction}(event.${source.capture.organizationColumn})`
 }
 
-/** ISO 8601 in UTC whatever the session's settings are. */
-function utcText(expression: string): string {
-  return `to_char(${expression} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`
-}
-
 /**
  * Literal bounds on the time column, so that partitions and indexes are used, and the exact cells beside them. The literals are hours
  * and shard numbers that the source itself gave.
@@ -235,7 +228,9 @@ function cellFilter(source: CapturedSource, batch: Pick<Batch, 'hours' | 'whole'
     return bounds.join(' and ') || 'true'
   }
   if (batch.hours.length === 0) return 'false'
-  const stretches = stretchesOf(batch.hours).map(({ from, until }) => `(${time} >= '${from}' and ${time} < '${until}')`)
+  const stretches = stretchesOf(batch.hours, 40).map(
+    ({ from, until }) => `(${time} >= '${from}' and ${time} < '${until}')`,
+  )
   const cells = batch.hours.flatMap(({ hour, shards }) =>
     shards === 'all' ? [] : shards.map(shard => `('${hour}'::timestamptz, ${shard})`),
   )

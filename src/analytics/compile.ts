@@ -31,9 +31,9 @@ export function namesOf(project: Omit<Project, 'checks'>): Names {
   }
 }
 
-/** Cells of one grain that changed. Bounds are SQL literals, `relation` lists `bucket` and `shard`. */
+/** Cells of one grain that changed. Bounds are SQL literals; `relation` lists `bucket` and `shard`, or is null when all between them did. */
 export interface ChangedCells {
-  readonly relation: string
+  readonly relation: string | null
   readonly from: string
   readonly until: string
 }

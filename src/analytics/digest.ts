@@ -17,6 +17,11 @@ export interface Difference {
   readonly foundRows: number
 }
 
+export function kindOf(expectedRows: number, foundRows: number): DifferenceKind {
+  if (expectedRows === foundRows) return 'value'
+  return expectedRows > foundRows ? 'missing' : 'extra'
+}
+
 /** What the raw table holds in the cells that `condition`, on the alias `raw`, lets through. */
 export async function warehouseDigests(
   session: Session,
@@ -71,6 +76,12 @@ function plain(number: string): string {
 }
 
 function differenceOf(table: string, cell: CellDigest, expectedRows: number, foundRows: number): Difference {
-  const kind = expectedRows > foundRows ? 'missing' : expectedRows < foundRows ? 'extra' : 'value'
-  return { table, bucket: cell.hour, shard: cell.shard, kind, expectedRows, foundRows }
+  return {
+    table,
+    bucket: cell.hour,
+    shard: cell.shard,
+    kind: kindOf(expectedRows, foundRows),
+    expectedRows,
+    foundRows,
+  }
 }

@@ -5,7 +5,7 @@ import { PlinthError } from '../errors.ts'
 import type { Rendered } from '../sql/template.ts'
 import { changedCells, inCells } from './cells.ts'
 import { compile, type Names } from './compile.ts'
-import type { Difference } from './digest.ts'
+import { type Difference, kindOf } from './digest.ts'
 import type { Batch } from './plan.ts'
 import type { Transform, TransformCell } from './project.ts'
 
@@ -107,32 +107,34 @@ export async function compareCells(
   const { cell } = transform
   const rendered = await compileCells(session, transform, names, batch)
   const columns = await tableColumns(session, transform)
-  const stored = `select ${columns.map(({ name }) => `stored."${name}"`).join(', ')} from ${tableOf(transform)} as stored where ${inCells('stored', cell, batch)}`
-  const answered = columns.map(({ name, type }) => `cast(result."${name}" as ${type}) as "${name}"`).join(', ')
+  const hashed = (value: (column: { readonly name: string; readonly type: string }) => string) =>
+    `count(*) as rows, sum(hash(${columns.map(value).join(', ')})) as hash`
+  const key = (alias: string) => `${alias}."${cell.bucket}" as bucket, ${alias}."${cell.shard}" as shard`
+  // Rows are answered with the types of the table, as an insert would store them.
   const { rows } = await located(transform, rendered, () =>
-    session.query<{ bucket: string; shard: number; extra: string; missing: string }>(
-      `with answered as materialized (select ${answered} from (\n${rendered.sql}\n) as result where ${inCells('result', cell, batch)}),
-         stored as materialized (${stored}),
-         extra as (select * from stored except all select * from answered),
-         missing as (select * from answered except all select * from stored)
-       select "${cell.bucket}" as bucket, "${cell.shard}" as shard,
-         count(*) filter (where side = 'extra') as extra, count(*) filter (where side = 'missing') as missing
-       from (
-         select 'extra' as side, "${cell.bucket}", "${cell.shard}" from extra
-         union all
-         select 'missing' as side, "${cell.bucket}", "${cell.shard}" from missing
-       ) as different
-       group by all
-       order by all`,
+    session.query<{ bucket: string; shard: number; expected: string; found: string }>(
+      `with answered as (select ${key('result')}, ${hashed(({ name, type }) => `cast(result."${name}" as ${type})`)} from (\n${rendered.sql}
+         ) as result
+         where ${inCells('result', cell, batch)}
+         group by all),
+       stored as (select ${key('stored')}, ${hashed(({ name }) => `stored."${name}"`)}
+         from ${tableOf(transform)} as stored
+         where ${inCells('stored', cell, batch)}
+         group by all)
+       select bucket, shard, coalesce(answered.rows, 0) as expected, coalesce(stored.rows, 0) as found
+       from answered
+       full outer join stored using (bucket, shard)
+       where answered.rows is distinct from stored.rows or answered.hash is distinct from stored.hash
+       order by bucket, shard`,
     ),
   )
   return rows.map(row => ({
     table: `${transform.schema}.${transform.name}`,
     bucket: row.bucket,
     shard: row.shard,
-    kind: row.missing === '0' ? 'extra' : row.extra === '0' ? 'missing' : 'value',
-    expectedRows: Number(row.missing),
-    foundRows: Number(row.extra),
+    kind: kindOf(Number(row.expected), Number(row.found)),
+    expectedRows: Number(row.expected),
+    foundRows: Number(row.found),
   }))
 }
 

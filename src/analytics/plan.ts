@@ -30,7 +30,11 @@ export interface BatchLimits {
   readonly shards: number
 }
 
-export const defaultLimits = { rows: 2_000_000, cells: 10_000 } as const
+/** Changed cells are named one by one in a query, everything by its bounds alone; both keep what is held in memory bounded. */
+export const defaultLimits = {
+  no: { rows: 1_000_000, cells: 10_000 },
+  yes: { rows: 1_000_000, cells: 200_000 },
+} as const
 
 /** Batches in the order of time. A whole rebuild always has at least one, since the warehouse may hold what the source has not. */
 export function planBatches(hours: readonly ChangedHour[], whole: Batch['whole'], limits: BatchLimits): Batch[] {
@@ -59,12 +63,21 @@ export function planBatches(hours: readonly ChangedHour[], whole: Batch['whole']
   }))
 }
 
-/** Stretches of consecutive hours, so that a query reads no more than them. */
-export function stretchesOf(hours: readonly ChangedHour[]): { readonly from: string; readonly until: string }[] {
+/**
+ * Stretches of time that hold the hours, so that a query reads little beside them. They are conditions that every row is held against,
+ * so there are at most `limit`: the shortest gaps are read over.
+ */
+export function stretchesOf(
+  hours: readonly ChangedHour[],
+  limit: number,
+): { readonly from: string; readonly until: string }[] {
+  const gaps = hours.slice(1).map((next, index) => Date.parse(next.hour) - Date.parse(hours[index]?.hour ?? next.hour))
+  const widest = [...gaps].sort((a, b) => b - a)[limit - 1] ?? 0
   const stretches: { from: string; until: string }[] = []
-  for (const { hour } of hours) {
+  for (const [index, { hour }] of hours.entries()) {
     const last = stretches.at(-1)
-    if (last?.until === hour) last.until = hourAfter(hour)
+    const gap = gaps[index - 1] ?? 0
+    if (last && (gap <= 3_600_000 || gap <= widest)) last.until = hourAfter(hour)
     else stretches.push({ from: hour, until: hourAfter(hour) })
   }
   return stretches

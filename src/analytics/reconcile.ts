@@ -130,7 +130,7 @@ async function inspect(
       let rows = 0
       for (const batch of batches) {
         const compared = await withTransaction(warehouse, async () => {
-          await listCells(warehouse, batch, source, transforms)
+          await listCells(warehouse, batch)
           const expected = await sourceDigests(desk.reader, source, batch)
           const present = await warehouseDigests(warehouse, source, rawCondition(batch))
           const raw = compareDigests(`${source.schema}.${source.identifier}`, expected, present)
@@ -195,11 +195,14 @@ function cellOf({ bucket, shard }: Difference): { readonly hour: string; readonl
 function planned(differences: readonly Difference[]): Batch[] {
   const cells = new Map(differences.map(difference => [keyOf(cellOf(difference)), cellOf(difference)]))
   const { hours } = batchOfCells([...cells.values()])
-  return planBatches(hours, 'no', { ...defaultLimits, shards: 1 })
+  return planBatches(hours, 'no', { ...defaultLimits.no, shards: 1 })
 }
 
 async function everything(source: CapturedSource, desk: Desk): Promise<Batch[]> {
-  return planBatches(await allHours(desk.reader, source), 'yes', { ...defaultLimits, shards: source.capture.shards })
+  return planBatches(await allHours(desk.reader, source), 'yes', {
+    ...defaultLimits.yes,
+    shards: source.capture.shards,
+  })
 }
 
 async function pendingKeys(source: CapturedSource, desk: Desk, cursor: string): Promise<ReadonlySet<string>> {

@@ -126,7 +126,7 @@ export async function withDesk<T>(
 ): Promise<T> {
   const { engine, url } = options.source
   const waitMs = options.waitMs ?? 60_000
-  const settings = { idle_in_transaction_session_timeout: '0', statement_timeout: '0' }
+  const settings = sourceSettings
   return withSession(
     engine,
     url,
@@ -176,6 +176,14 @@ export async function withWarehouse<T>(options: RollupOptions, work: (session: S
       return work(session)
     },
   )
+}
+
+/** A run may take long, and times are copied as the server writes them: ISO 8601 in UTC. */
+const sourceSettings = {
+  idle_in_transaction_session_timeout: '0',
+  statement_timeout: '0',
+  TimeZone: 'UTC',
+  DateStyle: 'ISO, YMD',
 }
 
 export function consumerOf(options: RollupOptions): string {
@@ -283,7 +291,8 @@ async function prepare(
       : [],
   )
   const { marks, hours } = await changedHours(source, desk, reason === null ? (stored?.snapshot ?? null) : null)
-  const limits = { ...defaultLimits, ...options.limits, shards: source.capture.shards }
+  const whole = reason === null ? 'no' : 'yes'
+  const limits = { ...defaultLimits[whole], ...options.limits, shards: source.capture.shards }
   return {
     names,
     transforms,
@@ -291,7 +300,7 @@ async function prepare(
     fingerprints,
     marks,
     reason,
-    batches: planBatches(hours, reason === null ? 'no' : 'yes', limits),
+    batches: planBatches(hours, whole, limits),
     fresh: stored !== null && stored.token >= desk.lease.token ? 'yes' : 'no',
     stored,
   }

@@ -8,7 +8,7 @@ import type { Session } from '../engines/engine.ts'
 import { PlinthError } from '../errors.ts'
 import type { Emit } from '../telemetry/event.ts'
 import { type CellDigest, copyRows, type Cursor, sourceDigests } from './capture.ts'
-import { listCells, listLoadedCells, rawCondition } from './cells.ts'
+import { listCells, rawCondition } from './cells.ts'
 import type { Names } from './compile.ts'
 import { compareDigests, type Difference, warehouseDigests } from './digest.ts'
 import { type Claim, claimTarget, moveCursor, recordRun, type RunRecord, storeFingerprint } from './ledger.ts'
@@ -56,9 +56,8 @@ export async function applyBatch(context: StepContext, batch: Batch, closing: Cl
   const result = await withTransaction(warehouse, async () => {
     await claimTarget(warehouse, context.claim)
     await onStage('claimed')
-    await listCells(warehouse, batch, source, context.transforms)
+    await listCells(warehouse, batch)
     const rows = await loadRaw(context, batch)
-    if (batch.whole === 'yes') await listLoadedCells(warehouse, batch, source)
     await onStage('loaded')
     const tables = await runTransforms(context, batch, closing)
     await onStage('replaced')

@@ -47,12 +47,16 @@ describe('batches', () => {
     )
   })
 
-  test('stretches join consecutive hours and nothing else', () => {
+  test('stretches join consecutive hours, and near ones when there would be too many', () => {
     const changed = [0, 1, 2, 5, 7, 8].map((n): ChangedHour => ({ hour: hour(n), rows: 1, shards: [1] }))
-    expect(stretchesOf(changed)).toEqual([
+    expect(stretchesOf(changed, 10)).toEqual([
       { from: hour(0), until: hour(3) },
       { from: hour(5), until: hour(6) },
       { from: hour(7), until: hour(9) },
+    ])
+    expect(stretchesOf(changed, 2)).toEqual([
+      { from: hour(0), until: hour(3) },
+      { from: hour(5), until: hour(9) },
     ])
     expect(hourAfter('2026-12-31T23:00:00.000000Z')).toBe('2027-01-01T00:00:00.000000Z')
   })
