@@ -49,6 +49,30 @@ export const codes = {
       'A migration has no .down.sql beside its .up.sql. Every change can be rolled back, so write one, even if it is empty on purpose.',
   },
   UP_MISSING: { exit: 2, http: 409, explain: 'A .down.sql has no .up.sql of the same version.' },
+  LAYOUT_AMBIGUOUS: {
+    exit: 2,
+    http: 409,
+    explain:
+      'A folder of migrations mixes the layouts of two tools, or has two folders of one dialect. Which files count would be a guess, so nothing is read.',
+  },
+  LAYOUT_UNSUPPORTED: {
+    exit: 2,
+    http: 422,
+    explain:
+      'A migration is a program, or is written for another database. Only SQL can be planned, proved and kept: write what it runs as SQL beside it.',
+  },
+  HISTORY_UNKNOWN: {
+    exit: 2,
+    http: 404,
+    explain:
+      'The database has no history of a tool that can be adopted, or those of several. Name one with --from, or say the version with `plinth baseline`.',
+  },
+  ADOPT_MISMATCH: {
+    exit: 3,
+    http: 409,
+    explain:
+      'The history of the other tool says one thing and the catalog another: applying the adopted files makes a different database. Nothing was written. Mend the difference, or take it over knowingly with --accept-drift.',
+  },
   CHECKSUM_CHANGED: {
     exit: 5,
     http: 409,
@@ -110,6 +134,41 @@ export const codes = {
     exit: 5,
     http: 409,
     explain: 'The command can destroy data and no terminal is there to confirm it. Pass --yes after reading the plan.',
+  },
+  DIRECTIVE_UNKNOWN: {
+    exit: 2,
+    http: 422,
+    explain:
+      'A "-- plinth:" line at the head of a migration asks for something that is not known. A misspelt wish would otherwise be left out without a word.',
+  },
+  DIRECTIVE_INVALID: {
+    exit: 2,
+    http: 422,
+    explain:
+      'A "-- plinth:" line at the head of a migration has a value that its key does not take, or contradicts the file.',
+  },
+  CHECK_INVALID: {
+    exit: 2,
+    http: 422,
+    explain:
+      'A checks file is malformed. Each check is a line "-- check: <name> before|after [up|down]" and one query below it.',
+  },
+  CHECKS_WITHOUT_MIGRATION: {
+    exit: 2,
+    http: 409,
+    explain: 'A .checks.sql has no .up.sql of the same version.',
+  },
+  CHECK_FAILED: {
+    exit: 3,
+    http: 409,
+    explain:
+      'A check of a migration found rows, and it must find none. Before a step nothing was changed; after a transactional step it was rolled back whole.',
+  },
+  BACKFILL_UNSUPPORTED: {
+    exit: 2,
+    http: 422,
+    explain:
+      'A statement cannot run in batches: its table has no primary key, or its meaning would change when it runs piece by piece. Nothing was changed.',
   },
   SQL_SYNTAX: {
     exit: 1,

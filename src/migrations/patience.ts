@@ -1,7 +1,17 @@
 /** Waiting politely: a step that did not get its lock in time gives way, and comes back later. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { asPlinthError, PlinthError } from '../errors.ts'
-import type { StepContext } from './context.ts'
+import type { StepContext, Waiting } from './context.ts'
+import type { Step } from './plan.ts'
+
+/** The file's own wishes win over those of the run. */
+export function waitingOf({ directives }: Step, waiting: Waiting): Waiting {
+  return {
+    lockTimeoutMs: directives.lockTimeoutMs ?? waiting.lockTimeoutMs,
+    statementTimeoutMs: directives.statementTimeoutMs ?? waiting.statementTimeoutMs,
+    lockRetries: directives.retries ?? waiting.lockRetries,
+  }
+}
 
 /** Repeats what failed with SQLSTATE 55P03 and nothing else. Pauses double from 200 ms to 10 s, with jitter so that runners do not meet again. */
 export async function withLockRetries<T>(context: StepContext, work: () => Promise<T>): Promise<T> {

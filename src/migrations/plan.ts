@@ -2,6 +2,8 @@
 import { PlinthError } from '../errors.ts'
 import type { Parse, Script, ScriptMode } from '../sql/parse.ts'
 import type { Direction } from '../telemetry/event.ts'
+import { arrangeAsDirected } from './arrange.ts'
+import { type Directives, readDirectives } from './directives.ts'
 import { prefixHash } from './history.ts'
 import { type Attempt, label, versionKey } from './migration.ts'
 import type { Choice, Selection } from './select.ts'
@@ -34,6 +36,8 @@ export interface Step {
   readonly cursor: number
   /** That attempt. */
   readonly resumes: string | null
+  /** What the head of its file asks for. */
+  readonly directives: Directives
   readonly statements: readonly StepStatement[]
   readonly tables: readonly string[]
 }
@@ -73,8 +77,12 @@ export function planMigrations(
   const scripts = new Map<string, StepScript>()
   const notices = [...selection.notices]
   const steps = selection.choices.map(choice => {
-    const script = parse(sqlOf(choice, stored), fileOf(choice) ?? label(choice))
-    const step = describeStep(choice, script)
+    const sql = sqlOf(choice, stored)
+    const file = fileOf(choice) ?? label(choice)
+    const directives = readDirectives(sql, file)
+    refuseMisdirectedDown(choice)
+    const script = arrangeAsDirected(parse(sql, file), directives, file)
+    const step = describeStep(choice, script, directives)
     if (script.statements.length === 0)
       notices.push(
         `${label(choice)} has nothing to run ${choice.direction === 'up' ? 'upwards' : 'downwards'}: its file is empty.`,
@@ -96,7 +104,7 @@ export function storedNeeded(selection: Selection): string[] {
   return selection.choices.flatMap(choice => (choice.source === 'stored' ? (keptBy(choice)?.id ?? []) : []))
 }
 
-function describeStep(choice: Choice, script: Script): Step {
+function describeStep(choice: Choice, script: Script, directives: Directives): Step {
   const cursor = choice.resumes?.cursor ?? 0
   if (choice.resumes && cursor > 0) refuseEditedPrefix(choice, choice.resumes, script)
   const kept = keptBy(choice)
@@ -113,9 +121,15 @@ function describeStep(choice: Choice, script: Script): Step {
     reason: cursor > 0 ? (script.reason ?? 'an earlier attempt did a part of it') : script.reason,
     cursor,
     resumes: choice.resumes?.id ?? null,
+    directives,
     statements: script.statements.map(({ index, line, summary, bare }) => ({ index, line, summary, bare })),
     tables: [...new Set(script.statements.flatMap(statement => statement.tables))].sort(),
   }
+}
+
+/** The way back is read before the way there is taken, so that it does not fail on a word when it is needed. */
+function refuseMisdirectedDown({ direction, migration }: Choice): void {
+  if (direction === 'up' && migration?.down) readDirectives(migration.down.text, migration.down.file)
 }
 
 function refuseEditedPrefix(choice: Choice, attempt: Attempt, script: Script): void {

@@ -6,7 +6,8 @@ import { asPlinthError, type PlinthError } from '../errors.ts'
 import { type Clock, type Direction, type Emit, type RunStatus, silent, systemClock } from '../telemetry/event.ts'
 import type { StepContext, Waiting, Work } from './context.ts'
 import { finishRun, insertAttempt, insertRun, type RunOrigin } from './history.ts'
-import { refuseInterrupted } from './patience.ts'
+import { compareVersions } from './migration.ts'
+import { refuseInterrupted, waitingOf } from './patience.ts'
 import type { Plan, Planned, Step } from './plan.ts'
 import { runStatements } from './run-statements.ts'
 import { runTransactional } from './run-transactional.ts'
@@ -93,7 +94,9 @@ export async function runPlan(session: Session, { plan, scripts }: Planned, opti
     try {
       refuseInterrupted(options.signal)
       if (!script) throw new Error(`The plan has no SQL for ${step.version}.`)
-      done.push(await runStep({ ...script, ...contextOf(options, clock), session, step, origin, reset }))
+      const context = contextOf(options, clock)
+      const waiting = waitingOf(step, context.waiting)
+      done.push(await runStep({ ...script, ...context, waiting, session, step, origin, reset }))
     } catch (thrown) {
       error = asPlinthError(thrown)
       break
@@ -278,5 +281,5 @@ function currentAfter(plan: Plan, done: number): string | null {
   if (done === 0) return plan.from
   if (plan.direction === 'down') return plan.steps[done]?.version ?? plan.to
   const last = plan.steps[done - 1]?.version ?? null
-  return plan.from === null || (last !== null && BigInt(last) > BigInt(plan.from)) ? last : plan.from
+  return plan.from === null || (last !== null && compareVersions(last, plan.from) > 0) ? last : plan.from
 }
