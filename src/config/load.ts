@@ -7,6 +7,8 @@ import { existsSync, readFileSync } from 'node:fs'
 import { dirname, isAbsolute, join, resolve } from 'node:path'
 import { parseEnv } from 'node:util'
 import { nearest, PlinthError } from '../errors.ts'
+import { type FleetSetting, readFleet } from './fleet.ts'
+import { type HookSetting, readHooks } from './hooks.ts'
 import type { ConfigFile, OverlayFile } from './schema.ts'
 import { readYaml } from './yaml.ts'
 
@@ -31,6 +33,9 @@ export interface Config {
   readonly analytics: string
   readonly classification: string
   readonly docs: string
+  /** Databases that `--all` means; null when the configuration names none. */
+  readonly fleet: FleetSetting | null
+  readonly hooks: readonly HookSetting[]
   /** Environment variables, with those of `.env` where the process has none of that name. */
   readonly variables: Readonly<Record<string, string | undefined>>
   /** Where each value came from, by dotted path. */
@@ -172,6 +177,8 @@ function merge({ root, file, base, overlay, flags, variables, environmentName, e
     analytics: path('analytics', 'analytics'),
     classification: path('classification', 'configs/data-classification.yml'),
     docs: path('docs', 'db/docs'),
+    fleet: readFleet(base.fleet, overlay.fleet),
+    hooks: readHooks(root, base.hooks, overlay.hooks),
     variables,
     origins,
   }

@@ -21,6 +21,49 @@ const timeouts = z.strictObject({
   lockRetries: z.number().int().min(0).max(100).optional(),
 })
 
+const hookCommand = z.union([z.string().min(1), z.array(z.string()).min(1)])
+
+const hookEntry = z
+  .strictObject({
+    command: hookCommand.optional(),
+    module: z.string().min(1).optional(),
+    timeoutSeconds: seconds.optional(),
+    environment: z.array(z.string().min(1)).optional(),
+  })
+  .refine(one => (one.command === undefined) !== (one.module === undefined), {
+    message: 'a hook has either a command or a module',
+  })
+
+const hook = z.union([hookCommand, hookEntry, z.array(hookEntry).min(1)])
+
+const hooks = z.strictObject({
+  'before-run': hook.optional(),
+  'after-run': hook.optional(),
+  'before-step': hook.optional(),
+  'after-step': hook.optional(),
+  'on-failure': hook.optional(),
+})
+
+const fleetEntry = z
+  .strictObject({
+    name: z.string().min(1),
+    url: z.string().min(1).optional(),
+    database: z.string().min(1).optional(),
+    schema: z.string().min(1).optional(),
+    environment: z.string().min(1).optional(),
+  })
+  .refine(one => [one.url, one.database, one.environment].filter(value => value !== undefined).length <= 1, {
+    message: 'url, database and environment exclude each other',
+  })
+
+const fleet = z.strictObject({
+  track: z.string().optional(),
+  canary: z.string().optional(),
+  parallelism: z.number().int().min(1).max(256).optional(),
+  databases: z.array(fleetEntry).optional(),
+  query: z.strictObject({ database: z.string().optional(), sql: z.string().min(1) }).optional(),
+})
+
 export const configShape = z.strictObject({
   version: z.literal(1),
   project: z.string().min(1).optional(),
@@ -33,6 +76,8 @@ export const configShape = z.strictObject({
   analytics: z.string().optional(),
   classification: z.string().optional(),
   docs: z.string().optional(),
+  fleet: fleet.optional(),
+  hooks: hooks.optional(),
 })
 
 /** A file of one environment may override everything but the list of environments. */
@@ -43,3 +88,6 @@ export const overlayShape = configShape.omit({ version: true, environment: true,
 
 export type ConfigFile = z.infer<typeof configShape>
 export type OverlayFile = z.infer<typeof overlayShape>
+export type HookEntry = z.infer<typeof hookEntry>
+export type HooksFile = z.infer<typeof hooks>
+export type FleetFile = z.infer<typeof fleet>
