@@ -4,9 +4,13 @@ import { hostname } from 'node:os'
 import type { Session } from '../engines/engine.ts'
 import { asPlinthError, type PlinthError } from '../errors.ts'
 import { type Clock, type Direction, type Emit, type RunStatus, silent, systemClock } from '../telemetry/event.ts'
+import type { CheckReport } from './checks.ts'
 import type { StepContext, Waiting, Work } from './context.ts'
+import { type Downtime, downtimeOf, locksOthers } from './downtime.ts'
 import { finishRun, insertAttempt, insertRun, type RunOrigin } from './history.ts'
 import { compareVersions } from './migration.ts'
+import type { Hooks } from './hooks/hooks.ts'
+import { hooksOfRun } from './hooks/of-run.ts'
 import { refuseInterrupted, waitingOf } from './patience.ts'
 import type { Plan, Planned, Step } from './plan.ts'
 import { runStatements } from './run-statements.ts'
@@ -32,6 +36,10 @@ export interface RunOptions {
   readonly traceId?: string | undefined
   readonly clock?: Clock | undefined
   readonly newId?: (() => string) | undefined
+  /** Called around the run and its steps. */
+  readonly hooks?: Hooks | undefined
+  /** Name of the environment, told to hooks. */
+  readonly environment?: string | undefined
 }
 
 export interface Report {
@@ -49,6 +57,8 @@ export interface Report {
   readonly remaining: readonly { readonly version: string; readonly slug: string }[]
   readonly notices: readonly string[]
   readonly durationMs: number
+  /** How long readers and writers may have waited for the steps that were done. */
+  readonly downtime: Downtime
   /** What the failure was; null unless failed or interrupted. */
   readonly error: PlinthError | null
 }
@@ -61,7 +71,11 @@ export interface StepReport {
   readonly statements: number
   readonly rows: number
   readonly tables: readonly string[]
+  /** Those that ran; a check that found rows is the error of the report. */
+  readonly checks: readonly CheckReport[]
   readonly durationMs: number
+  /** An upper bound for how long others waited for its locks; 0 when it takes none that others wait for. */
+  readonly lockedMsMax: number
 }
 
 export interface FailedStep {
@@ -80,6 +94,9 @@ export async function runPlan(session: Session, { plan, scripts }: Planned, opti
   const clock = options.clock ?? systemClock
   const origin = originOf(plan, options)
   const iso = () => new Date(clock.now()).toISOString()
+  const { command, environment = null, signal } = options
+  const hooks = hooksOfRun(options.hooks, { plan, origin, command, environment, address: session.address, signal })
+  await hooks.beforeRun()
   await insertRun(session, origin, {
     command: options.command,
     direction: plan.direction,
@@ -94,9 +111,12 @@ export async function runPlan(session: Session, { plan, scripts }: Planned, opti
     try {
       refuseInterrupted(options.signal)
       if (!script) throw new Error(`The plan has no SQL for ${step.version}.`)
+      await hooks.beforeStep(step)
       const context = contextOf(options, clock)
       const waiting = waitingOf(step, context.waiting)
-      done.push(await runStep({ ...script, ...context, waiting, session, step, origin, reset }))
+      const report = await runStep({ ...script, ...context, waiting, session, step, origin, reset })
+      done.push(report)
+      await hooks.afterStep(step, { stepsDone: done.length, rows: report.rows, durationMs: report.durationMs })
     } catch (thrown) {
       error = asPlinthError(thrown)
       break
@@ -108,13 +128,19 @@ export async function runPlan(session: Session, { plan, scripts }: Planned, opti
   await finishRun(session, origin.runId, ended).catch((thrown: unknown) => {
     error ??= asPlinthError(thrown)
   })
-  return reportOf(plan, {
-    runId: origin.runId,
-    status: statusOf(error),
-    done,
-    error,
-    durationMs: performance.now() - started,
-  })
+  const rows = done.reduce((sum, step) => sum + step.rows, 0)
+  const result = { stepsDone: done.length, rows, durationMs: performance.now() - started }
+  await hooks.afterRun({ result, error, step: plan.steps[done.length] ?? null })
+  return reportOf(
+    { ...plan, notices: [...plan.notices, ...hooks.failures] },
+    {
+      runId: origin.runId,
+      status: statusOf(error),
+      done,
+      error,
+      durationMs: performance.now() - started,
+    },
+  )
 }
 
 /** A report of a plan that has no steps. */
@@ -138,10 +164,11 @@ async function runStep(context: StepContext): Promise<StepReport> {
     transactional: mode === 'transactional',
   })
   try {
-    const { rows } = await (mode === 'transactional' ? recorded(context) : runStatements(context))
+    const { rows, checks } = await (mode === 'transactional' ? recorded(context) : runStatements(context))
     const durationMs = performance.now() - started
     emit({ type: 'step.finished', track: origin.track, version, slug, direction, statements, rows, tables, durationMs })
-    return { version, slug, direction, mode, statements, rows, tables, durationMs }
+    const lockedMsMax = locksOthers(script) ? durationMs : 0
+    return { version, slug, direction, mode, statements, rows, tables, checks, durationMs, lockedMsMax }
   } catch (thrown) {
     const { code, sqlState = null, at } = asPlinthError(thrown)
     emit({
@@ -259,6 +286,7 @@ function reportOf(plan: Plan, { runId, status, done, error, durationMs }: Ended)
     remaining: left.slice(broken ? 1 : 0).map(({ version, slug }) => ({ version, slug })),
     notices: plan.notices,
     durationMs,
+    downtime: downtimeOf(done),
     error,
   }
 }
