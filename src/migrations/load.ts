@@ -1,105 +1,68 @@
-/** Reads a folder of migrations: `<version>_<slug>.up.sql` beside `<version>_<slug>.down.sql`, as golang-migrate names them. */
-import { createHash } from 'node:crypto'
-import { readdir, readFile } from 'node:fs/promises'
+/** Reads a folder of migrations in whatever layout it has; see layouts/. */
 import { join } from 'node:path'
 import { PlinthError } from '../errors.ts'
-import type { Direction } from '../telemetry/event.ts'
-import { compareVersions, type Migration, type MigrationFile, type MigrationFolder, versionKey } from './migration.ts'
+import { chooseDialect } from './layouts/dialect.ts'
+import { layoutOf } from './layouts/index.ts'
+import type { Part } from './layouts/layout.ts'
+import { listFolder } from './layouts/listing.ts'
+import { checksIn } from './check-files.ts'
+import { compareVersions, type Migration, type MigrationFolder, versionKey } from './migration.ts'
+
+export interface LoadOptions {
+  /** Name of the engine that the migrations are for, where a folder has several dialects; default `postgres`. */
+  readonly dialect?: string | undefined
+}
 
 /**
- * Throws FOLDER_NOT_FOUND, FILE_UNREADABLE, VERSION_DUPLICATE, UP_MISSING. A missing down file is no error here, since a folder that is only
- * looked at may be unfinished; the plan refuses it.
+ * Throws FOLDER_NOT_FOUND, FILE_UNREADABLE, FILE_NAME_INVALID, LAYOUT_AMBIGUOUS, LAYOUT_UNSUPPORTED, SQL_UNSUPPORTED, VERSION_DUPLICATE,
+ * UP_MISSING, CHECKS_WITHOUT_MIGRATION. A missing down is no error here, since a folder that is only looked at may be unfinished; the plan refuses it.
  */
-export async function loadMigrations(folder: string): Promise<MigrationFolder> {
-  const names = (await listFolder(folder)).sort()
-  const found = names.flatMap(name => readName(name) ?? [])
-  const files = new Map(
-    await Promise.all(found.map(async ({ name }) => [name, await readMigrationFile(join(folder, name))] as const)),
-  )
-  const ups = found.filter(one => one.direction === 'up')
-  const downs = found.filter(one => one.direction === 'down')
+export async function loadMigrations(folder: string, options: LoadOptions = {}): Promise<MigrationFolder> {
+  const { listing, warnings } = await chooseDialect(await listFolder(folder), options.dialect ?? 'postgres')
+  const layout = await layoutOf(listing)
+  const loaded = await layout.load(listing)
+  const ups = loaded.parts.filter(part => part.direction === 'up')
+  const downs = loaded.parts.filter(part => part.direction === 'down')
   assertUnique(folder, ups)
   assertUnique(folder, downs)
   assertUpsExist(folder, ups, downs)
-  const migrations = ups.flatMap(({ name, version, slug }): Migration[] => {
-    const up = files.get(name)
-    const down = downs.find(other => versionKey(other.version) === versionKey(version))
-    return up ? [{ version, slug, up, down: (down && files.get(down.name)) ?? null }] : []
+  const checks = await checksIn(listing, new Set(ups.map(up => versionKey(up.version))))
+  const migrations = ups.map(({ version, slug, content }): Migration => {
+    const down = downs.find(other => versionKey(other.version) === versionKey(version))?.content ?? null
+    return {
+      version,
+      slug,
+      up: content,
+      down,
+      checks: checks.get(versionKey(version)) ?? null,
+      ...(loaded.upOnly ? { upOnly: true } : {}),
+    }
   })
   return {
     folder,
+    layout: layout.name,
     migrations: migrations.sort((a, b) => compareVersions(a.version, b.version)),
-    warnings: names.flatMap(nearMiss),
+    repeatables: loaded.repeatables,
+    warnings: [...warnings, ...loaded.warnings],
   }
 }
 
-interface FoundName {
-  readonly name: string
-  readonly version: string
-  readonly slug: string
-  readonly direction: Direction
-}
-
-function readName(name: string): FoundName | undefined {
-  const match = /^(\d+)_(.*)\.(up|down)\.sql$/.exec(name)
-  if (!match) return undefined
-  const [, version = '', slug = '', direction] = match
-  return { name, version, slug, direction: direction === 'up' ? 'up' : 'down' }
-}
-
-/** A misspelt name would be left out without a word, and its change never applied. */
-function nearMiss(name: string): string[] {
-  if (readName(name) || !/\.sql$/i.test(name) || /^\d+_.*\.checks\.sql$/.test(name)) return []
-  return [`${name} is not named <version>_<slug>.up.sql or .down.sql, so it is left out.`]
-}
-
-async function listFolder(folder: string): Promise<string[]> {
-  try {
-    const entries = await readdir(folder, { withFileTypes: true })
-    return entries.filter(entry => !entry.isDirectory()).map(entry => entry.name)
-  } catch (error) {
-    throw new PlinthError('FOLDER_NOT_FOUND', `The folder of migrations ${folder} cannot be read.`, {
-      at: { file: folder },
-      hint: 'Check --dir, or the folder of the track in the configuration.',
-      cause: error,
-    })
-  }
-}
-
-async function readMigrationFile(file: string): Promise<MigrationFile> {
-  const unreadable = (why: string, cause?: unknown) =>
-    new PlinthError('FILE_UNREADABLE', `${file} ${why}.`, {
-      at: { file },
-      hint: 'Save it as UTF-8 text that this user may read.',
-      cause,
-    })
-  const bytes = await readFile(file).catch((error: unknown) => {
-    throw unreadable('cannot be read', error)
-  })
-  try {
-    const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes)
-    return { file, text, checksum: createHash('sha256').update(bytes).digest('hex') }
-  } catch (error) {
-    throw unreadable('is not UTF-8 text', error)
-  }
-}
-
-function assertUnique(folder: string, files: readonly FoundName[]): void {
-  const seen = new Map<string, FoundName>()
-  for (const file of files) {
-    const other = seen.get(versionKey(file.version))
+function assertUnique(folder: string, parts: readonly Part[]): void {
+  const seen = new Map<string, Part>()
+  for (const part of parts) {
+    const other = seen.get(versionKey(part.version))
     if (other) {
-      throw new PlinthError('VERSION_DUPLICATE', `${other.name} and ${file.name} have the same version.`, {
-        at: { file: join(folder, file.name) },
+      throw new PlinthError('VERSION_DUPLICATE', `${other.name} and ${part.name} have the same version.`, {
+        at: { file: join(folder, part.name) },
         hint: 'Give the later one a version of its own.',
-        details: { files: [join(folder, other.name), join(folder, file.name)] },
+        details: { files: [join(folder, other.name), join(folder, part.name)] },
       })
     }
-    seen.set(versionKey(file.version), file)
+    seen.set(versionKey(part.version), part)
   }
 }
 
-function assertUpsExist(folder: string, ups: readonly FoundName[], downs: readonly FoundName[]): void {
+function assertUpsExist(folder: string, ups: readonly Part[], downs: readonly Part[]): void {
   const known = new Set(ups.map(up => versionKey(up.version)))
   const lonely = downs.find(down => !known.has(versionKey(down.version)))
   if (!lonely) return

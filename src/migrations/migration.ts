@@ -9,6 +9,8 @@ export interface MigrationFile {
   readonly text: string
   /** SHA-256 of the exact bytes, in hexadecimal. */
   readonly checksum: string
+  /** The file asks to run without a transaction around it, whatever its statements are. */
+  readonly transaction?: 'none'
 }
 
 export interface Migration {
@@ -18,6 +20,10 @@ export interface Migration {
   readonly up: MigrationFile
   /** Null when it was not written, which is an error once the migration is to be applied. */
   readonly down: MigrationFile | null
+  /** Its `.checks.sql`; see checks.ts. */
+  readonly checks?: MigrationFile | null
+  /** Its layout knows no downs, so one without can be applied; it cannot be rolled back then. */
+  readonly upOnly?: boolean
 }
 
 export interface MigrationFolder {
@@ -26,6 +32,10 @@ export interface MigrationFolder {
   readonly migrations: readonly Migration[]
   /** Files that look like a migration but are none, one sentence each. */
   readonly warnings: readonly string[]
+  /** How its files are named and divided, such as `pairs` or `goose`. */
+  readonly layout?: string
+  /** Scripts that another tool ran again whenever they changed; no version stands for them. */
+  readonly repeatables?: readonly MigrationFile[]
 }
 
 /** What happened to a version so far; see history.ts. */
@@ -74,16 +84,27 @@ export interface Attempt {
   readonly note: unknown
 }
 
-/** Orders versions by their number; `7` and `007` are the same version. */
+/** Orders versions by their numbers, part by part: `7` and `007` are the same version, and so are `1.2` and `1.2.0`. */
 export function compareVersions(a: string, b: string): number {
-  const left = BigInt(a)
-  const right = BigInt(b)
-  return left < right ? -1 : left > right ? 1 : 0
+  const left = numbersOf(a)
+  const right = numbersOf(b)
+  for (let at = 0; at < Math.max(left.length, right.length); at++) {
+    const one = left[at] ?? 0n
+    const other = right[at] ?? 0n
+    if (one !== other) return one < other ? -1 : 1
+  }
+  return 0
 }
 
-/** The version without leading zeros, as a key. */
+/** The version without zeros that say nothing, as a key. */
 export function versionKey(version: string): string {
-  return BigInt(version).toString()
+  return numbersOf(version)
+    .join('.')
+    .replace(/(?:\.0)+$/, '')
+}
+
+function numbersOf(version: string): bigint[] {
+  return version.split('.').map(BigInt)
 }
 
 /** `202601010000_create_users`, for messages. */

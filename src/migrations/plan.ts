@@ -3,6 +3,7 @@ import { PlinthError } from '../errors.ts'
 import type { Parse, Script, ScriptMode } from '../sql/parse.ts'
 import type { Direction } from '../telemetry/event.ts'
 import { arrangeAsDirected } from './arrange.ts'
+import { type Check, type PlannedCheck, readChecks } from './checks.ts'
 import { type Directives, readDirectives } from './directives.ts'
 import { prefixHash } from './history.ts'
 import { type Attempt, label, versionKey } from './migration.ts'
@@ -38,6 +39,8 @@ export interface Step {
   readonly resumes: string | null
   /** What the head of its file asks for. */
   readonly directives: Directives
+  /** Queries that must find no row before or after it. */
+  readonly checks: readonly PlannedCheck[]
   readonly statements: readonly StepStatement[]
   readonly tables: readonly string[]
 }
@@ -53,6 +56,7 @@ export interface StepStatement {
 /** What a step sends, beside the plan, since a plan holds no SQL. */
 export interface StepScript {
   readonly script: Script
+  readonly checks: readonly Check[]
   readonly upSql: string | null
   readonly downSql: string | null
   /** The attempt that the step goes on from. */
@@ -79,15 +83,17 @@ export function planMigrations(
   const steps = selection.choices.map(choice => {
     const sql = sqlOf(choice, stored)
     const file = fileOf(choice) ?? label(choice)
-    const directives = readDirectives(sql, file)
+    const directives = asLaidOut(choice, readDirectives(sql, file))
     refuseMisdirectedDown(choice)
     const script = arrangeAsDirected(parse(sql, file), directives, file)
-    const step = describeStep(choice, script, directives)
+    const checks = checksOf(choice, parse)
+    const step = { ...describeStep(choice, script, directives), checks: checks.map(shown) }
     if (script.statements.length === 0)
       notices.push(
         `${label(choice)} has nothing to run ${choice.direction === 'up' ? 'upwards' : 'downwards'}: its file is empty.`,
       )
     scripts.set(step.version, {
+      checks,
       script: step.mode === 'statement-wise' ? { ...script, mode: 'statement-wise' } : script,
       upSql: choice.migration?.up.text ?? null,
       downSql: choice.migration?.down?.text ?? null,
@@ -104,7 +110,23 @@ export function storedNeeded(selection: Selection): string[] {
   return selection.choices.flatMap(choice => (choice.source === 'stored' ? (keptBy(choice)?.id ?? []) : []))
 }
 
-function describeStep(choice: Choice, script: Script, directives: Directives): Step {
+/** The layout of another tool may have words of its own for what our head of a file says. */
+function asLaidOut(choice: Choice, directives: Directives): Directives {
+  const file = choice.direction === 'up' ? choice.migration?.up : choice.migration?.down
+  const none = choice.source === 'file' && file?.transaction === 'none' && directives.transaction === 'auto'
+  return none ? { ...directives, transaction: 'none' } : directives
+}
+
+function checksOf({ direction, migration }: Choice, parse: Parse): Check[] {
+  const checks = migration?.checks ? readChecks(migration.checks, parse) : []
+  return checks.filter(check => check.direction === direction)
+}
+
+function shown({ name, moment, line }: Check): PlannedCheck {
+  return { name, moment, line }
+}
+
+function describeStep(choice: Choice, script: Script, directives: Directives): Omit<Step, 'checks'> {
   const cursor = choice.resumes?.cursor ?? 0
   if (choice.resumes && cursor > 0) refuseEditedPrefix(choice, choice.resumes, script)
   const kept = keptBy(choice)

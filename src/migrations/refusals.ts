@@ -3,10 +3,20 @@ import { PlinthError } from '../errors.ts'
 import { type Attempt, label, type Migration, type VersionHistory } from './migration.ts'
 
 export function downMissing(migration: Migration): PlinthError {
+  if (migration.upOnly) return irreversible(migration)
   const file = migration.up.file.replace(/\.up\.sql$/, '.down.sql')
   return new PlinthError('DOWN_MISSING', `${label(migration)} has no down file.`, {
     at: { file },
     hint: `Write ${file}; leave it empty, with a comment that says why, when there is nothing to undo.`,
+  })
+}
+
+/** A layout without downs has them nowhere else to be written. */
+function irreversible(migration: Migration): PlinthError {
+  return new PlinthError('DOWN_MISSING', `${label(migration)} cannot be rolled back: it has no down.`, {
+    at: { file: migration.up.file },
+    hint: 'Write one where its layout has a place for it (a section of the file, U<version>__<name>.sql, down.sql, <number>.down.sql), or write a new migration that undoes it.',
+    details: { version: migration.version },
   })
 }
 

@@ -81,6 +81,8 @@ function selectUps(input: SelectInput, known: Known): Selection {
       resumes,
     }
   })
+  const final = choices.filter(({ migration }) => !migration.down)
+  if (final.length > 0) notices.push(`Cannot be rolled back, for want of a down: ${final.map(label).join(', ')}.`)
   return {
     track: input.track,
     direction: 'up',
@@ -226,7 +228,7 @@ function refuseOutOfOrder(migration: Migration, current: string, pending: readon
 }
 
 function refuseMissingDown(migration: Migration): void {
-  if (!migration.down) throw downMissing(migration)
+  if (!migration.down && !migration.upOnly) throw downMissing(migration)
 }
 
 /** A failure that another try may mend (a lock, a lost connection) is not held against the migration. */
@@ -257,7 +259,7 @@ function refuseRepeatedFailure(migration: Migration, history: VersionHistory | n
 function isPassing(code: string | null): boolean {
   if (code === null) return false
   const exit = code in codes ? codes[code as Code].exit : 1
-  return exit === 6 || exit === 7 || exit === 130 || code === 'DISK_FULL'
+  return exit === 6 || exit === 7 || exit === 130 || code === 'DISK_FULL' || code === 'CHECK_FAILED'
 }
 
 function assertKnown(input: SelectInput, version: string): void {
@@ -274,7 +276,7 @@ function assertKnown(input: SelectInput, version: string): void {
 }
 
 function asVersion(text: string): string {
-  if (/^\d+$/.test(text)) return text
+  if (/^\d+(?:\.\d+)*$/.test(text)) return text
   throw new PlinthError('VERSION_UNKNOWN', `"${text}" is not a version.`, {
     hint: 'A version is the number that a file name begins with.',
   })

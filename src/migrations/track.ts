@@ -32,7 +32,7 @@ export interface TrackOptions extends Omit<PlanOptions, 'direction'>, Omit<RunOp
 
 /** What would run now. Takes no lock and makes nothing in the database. */
 export async function planTrack(session: Session, options: PlanOptions): Promise<Plan> {
-  const folder = await openFolder(options.folder)
+  const folder = await openFolder(options.folder, session)
   const { plan } = await planNow(session, folder, options)
   return { ...plan, notices: [...folder.warnings, ...plan.notices] }
 }
@@ -52,7 +52,7 @@ export async function redoTrack(
   session: Session,
   options: Omit<TrackOptions, 'target'> & { readonly count?: number | undefined },
 ): Promise<Report[]> {
-  const folder = await openFolder(options.folder)
+  const folder = await openFolder(options.folder, session)
   const command = options.command ?? 'redo'
   return locked(session, options, async () => {
     const target = { kind: 'steps', count: options.count ?? 1 } as const
@@ -74,7 +74,7 @@ type RunInput = TrackOptions & { readonly command: string; readonly direction: D
 
 async function runTrack(session: Session, options: RunInput): Promise<Report> {
   const started = performance.now()
-  const folder = await openFolder(options.folder)
+  const folder = await openFolder(options.folder, session)
   for (const message of folder.warnings) options.emit?.({ type: 'warning', message, hint: null })
   const preview = await previewPlan(session, folder, options)
   if (preview?.plan.steps.length === 0) {
@@ -154,6 +154,6 @@ function parsesNothing(): never {
   throw new PlinthError('INTERNAL', 'A plan without steps has no SQL to read.')
 }
 
-async function openFolder(folder: string | MigrationFolder): Promise<MigrationFolder> {
-  return typeof folder === 'string' ? loadMigrations(folder) : folder
+async function openFolder(folder: string | MigrationFolder, { engine }: Session): Promise<MigrationFolder> {
+  return typeof folder === 'string' ? loadMigrations(folder, { dialect: engine.name }) : folder
 }

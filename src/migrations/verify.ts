@@ -49,7 +49,7 @@ export interface VerifiedStep {
 
 /** Throws only what keeps it from beginning, such as DATABASE_UNREACHABLE and FOLDER_NOT_FOUND. */
 export async function verifyTrack(options: VerifyOptions): Promise<VerifyReport> {
-  const folder = typeof options.folder === 'string' ? await loadMigrations(options.folder) : options.folder
+  const folder = typeof options.folder === 'string' ? await loadMigrations(options.folder, { dialect: options.engine.name }) : options.folder
   const name = `plinth_verify_${randomBytes(6).toString('hex')}`
   const scratch = await options.engine.createScratch(options.url, name)
   try {

@@ -1,0 +1,55 @@
+/** graphile-migrate: `committed/000001.sql`, chained by `--! Previous` and `--! Hash`; upwards only, unless `000001.down.sql` is beside it. */
+import { type Layout, type Listing, type Part, readNumber } from './layout.ts'
+import { refuseLine } from './sections.ts'
+
+export const graphileMigrate: Layout = {
+  name: 'graphile-migrate',
+  looks: 'with --! Previous in the file',
+  async claims(listing) {
+    const home = await committed(listing)
+    const read = await Promise.all(
+      home.files.map(async name =>
+        readNumber(name, /\.sql$/) && !name.endsWith('.down.sql') && header.test((await home.read(name)).text)
+          ? [name]
+          : [],
+      ),
+    )
+    return read.flat()
+  },
+  async load(listing) {
+    const home = await committed(listing)
+    const parts: Part[] = []
+    for (const name of home.files) {
+      const ending = name.endsWith('.down.sql') ? /\.down\.sql$/ : /\.sql$/
+      const named = readNumber(name, ending)
+      if (!named) continue
+      const content = await home.read(name)
+      refuseLine(
+        content,
+        /(?<![:\w]):DATABASE_(?:NAME|OWNER)\b/,
+        'has a placeholder that only graphile-migrate fills in',
+        'Write the name into the file: what ran must be what the file says.',
+      )
+      parts.push({
+        ...named,
+        direction: ending.source.includes('down') ? 'down' : 'up',
+        name,
+        content: /^--! no-transaction\b/m.test(content.text) ? { ...content, transaction: 'none' } : content,
+      })
+    }
+    return { parts, upOnly: true, repeatables: [], warnings: await uncommitted(listing) }
+  },
+}
+
+const header = /^--! Previous: /m
+
+async function committed(listing: Listing): Promise<Listing> {
+  return listing.folders.includes('committed') ? listing.below('committed') : listing
+}
+
+/** What is being written may be in the database already, since the tool runs it on every save. */
+async function uncommitted(listing: Listing): Promise<string[]> {
+  if (!listing.files.includes('current.sql')) return []
+  const { text, file } = await listing.read('current.sql')
+  return /^\s*[^-\s]/m.test(text) ? [`${file} is not committed, so no version stands for it.`] : []
+}

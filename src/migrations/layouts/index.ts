@@ -1,0 +1,29 @@
+/** Which layout a folder has. To add one, write a file like the others and name it here. */
+import { PlinthError } from '../../errors.ts'
+import { flyway } from './flyway.ts'
+import { graphileMigrate } from './graphile.ts'
+import { type Layout, type Listing, refusePrograms } from './layout.ts'
+import { dbmate, goose, nodePgMigrate } from './marked.ts'
+import { pairs } from './pairs.ts'
+import { prisma } from './prisma.ts'
+
+export const layouts: readonly Layout[] = [pairs, goose, dbmate, nodePgMigrate, flyway, prisma, graphileMigrate]
+
+/** The only layout that has files here; an empty folder is one of pairs. Throws LAYOUT_AMBIGUOUS, and LAYOUT_UNSUPPORTED for programs alone. */
+export async function layoutOf(listing: Listing): Promise<Layout> {
+  const claims = await Promise.all(layouts.map(async layout => ({ layout, files: await layout.claims(listing) })))
+  const [first, second] = claims.filter(({ files }) => files.length > 0)
+  if (second && first) {
+    throw new PlinthError(
+      'LAYOUT_AMBIGUOUS',
+      `${listing.folder} mixes two layouts: ${first.files[0]} is ${first.layout.looks}, ${second.files[0]} is ${second.layout.looks}.`,
+      {
+        at: { file: `${listing.folder}/${second.files[0]}` },
+        hint: 'Keep one layout in a folder: a file that its tool does not see is never applied.',
+        details: { layouts: [first.layout.name, second.layout.name] },
+      },
+    )
+  }
+  if (!first) refusePrograms(listing, new Set())
+  return first?.layout ?? pairs
+}

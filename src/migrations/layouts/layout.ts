@@ -1,0 +1,69 @@
+/** What a layout of a folder is asked: which files are its own, and what they mean. */
+import { PlinthError } from '../../errors.ts'
+import type { Direction } from '../../telemetry/event.ts'
+import type { MigrationFile } from '../migration.ts'
+
+export type LayoutName = 'pairs' | 'goose' | 'dbmate' | 'node-pg-migrate' | 'flyway' | 'prisma' | 'graphile-migrate'
+
+/** A folder's names, and the way to its texts; each file is read once. */
+export interface Listing {
+  readonly folder: string
+  /** Names of files, sorted. */
+  readonly files: readonly string[]
+  /** Names of folders, sorted. */
+  readonly folders: readonly string[]
+  /** Throws FILE_UNREADABLE. */
+  read(name: string): Promise<MigrationFile>
+  /** A folder below. Throws FOLDER_NOT_FOUND. */
+  below(name: string): Promise<Listing>
+}
+
+export interface Layout {
+  readonly name: LayoutName
+  /** How its files look, for messages. */
+  readonly looks: string
+  /** The files of the folder that are of this layout and of no other. */
+  claims(listing: Listing): Promise<readonly string[]>
+  load(listing: Listing): Promise<Loaded>
+}
+
+export interface Loaded {
+  readonly parts: readonly Part[]
+  /** True where the layout knows no downs, so that one without is complete. */
+  readonly upOnly: boolean
+  /** What was run again whenever it changed; no version stands for it. */
+  readonly repeatables: readonly MigrationFile[]
+  readonly warnings: readonly string[]
+}
+
+/** One direction of a migration. */
+export interface Part {
+  readonly version: string
+  readonly slug: string
+  readonly direction: Direction
+  /** As the folder has it, for messages. */
+  readonly name: string
+  readonly content: MigrationFile
+}
+
+/** Names that begin with a number: `007_create_users.sql`. */
+export function readNumber(name: string, ending: RegExp): { readonly version: string; readonly slug: string } | null {
+  const match = /^(\d+)(?:[_-](.*))?$/.exec(name.replace(ending, ''))
+  return match && ending.test(name) ? { version: match[1] ?? '', slug: match[2] ?? '' } : null
+}
+
+/** Throws LAYOUT_UNSUPPORTED at a file that is a program, unless a file of SQL with the same version stands in for it. */
+export function refusePrograms(listing: Listing, versions: ReadonlySet<string>): void {
+  for (const name of listing.files) {
+    const found = readNumber(name, /\.(?:[cm]?[jt]s|go|py|rb|java|kt)$/)
+    if (!found || name.endsWith('.d.ts') || versions.has(BigInt(found.version).toString())) continue
+    throw new PlinthError(
+      'LAYOUT_UNSUPPORTED',
+      `${name} is a program, and only its SQL can be planned, proved and kept.`,
+      {
+        at: { file: `${listing.folder}/${name}` },
+        hint: `Write the SQL that it runs to a file of the same version beside it, such as ${found.version}_${found.slug || 'name'}.sql in the form of the others; most tools print it on a dry run.`,
+      },
+    )
+  }
+}

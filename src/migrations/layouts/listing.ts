@@ -1,0 +1,51 @@
+/** A folder on the disk, each of its files read at most once. */
+import { createHash } from 'node:crypto'
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { PlinthError } from '../../errors.ts'
+import type { MigrationFile } from '../migration.ts'
+import type { Listing } from './layout.ts'
+
+/** Throws FOLDER_NOT_FOUND. */
+export async function listFolder(folder: string): Promise<Listing> {
+  const entries = await readdir(folder, { withFileTypes: true }).catch((error: unknown) => {
+    throw new PlinthError('FOLDER_NOT_FOUND', `The folder of migrations ${folder} cannot be read.`, {
+      at: { file: folder },
+      hint: 'Check --dir, or the folder of the track in the configuration.',
+      cause: error,
+    })
+  })
+  const read = new Map<string, Promise<MigrationFile>>()
+  const below = new Map<string, Promise<Listing>>()
+  return {
+    folder,
+    files: entries.flatMap(entry => (entry.isDirectory() ? [] : [entry.name])).sort(),
+    folders: entries.flatMap(entry => (entry.isDirectory() ? [entry.name] : [])).sort(),
+    read: name => once(read, name, () => readMigrationFile(join(folder, name))),
+    below: name => once(below, name, () => listFolder(join(folder, name))),
+  }
+}
+
+function once<T>(known: Map<string, Promise<T>>, name: string, make: () => Promise<T>): Promise<T> {
+  const made = known.get(name) ?? make()
+  known.set(name, made)
+  return made
+}
+
+async function readMigrationFile(file: string): Promise<MigrationFile> {
+  const unreadable = (why: string, cause?: unknown) =>
+    new PlinthError('FILE_UNREADABLE', `${file} ${why}.`, {
+      at: { file },
+      hint: 'Save it as UTF-8 text that this user may read.',
+      cause,
+    })
+  const bytes = await readFile(file).catch((error: unknown) => {
+    throw unreadable('cannot be read', error)
+  })
+  try {
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+    return { file, text, checksum: createHash('sha256').update(bytes).digest('hex') }
+  } catch (error) {
+    throw unreadable('is not UTF-8 text', error)
+  }
+}

@@ -1,0 +1,111 @@
+/** One file a migration, its directions marked by comments: goose, dbmate and node-pg-migrate. */
+import { PlinthError } from '../../errors.ts'
+import type { MigrationFile } from '../migration.ts'
+import { type Layout, type LayoutName, type Listing, type Part, readNumber, refusePrograms } from './layout.ts'
+import { blankedTo, type Marker, refuseLine, sectionsOf } from './sections.ts'
+
+export const goose = marked({
+  name: 'goose',
+  marker: /^\s*--\s*\+goose\s+(up|down)\b(.*)$/i,
+  example: '-- +goose Up',
+  upOnly: true,
+  alone: /^\s*--\s*\+goose\s+NO\s+TRANSACTION\b/im,
+  refuse(source) {
+    refuseLine(
+      source,
+      /^\s*--\s*\+goose\s+ENVSUB\s+ON\b/i,
+      'is filled in from environment variables',
+      'Write the values into the file: what ran must be what the file says.',
+    )
+  },
+})
+
+export const dbmate = marked({
+  name: 'dbmate',
+  marker: /^\s*--\s*migrate:(up|down)\b(.*)$/,
+  example: '-- migrate:up',
+  upOnly: true,
+})
+
+/** A file without markers is an up as a whole, as node-pg-migrate has it. */
+export const nodePgMigrate = marked({
+  name: 'node-pg-migrate',
+  marker: /^\s*--[\s-]*(up|down)\s+migration\b(.*)$/i,
+  example: '-- Up Migration',
+  upOnly: true,
+  unmarked: 'up',
+})
+
+interface Marking {
+  readonly name: LayoutName
+  /** Its first group is the direction, its second what follows. */
+  readonly marker: RegExp
+  readonly example: string
+  readonly upOnly: boolean
+  /** A line that asks for no transaction around the whole file. */
+  readonly alone?: RegExp
+  readonly unmarked?: 'up'
+  readonly refuse?: (source: MigrationFile) => void
+}
+
+function marked(marking: Marking): Layout {
+  const { name, marker, example, upOnly, unmarked } = marking
+  const markerOf = (line: string): Marker | null => {
+    const match = marker.exec(line)
+    if (!match) return null
+    return { direction: match[1]?.toLowerCase() === 'down' ? 'down' : 'up', options: match[2] ?? '' }
+  }
+  const isMarked = (text: string): boolean => text.split(/\r?\n/).some(line => markerOf(line)?.direction === 'up')
+  return {
+    name,
+    looks: `with ${example} in the file`,
+    async claims(listing) {
+      const files = await Promise.all(
+        numbered(listing).map(async file => ({ file, text: (await listing.read(file)).text })),
+      )
+      return files.flatMap(({ file, text }) => (isMarked(text) ? [file] : []))
+    },
+    async load(listing) {
+      const parts: Part[] = []
+      for (const file of numbered(listing)) {
+        const source = await listing.read(file)
+        const named = readNumber(file, /\.sql$/)
+        if (!named) continue
+        if (!isMarked(source.text) && unmarked === undefined) throw unmarkedFile(source, example)
+        parts.push(...partsOf(marking, source, markerOf).map(part => ({ ...part, ...named, name: file })))
+      }
+      refusePrograms(listing, new Set(parts.map(part => BigInt(part.version).toString())))
+      const warnings = listing.files.flatMap(file =>
+        /\.sql$/i.test(file) && !numbered(listing).includes(file) && !/\.checks\.sql$/.test(file)
+          ? [`${file} has no version in its name, so it is left out.`]
+          : [],
+      )
+      return { parts, upOnly, repeatables: [], warnings }
+    },
+  }
+}
+
+function partsOf(
+  { alone, refuse }: Marking,
+  source: MigrationFile,
+  markerOf: (line: string) => Marker | null,
+): Pick<Part, 'direction' | 'content'>[] {
+  refuse?.(source)
+  const sections = sectionsOf(source, markerOf)
+  if (sections.length === 0) return [{ direction: 'up', content: blankedTo(source, source.text) }]
+  return sections.map(({ direction, options, content }) => {
+    const none = alone?.test(source.text) === true || /\btransaction:false\b/.test(options)
+    return { direction, content: none ? { ...content, transaction: 'none' } : content }
+  })
+}
+
+function numbered(listing: Listing): string[] {
+  return listing.files.filter(file => readNumber(file, /\.sql$/) !== null && !/\.(?:up|down|checks)\.sql$/.test(file))
+}
+
+function unmarkedFile(source: MigrationFile, example: string): PlinthError {
+  return new PlinthError('LAYOUT_AMBIGUOUS', `${source.file} has no "${example}", which the other files have.`, {
+    at: { file: source.file, line: 1, source: source.text },
+    hint: `Begin it with "${example}", or move it out of the folder.`,
+  })
+}

@@ -1,0 +1,270 @@
+/** Folders of other tools, loaded and applied as they are. */
+import { mkdir, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { loadMigrations } from '../../src/migrations/load.ts'
+import { compareVersions, versionKey } from '../../src/migrations/migration.ts'
+import { applyTrack, planTrack, rollbackTrack } from '../../src/migrations/track.ts'
+import { emptyDatabase } from '../support/database.ts'
+import { failureOf, openSession, someone, tableNames, temporaryFolder } from './support.ts'
+
+type Tree = Readonly<Record<string, string>>
+
+async function treeOf(files: Tree): Promise<string> {
+  const folder = await temporaryFolder()
+  for (const [name, text] of Object.entries(files)) {
+    await mkdir(dirname(join(folder, name)), { recursive: true })
+    await writeFile(join(folder, name), text)
+  }
+  return folder
+}
+
+const a = 'create table a (id int primary key);'
+const b = 'create table b (id int primary key);'
+
+const folders: Readonly<Record<string, { readonly files: Tree; readonly versions: readonly string[] }>> = {
+  pairs: {
+    files: {
+      '1_a.up.sql': a,
+      '1_a.down.sql': 'drop table a;',
+      '10_b.up.sql': `begin;\n${b}\ncommit;`,
+      '10_b.down.sql': 'drop table b;',
+    },
+    versions: ['1', '10'],
+  },
+  goose: {
+    files: {
+      '00001_a.sql': `-- +goose Up\n-- +goose StatementBegin\n${a}\n-- +goose StatementEnd\n\n-- +goose Down\ndrop table a;\n`,
+      '20240101000000_b.sql': `-- +goose NO TRANSACTION\n-- +goose Up\n${b}\n-- +goose Down\ndrop table b;\n`,
+    },
+    versions: ['00001', '20240101000000'],
+  },
+  dbmate: {
+    files: {
+      '20240101000000_a.sql': `-- migrate:up\n${a}\n\n-- migrate:down\ndrop table a;\n`,
+      '20240102000000_b.sql': `-- migrate:up transaction:false\n${b}\n\n-- migrate:down\ndrop table b;\n`,
+    },
+    versions: ['20240101000000', '20240102000000'],
+  },
+  'node-pg-migrate': {
+    files: {
+      '1700000000000_a.sql': `-- Up Migration\n${a}\n\n-- Down Migration\ndrop table a;\n`,
+      '1700000000001_b.sql': `-- Up Migration\n${b}\n\n-- Down Migration\ndrop table b;\n`,
+    },
+    versions: ['1700000000000', '1700000000001'],
+  },
+  flyway: {
+    files: {
+      'V1.9__a.sql': a,
+      'U1.9__a.sql': 'drop table a;',
+      'V1_10__b.sql': b,
+      'U1.10__b.sql': 'drop table b;',
+    },
+    versions: ['1.9', '1.10'],
+  },
+  prisma: {
+    files: {
+      'migration_lock.toml': 'provider = "postgresql"\n',
+      '20240101000000_a/migration.sql': a,
+      '20240101000000_a/down.sql': 'drop table a;',
+      '20240102000000_b/migration.sql': b,
+      '20240102000000_b/down.sql': 'drop table b;',
+    },
+    versions: ['20240101000000', '20240102000000'],
+  },
+  'graphile-migrate': {
+    files: {
+      'committed/000001.sql': `--! Previous: -\n--! Hash: sha1:11\n\n${a}\n`,
+      'committed/000001.down.sql': 'drop table a;',
+      'committed/000002-b.sql': `--! Previous: sha1:11\n--! Hash: sha1:22\n--! Message: b\n\n${b}\n`,
+      'committed/000002-b.down.sql': 'drop table b;',
+      'current.sql': '-- Enter migration here\n',
+    },
+    versions: ['000001', '000002'],
+  },
+}
+
+describe.each(Object.entries(folders))('the layout of %s', (layout, { files, versions }) => {
+  test('loads unchanged, applies in order and rolls back', async () => {
+    const folder = await treeOf(files)
+    expect(await loadMigrations(folder)).toMatchObject({
+      layout,
+      warnings: [],
+      migrations: versions.map(version => ({ version, down: { text: expect.stringContaining('drop table') } })),
+    })
+    const session = await openSession((await emptyDatabase()).url)
+    expect(await applyTrack(session, { ...someone, folder })).toMatchObject({
+      status: 'succeeded',
+      current: versions.at(-1),
+    })
+    expect(await tableNames(session)).toEqual(['public.a', 'public.b'])
+    expect(await applyTrack(session, { ...someone, folder })).toMatchObject({ status: 'nothing-to-do' })
+    const back = await rollbackTrack(session, { ...someone, folder, target: { kind: 'steps', count: 1 } })
+    expect(back).toMatchObject({ status: 'succeeded', current: versions[0] })
+    expect(await tableNames(session)).toEqual(['public.a'])
+  })
+})
+
+describe('a layout that knows no downs', () => {
+  test.each([
+    ['prisma', { '1_a/migration.sql': a }],
+    ['flyway', { 'V1__a.sql': a }],
+    ['graphile-migrate', { 'committed/000001.sql': `--! Previous: -\n--! Hash: sha1:11\n${a}` }],
+    ['goose', { '1_a.sql': `-- +goose Up\n${a}` }],
+  ])('%s is applied with a notice, and its rollback is refused', async (_layout, files: Tree) => {
+    const folder = await treeOf(files)
+    const session = await openSession((await emptyDatabase()).url)
+    const { notices } = await planTrack(session, { ...someone, folder, direction: 'up' })
+    expect(notices).toEqual([expect.stringMatching(/^Cannot be rolled back, for want of a down: 0*1_/)])
+    expect(await applyTrack(session, { ...someone, folder })).toMatchObject({ status: 'succeeded' })
+    const refused = await failureOf(
+      rollbackTrack(session, { ...someone, folder, target: { kind: 'version', version: '0' } }),
+    )
+    expect(refused).toMatchObject({ code: 'DOWN_MISSING', hint: expect.stringContaining('down.sql') })
+    expect(await tableNames(session)).toEqual(['public.a'])
+  })
+})
+
+describe('what a file asks of its tool', () => {
+  test('an error in a section has the line of the file', async () => {
+    const folder = await treeOf({
+      '1_a.sql': `-- +goose Down\ndrop table a;\n-- +goose Up\n${a}\ncreate tabel b ();\n`,
+    })
+    const session = await openSession((await emptyDatabase()).url)
+    expect(await failureOf(planTrack(session, { ...someone, folder, direction: 'up' }))).toMatchObject({
+      code: 'SQL_SYNTAX',
+      at: { file: join(folder, '1_a.sql'), line: 5, column: 8 },
+    })
+  })
+
+  test('no transaction means statement by statement', async () => {
+    const folder = await treeOf(folders['goose']?.files ?? {})
+    const session = await openSession((await emptyDatabase()).url)
+    const { steps } = await planTrack(session, { ...someone, folder, direction: 'up' })
+    expect(steps.map(step => step.mode)).toEqual(['transactional', 'statement-wise'])
+  })
+
+  test('an edit of the down leaves the checksum of the up alone', async () => {
+    const up = `-- migrate:up\n${a}\n`
+    const [one, other] = await Promise.all(
+      ['\n-- migrate:down\ndrop table a;\n', '-- migrate:down\n-- kept\n'].map(async down => {
+        const { migrations } = await loadMigrations(await treeOf({ '1_a.sql': up + down }))
+        return migrations[0]
+      }),
+    )
+    expect(one?.up.checksum).toBe(other?.up.checksum)
+    expect(one?.down?.checksum).not.toBe(other?.down?.checksum)
+  })
+
+  test.each<[string, Tree, object]>([
+    [
+      'goose ENVSUB',
+      { '1_a.sql': `-- +goose ENVSUB ON\n-- +goose Up\n${a}` },
+      { code: 'SQL_UNSUPPORTED', at: { line: 1 } },
+    ],
+    [
+      'Flyway placeholders',
+      { 'V1__a.sql': `-- a\ncreate schema \${tenant};` },
+      { code: 'SQL_UNSUPPORTED', at: { line: 2 } },
+    ],
+    [
+      'two ups in one file',
+      { '1_a.sql': `-- migrate:up\n${a}\n-- migrate:up\n${b}` },
+      { code: 'SQL_UNSUPPORTED', at: { line: 3 } },
+    ],
+    [
+      'SQL before the first section',
+      { '1_a.sql': `${a}\n-- migrate:up\n${b}` },
+      { code: 'SQL_UNSUPPORTED', at: { line: 1 } },
+    ],
+    ['a file that lacks its marker', { '1_a.sql': `-- +goose Up\n${a}`, '2_b.sql': b }, { code: 'LAYOUT_AMBIGUOUS' }],
+    ['two layouts in one folder', { '1_a.sql': `-- +goose Up\n${a}`, '2_b.up.sql': b }, { code: 'LAYOUT_AMBIGUOUS' }],
+    [
+      'a program',
+      { '1_a.sql': `-- Up Migration\n${a}`, '2_b.js': '' },
+      { code: 'LAYOUT_UNSUPPORTED', hint: expect.stringContaining('2_b.sql') },
+    ],
+    ['programs alone', { '1_a.ts': '' }, { code: 'LAYOUT_UNSUPPORTED' }],
+    ['Java among Flyway', { 'V1__a.sql': a, 'V2__B.java': '' }, { code: 'LAYOUT_UNSUPPORTED' }],
+    [
+      'Prisma for another database',
+      { 'migration_lock.toml': 'provider = "mysql"', '1_a/migration.sql': a },
+      { code: 'LAYOUT_UNSUPPORTED' },
+    ],
+    ['a folder of Prisma without a version', { 'init/migration.sql': a }, { code: 'FILE_NAME_INVALID' }],
+    ['an undo without its version', { 'V1__a.sql': a, 'U2__b.sql': '' }, { code: 'UP_MISSING' }],
+    ['one version written twice', { 'V1.0__a.sql': a, 'V1__b.sql': b }, { code: 'VERSION_DUPLICATE' }],
+  ])('%s is refused with its place', async (_name, files, failure) => {
+    expect(await failureOf(loadMigrations(await treeOf(files)))).toMatchObject(failure)
+  })
+
+  test('a program whose SQL is written beside it is no obstacle', async () => {
+    const { migrations } = await loadMigrations(await treeOf({ '1_a.js': '', '1_a.sql': `-- Up Migration\n${a}` }))
+    expect(migrations.map(one => one.version)).toEqual(['1'])
+  })
+
+  test('a repeatable script is told and kept apart', async () => {
+    const loaded = await loadMigrations(
+      await treeOf({ 'V1__a.sql': a, 'R__views.sql': 'create or replace view v as select 1 as n;' }),
+    )
+    expect(loaded).toMatchObject({
+      migrations: [{ version: '1' }],
+      repeatables: [{ text: expect.stringContaining('create or replace') }],
+      warnings: [expect.stringContaining('R__views.sql is repeatable')],
+    })
+  })
+})
+
+describe('several dialects beside each other', () => {
+  test('the folder of the engine is taken, and told', async () => {
+    const folder = await treeOf({
+      'postgres/1_a.up.sql': a,
+      'postgres/1_a.down.sql': '',
+      'sqlite/1_a.up.sql': 'x',
+      'sqlite/1_a.down.sql': '',
+    })
+    expect(await loadMigrations(folder)).toMatchObject({
+      migrations: [{ version: '1', up: { file: join(folder, 'postgres', '1_a.up.sql') } }],
+      warnings: [`${join(folder, 'postgres')} was taken for postgres.`],
+    })
+    expect(await failureOf(loadMigrations(folder, { dialect: 'duckdb' }))).toMatchObject({
+      code: 'FOLDER_NOT_FOUND',
+      message: expect.stringContaining('postgres and sqlite, and none for duckdb'),
+    })
+  })
+
+  test('two folders of one dialect are a question', async () => {
+    const folder = await treeOf({ 'pg/1_a.up.sql': a, 'postgresql/1_a.up.sql': a })
+    expect(await failureOf(loadMigrations(folder))).toMatchObject({
+      code: 'LAYOUT_AMBIGUOUS',
+      hint: `Name one: --dir ${folder}/pg.`,
+    })
+  })
+
+  test('files that carry a dialect are told apart by it', async () => {
+    const folder = await treeOf({
+      '1_a.pg.up.sql': a,
+      '1_a.up.mysql.sql': 'x',
+      '1_a.down.sql': 'drop table a;',
+      '2_b.up.postgres.sql': b,
+      '2_b.mysql.up.sql': 'x',
+      '2_b.down.sql': 'drop table b;',
+    })
+    const { migrations, warnings } = await loadMigrations(folder)
+    expect(migrations.map(one => [one.version, one.slug, one.up.text])).toEqual([
+      ['1', 'a', a],
+      ['2', 'b', b],
+    ])
+    expect(warnings).toEqual(['Files for mysql are left out.'])
+  })
+})
+
+describe('versions with dots', () => {
+  test('are ordered number by number', () => {
+    expect(['1.10', '2', '1.9', '1', '1.9.1'].sort(compareVersions)).toEqual(['1', '1.9', '1.9.1', '1.10', '2'])
+    expect(compareVersions('1.0', '1')).toBe(0)
+    expect(versionKey('01.002.0')).toBe('1.2')
+    expect(versionKey('10')).toBe('10')
+    expect(versionKey('0')).toBe('0')
+  })
+})
