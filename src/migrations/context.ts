@@ -1,6 +1,7 @@
 /** What every step of a run is given. */
 import type { Session } from '../engines/engine.ts'
 import type { Clock, Emit } from '../telemetry/event.ts'
+import type { CheckReport } from './checks.ts'
 import type { RunOrigin } from './history.ts'
 import type { Step, StepScript } from './plan.ts'
 
@@ -29,6 +30,7 @@ export interface StepContext extends StepScript {
 /** What a step did, as long as it succeeded. */
 export interface Work {
   readonly rows: number
+  readonly checks: readonly CheckReport[]
 }
 
 /** File or label, for places. */

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import type { Session, Value } from '../engines/engine.ts'
 import type { Direction } from '../telemetry/event.ts'
+import type { CheckReport } from './checks.ts'
 import { hasLedger } from './ledger.ts'
 import { type Attempt, type AttemptStatus, compareVersions, type VersionHistory, versionKey } from './migration.ts'
 
@@ -93,6 +94,8 @@ export interface Outcome {
   readonly errorCode?: string | undefined
   readonly sqlState?: string | undefined
   readonly errorLine?: number | undefined
+  /** Checks that passed. */
+  readonly checks?: readonly CheckReport[] | undefined
 }
 
 /** Numbers follow the track's lock, so nobody else can take the same one. */
@@ -267,6 +270,7 @@ const casts: Readonly<Record<string, string>> = {
   error_line: '::integer',
   rows_changed: '::bigint',
   tables_touched: '::json',
+  checks: '::json',
 }
 
 function outcomeColumns(outcome: Outcome): Record<string, Value> {
@@ -278,6 +282,7 @@ function outcomeColumns(outcome: Outcome): Record<string, Value> {
     error_code: outcome.errorCode ?? null,
     sql_state: outcome.sqlState ?? null,
     error_line: outcome.errorLine ?? null,
+    checks: outcome.checks?.length ? JSON.stringify(outcome.checks) : null,
   }
 }
 

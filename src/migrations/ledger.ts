@@ -8,7 +8,7 @@ import { PlinthError } from '../errors.ts'
 import type { Emit } from '../telemetry/event.ts'
 
 /** The ledger's version that this release reads and writes. */
-export const ledgerVersion = 1
+export const ledgerVersion = 3
 
 /** 0 when the database has no ledger yet. Reads only. */
 export async function readLedgerVersion(session: Session): Promise<number> {
@@ -122,4 +122,6 @@ create table plinth.migration_attempts (
   note json,
   unique (track, attempt_number)
 );`,
+  'select 2',
+  'alter table plinth.migration_attempts add column checks json',
 ]

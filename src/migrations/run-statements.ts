@@ -4,6 +4,7 @@
  */
 import { withTransaction } from '../engines/brackets.ts'
 import { asPlinthError, type PlinthError } from '../errors.ts'
+import { type CheckReport, runChecks } from './checks.ts'
 import { openNode, textOf } from '../sql/tree.ts'
 import type { Statement } from '../sql/parse.ts'
 import { fileOf, type StepContext, timeouts, type Work } from './context.ts'
@@ -20,6 +21,7 @@ export async function runStatements(context: StepContext): Promise<Work> {
   const id = context.newId()
   const started = performance.now()
   let rows = 0
+  const checks: CheckReport[] = []
   const outcome = (error?: PlinthError): Outcome => ({
     finishedAt: new Date(clock.now()).toISOString(),
     durationMs: performance.now() - started,
@@ -28,7 +30,10 @@ export async function runStatements(context: StepContext): Promise<Work> {
     errorCode: error?.code,
     sqlState: error?.sqlState,
     errorLine: error?.at?.line,
+    checks,
   })
+  // What was begun is finished, whatever holds by now of the world before it.
+  if (!context.resumes) checks.push(...(await runChecks(context, 'before', 'in its own transaction')))
   await openAttempt(context, id)
   if (step.cursor > 0 || context.resumes)
     emit({
@@ -45,8 +50,9 @@ export async function runStatements(context: StepContext): Promise<Work> {
       rows += await withLockRetries(context, () => runSegment(context, id, segment))
     }
     await resetSession(context)
+    checks.push(...(await runChecks(context, 'after', 'in its own transaction')))
     await finishAttempt(session, id, step.direction === 'up' ? 'applied' : 'rolled_back', outcome())
-    return { rows }
+    return { rows, checks }
   } catch (thrown) {
     const error = asPlinthError(thrown)
     await resetSession(context).catch(() => undefined)

@@ -1,5 +1,6 @@
 /** A step in one transaction: the change and its history row commit together, so a crash leaves nothing in between. */
 import { asPlinthError } from '../errors.ts'
+import { runChecks } from './checks.ts'
 import { fileOf, type StepContext, timeouts, type Work } from './context.ts'
 import { insertAttempt } from './history.ts'
 import { composeMessage, placeFailure } from './message.ts'
@@ -24,8 +25,12 @@ async function attempt(context: StepContext): Promise<Work> {
   const started = performance.now()
   // Deferred constraints speak here, where the file's own settings still hold and its name is at hand.
   const settle = session.engine.can.postgresSyntax ? ['set constraints all immediate'] : []
+  const opening = ['begin', ...timeouts(context, 'set local')]
+  const asksFirst = context.checks.some(check => check.moment === 'before')
+  if (asksFirst) await session.script(opening.join(';\n'))
+  const before = await runChecks(context, 'before', 'in the open transaction')
   const message = composeMessage(script, script.statements, {
-    before: ['begin', ...timeouts(context, 'set local')],
+    before: asksFirst ? [] : opening,
     after: [...settle, ...context.reset],
   })
   const tally = new StatementTally(context, message, startedAtMs)
@@ -34,6 +39,7 @@ async function attempt(context: StepContext): Promise<Work> {
   } catch (error) {
     throw placeFailure(asPlinthError(error), { message, answered: tally.answered, script, file: fileOf(step) })
   }
+  const checks = [...before, ...(await runChecks(context, 'after', 'in the open transaction'))]
   const row = {
     id: context.newId(),
     version: step.version,
@@ -55,7 +61,8 @@ async function attempt(context: StepContext): Promise<Work> {
     durationMs: performance.now() - started,
     rows: tally.rows,
     tables: step.tables,
+    checks,
   })
   await session.query('commit')
-  return { rows: tally.rows }
+  return { rows: tally.rows, checks }
 }
