@@ -1,9 +1,9 @@
 /** One connection: waits for a server that starts, chooses TLS the way libpq does, and sets what lossless values need. */
 import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Client, type ClientConfig } from 'pg'
 import { PlinthError } from '../../errors.ts'
 import type { OpenOptions } from '../engine.ts'
+import { Client, type ClientConfig, Connection } from './driver.ts'
 import { isStarting, translate } from './failure.ts'
 import { describeTarget, parseUrl, type Target, type TlsMode } from './url.ts'
 import { parsers } from './values.ts'
@@ -12,7 +12,10 @@ export interface Connected {
   readonly client: Client
   readonly address: string
   readonly serverVersion: number
+  /** The server process; behind a pooler the one that happened to answer. */
   readonly backendId: number
+  /** What answered the connection is not the server process that answers queries. */
+  readonly pooled: boolean
 }
 
 /** Throws DATABASE_URL_INVALID, DATABASE_UNREACHABLE, DATABASE_AUTHENTICATION, DATABASE_UNKNOWN. */
@@ -27,6 +30,32 @@ export async function connect(url: string, options: OpenOptions = {}): Promise<C
     client?.end().catch(() => undefined)
     throw translate(error, { address, phase: 'connect' })
   }
+}
+
+/**
+ * Asks whoever answered the connection to stop its running statement, by the key that he gave out: behind a pooler nothing else reaches the
+ * right server process.
+ */
+export function requestCancel(url: string, client: Client): Promise<void> {
+  const { processID, secretKey } = client as unknown as { readonly processID: number; readonly secretKey: number }
+  const target = parseUrl(url)
+  const isEncrypted = 'encrypted' in client.connection.stream && client.connection.stream.encrypted === true
+  const ssl = isEncrypted ? (tlsAttempts(target).find(Boolean) ?? false) : false
+  const connection = new Connection({ ssl }) as unknown as Canceller & Connection
+  return new Promise(resolve => {
+    if (isEncrypted) connection.on('connect', () => connection.requestSsl())
+    connection.on(isEncrypted ? 'sslconnect' : 'connect', () => connection.cancel(processID, secretKey))
+    for (const over of ['end', 'error']) connection.on(over, () => resolve())
+    if (target.host.startsWith('/')) connection.connect(`${target.host}/.s.PGSQL.${target.port}`)
+    else connection.connect(target.port, target.host)
+  })
+}
+
+/** Methods of `pg`'s connection that its types leave out. */
+interface Canceller {
+  connect(portOrSocket: number | string, host?: string): void
+  requestSsl(): void
+  cancel(processId: number, secretKey: number): void
 }
 
 async function whileStarting<T>(attempt: () => Promise<T>, { waitMs = 0, onWait }: OpenOptions): Promise<T> {
@@ -113,19 +142,32 @@ function otherTlsMayHelp(error: unknown): boolean {
   return code === '28000' || /SSL/i.test(message ?? '')
 }
 
-/** Sets what the value conventions rest on, also where role or database have other defaults. */
-async function prepare(client: Client, options: OpenOptions): Promise<{ serverVersion: number; backendId: number }> {
+type Prepared = Pick<Connected, 'serverVersion' | 'backendId' | 'pooled'>
+
+/**
+ * Sets what the value conventions rest on, also where role or database have other defaults. Whoever answered the connection named its process:
+ * where a query is answered by another one, a pooler stands between, and settings would stay with a process that others use next.
+ */
+async function prepare(client: Client, options: OpenOptions): Promise<Prepared> {
   const settings = Object.entries({ ...sessionSettings, ...options.settings })
   const values = settings.flat()
-  const calls = settings.map((_, i) => `set_config($${i * 2 + 1}, $${i * 2 + 2}, false)`)
+  const calls = settings.map((_, i) => `case when direct then set_config($${i * 2 + 2}, $${i * 2 + 3}, false) end`)
   const { rows } = await client.query<{ version: string; pid: number }>(
-    `select current_setting('server_version_num') as version, pg_backend_pid() as pid, ${calls.join(', ')}`,
-    values,
+    `select current_setting('server_version_num') as version, pg_backend_pid() as pid, ${calls.join(', ')}
+    from (select pg_backend_pid() = $1::integer as direct) as connection`,
+    [processOf(client), ...values],
   )
-  // A statement whose client died stops within seconds. Some systems cannot watch the socket, which is no reason to fail.
-  await client.query("set client_connection_check_interval = '2s'").catch(() => undefined)
   const row = rows[0]
-  return { serverVersion: Math.floor(Number(row?.version) / 10_000), backendId: row?.pid ?? 0 }
+  const pooled = row?.pid !== processOf(client)
+  if (pooled) await client.query(followedSettings)
+  // A statement whose client died stops within seconds. Some systems cannot watch the socket, which is no reason to fail.
+  else await client.query("set client_connection_check_interval = '2s'").catch(() => undefined)
+  return { serverVersion: Math.floor(Number(row?.version) / 10_000), backendId: row?.pid ?? 0, pooled }
+}
+
+/** Of the process that answered the connection. */
+function processOf(client: Client): number {
+  return (client as unknown as { readonly processID: number }).processID
 }
 
 const sessionSettings = {
@@ -137,3 +179,7 @@ const sessionSettings = {
   extra_float_digits: '1',
   standard_conforming_strings: 'on',
 }
+
+/** Those that the server reports to its client, which poolers therefore carry from one server process to the next. */
+const followedSettings = `select set_config('TimeZone', 'UTC', false), set_config('DateStyle', 'ISO, YMD', false),
+  set_config('client_encoding', 'UTF8', false), set_config('standard_conforming_strings', 'on', false)`

@@ -9,6 +9,7 @@ export const postgres: Engine = {
   can: {
     transactionalDdl: true,
     concurrentProcesses: true,
+    leases: true,
     timeouts: true,
     rowSecurity: true,
     postgresSyntax: true,

@@ -1,8 +1,8 @@
 /** Databases that live for one purpose: verify, docs, rehearsals and tests. */
-import { escapeIdentifier, escapeLiteral } from 'pg'
 import { PlinthError } from '../../errors.ts'
-import type { Engine, Scratch } from '../engine.ts'
 import { withSession } from '../brackets.ts'
+import type { Engine, Scratch } from '../engine.ts'
+import { escapeIdentifier, escapeLiteral } from './driver.ts'
 import { withDatabase } from './url.ts'
 
 /** Made through the database of `url`, with its encoding and collation unless a template is named. */

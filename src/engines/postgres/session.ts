@@ -2,26 +2,38 @@
 import { createHash } from 'node:crypto'
 import { Readable } from 'node:stream'
 import type pg from 'pg'
-import { to as copyTo } from 'pg-copy-streams'
 import { PlinthError } from '../../errors.ts'
 import type { Schema } from '../../schema/model.ts'
-import type { Engine, IntrospectOptions, OpenOptions, Result, Row, Session, StatementDone, Value } from '../engine.ts'
-import { type Connected, connect } from './connect.ts'
+import type {
+  Engine,
+  IntrospectOptions,
+  OpenOptions,
+  Result,
+  Row,
+  Session,
+  StatementDone,
+  Value,
+  Watch,
+  WatchOptions,
+} from '../engine.ts'
+import { type Connected, connect, requestCancel } from './connect.ts'
 import { type FailureContext, translate } from './failure.ts'
-import { introspect } from './introspect.ts'
+import { watchLocks } from './observer.ts'
 import { CallersFailure, type Conversation, CopyIn, OneStatement, readTag, Script } from './wire.ts'
 
 /** Throws DATABASE_URL_INVALID, DATABASE_UNREACHABLE, DATABASE_AUTHENTICATION, DATABASE_UNKNOWN. */
 export async function openSession(engine: Engine, url: string, options: OpenOptions = {}): Promise<Session> {
-  return new PostgresSession(engine, url, await connect(url, options))
+  return new PostgresSession(engine, url, options, await connect(url, options))
 }
 
 class PostgresSession implements Session {
   readonly engine: Engine
   readonly address: string
-  readonly backendId: number
+  readonly backendId: number | null
+  readonly pooled: boolean
   readonly serverVersion: number
   readonly #url: string
+  readonly #application: string | undefined
   readonly #client: pg.Client
   #turn: Promise<unknown> = Promise.resolve()
   /** Why the connection broke, when it did: the first reason says more than what follows from it. */
@@ -29,12 +41,15 @@ class PostgresSession implements Session {
   #cancelled = false
   #closed: Promise<void> | undefined
 
-  constructor(engine: Engine, url: string, { client, address, backendId, serverVersion }: Connected) {
+  constructor(engine: Engine, url: string, options: OpenOptions, connected: Connected) {
+    const { client, address, backendId, pooled, serverVersion } = connected
     this.engine = engine
     this.address = address
-    this.backendId = backendId
+    this.backendId = pooled ? null : backendId
+    this.pooled = pooled
     this.serverVersion = serverVersion
     this.#url = url
+    this.#application = options.applicationName
     this.#client = client
     client.on('error', error => {
       this.#lost ??= error
@@ -79,6 +94,7 @@ class PostgresSession implements Session {
   }
 
   async introspect(options?: IntrospectOptions): Promise<Schema> {
+    const { introspect } = await import('./introspect.ts')
     return introspect(this, options)
   }
 
@@ -97,9 +113,19 @@ class PostgresSession implements Session {
     return rows[0] ? describeHolder(rows[0]) : null
   }
 
+  sibling(applicationName: string): Promise<Session> {
+    return openSession(this.engine, this.#url, { applicationName })
+  }
+
+  watch(options: WatchOptions): Watch {
+    const who = this.backendId === null ? { application: this.#application ?? null } : { processId: this.backendId }
+    return watchLocks(() => this.sibling('plinth observer'), who, options)
+  }
+
   async cancel(): Promise<void> {
     if (this.#lost !== undefined || this.#closed) return
     this.#cancelled = true
+    if (this.pooled) return requestCancel(this.#url, this.#client)
     const { client } = await connect(this.#url, { applicationName: 'plinth cancel' })
     try {
       await client.query('select pg_cancel_backend($1)', [this.backendId])
@@ -158,6 +184,7 @@ class PostgresSession implements Session {
     // What is thrown at the yield is the reader's own way to leave; what the stream throws is the server's.
     let readerHasTurn = false
     try {
+      const { to: copyTo } = await import('pg-copy-streams')
       stream = this.#client.query(copyTo(text))
       for await (const chunk of stream.iterator({ destroyOnReturn: false })) {
         readerHasTurn = true

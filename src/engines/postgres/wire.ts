@@ -1,6 +1,6 @@
 /** Messages of PostgreSQL's protocol that `pg` itself does not hand on: one object a conversation, given to `client.query`. */
-import { type Connection, Query, type QueryConfig, type QueryResult, type Submittable } from 'pg'
 import type { StatementDone, Value } from '../engine.ts'
+import { type Connection, Query, type QueryConfig, type QueryResult, type Submittable } from './driver.ts'
 
 /** A statement with parameters in the extended protocol, which refuses a second statement in the same text. */
 export class OneStatement extends Query {
