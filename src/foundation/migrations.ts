@@ -7,6 +7,7 @@ import type { Target } from '../migrations/select.ts'
 import type { TrackStatus } from '../migrations/status.ts'
 import type { VerifyReport } from '../migrations/verify.ts'
 import { type Desk, type OnTrack, onTracks, scratchPlaceOf } from './desk.ts'
+import { hooksOf } from './hooks.ts'
 
 export interface ApplyRequest {
   readonly target?: Target | undefined
@@ -85,7 +86,7 @@ export function isIdle({ result }: OnTrack<Report>): boolean {
   return result.status === 'nothing-to-do'
 }
 
-function runOptions({ config, emit, signal, actor, traceId, version }: Desk, track: Track) {
+export function runOptions({ config, emit, signal, actor, traceId, version }: Desk, track: Track) {
   const { lockWaitSeconds, lockTimeoutSeconds, statementTimeoutSeconds, lockRetries } = config.migrations
   return {
     track: track.name,
@@ -99,6 +100,8 @@ function runOptions({ config, emit, signal, actor, traceId, version }: Desk, tra
     lockTimeoutMs: lockTimeoutSeconds * 1000,
     statementTimeoutMs: statementTimeoutSeconds * 1000,
     lockRetries,
+    hooks: hooksOf(config, emit),
+    environment: config.environment.name,
   }
 }
 
