@@ -3,10 +3,11 @@
  *
  *   await withSession(engine, url, s => withLock(s, 'plinth:operational', options, () => withTransaction(s, () => …)))
  */
-import { setTimeout as sleep } from 'node:timers/promises'
-import { PlinthError } from '../errors.ts'
-import type { Emit } from '../telemetry/event.ts'
 import type { Engine, OpenOptions, Session } from './engine.ts'
+import { type Held, type LeaseOptions, leaseHolder, withLease } from './lease.ts'
+import { pollFor, type Refused } from './polling.ts'
+
+export type { Held } from './lease.ts'
 
 export async function withSession<T>(
   engine: Engine,
@@ -22,54 +23,47 @@ export async function withSession<T>(
   }
 }
 
-export interface LockOptions {
-  /** Give up after this many milliseconds with LOCK_TIMEOUT. */
-  readonly waitMs: number
-  readonly emit: Emit
-  readonly signal?: AbortSignal | undefined
+export interface LockOptions extends LeaseOptions {
+  /**
+   * `session`: an advisory lock, which lives as long as the connection. `lease`: a row with a heartbeat and a fencing token. `auto`, the
+   * default: a lease where a pooler may give each transaction another server process, else a session lock. Both kinds see each other.
+   */
+  readonly kind?: LockKind | undefined
 }
 
+export type LockKind = 'auto' | 'session' | 'lease'
+
 /**
- * Holds a session lock by polling: a blocking wait inside the server deadlocks with `create index concurrently`, which waits for every
- * older snapshot, and so does a lock held in an open transaction. Polls start at 25 ms and back off to one second, with jitter.
+ * Holds a lock by polling: a blocking wait inside the server deadlocks with `create index concurrently`, which waits for every older
+ * snapshot, and so does a lock held in an open transaction.
  */
 export async function withLock<T>(
   session: Session,
   name: string,
   options: LockOptions,
+  work: (held: Held) => Promise<T>,
+): Promise<T> {
+  const { kind = 'auto' } = options
+  if (kind === 'lease' || (kind === 'auto' && session.pooled)) return withLease(session, name, options, work)
+  return withSessionLock(session, name, options, () => work(unfenced))
+}
+
+/** The server frees a session lock in the same moment in which it ends the session's transaction, so there is nothing to fence off. */
+const unfenced: Held = { fence: async () => undefined, lost: null }
+
+async function withSessionLock<T>(
+  session: Session,
+  name: string,
+  options: LockOptions,
   work: () => Promise<T>,
 ): Promise<T> {
-  const started = performance.now()
-  let pauseMs = 25
-  let toldAtMs = -Infinity
-  while (!(await session.tryLock(name))) {
-    const waitedMs = performance.now() - started
-    const holder = await session.lockHolder(name)
-    if (waitedMs >= options.waitMs) {
-      throw new PlinthError('LOCK_TIMEOUT', `The lock "${name}" is held by ${holder ?? 'another run'}.`, {
-        hint: 'Wait for that run to end, or raise --lock-wait; then run again.',
-        details: { lock: name, holder, waitedMs: Math.round(waitedMs) },
-      })
-    }
-    if (waitedMs - toldAtMs >= 5000) {
-      options.emit({ type: 'lock.waiting', lock: name, holder, waitedMs: Math.round(waitedMs) })
-      toldAtMs = waitedMs
-    }
-    await sleep(
-      Math.min(pauseMs * (0.75 + Math.random() / 2), options.waitMs - waitedMs),
-      undefined,
-      options.signal ? { signal: options.signal } : {},
-    ).catch(() => undefined)
-    if (options.signal?.aborted) {
-      throw new PlinthError('INTERRUPTED', `The run was interrupted while it waited for the lock "${name}".`, {
-        hint: 'Nothing was begun; run the command again.',
-      })
-    }
-    pauseMs = Math.min(pauseMs * 2, 1000)
-  }
+  const { waitedMs } = await pollFor(name, options, async () =>
+    (await session.tryLock(name)) ? taken : { holder: await session.lockHolder(name) },
+  )
   const acquired = performance.now()
-  options.emit({ type: 'lock.acquired', lock: name, waitedMs: Math.round(acquired - started) })
   try {
+    const behindPooler = session.engine.can.leases ? await pollFor(name, options, () => noLease(session, name)) : null
+    options.emit({ type: 'lock.acquired', lock: name, waitedMs: waitedMs + (behindPooler?.waitedMs ?? 0) })
     return await work()
   } finally {
     const held = await session.unlock(name).catch(() => null)
@@ -81,6 +75,14 @@ export async function withLock<T>(
       })
     options.emit({ type: 'lock.released', lock: name, heldMs: Math.round(performance.now() - acquired) })
   }
+}
+
+const taken = {}
+
+/** A runner behind a pooler has a lease of the same name while it works. */
+async function noLease(session: Session, name: string): Promise<typeof taken | Refused> {
+  const holder = await leaseHolder(session, name)
+  return holder === null ? taken : { holder }
 }
 
 /** Commits what `work` did, or rolls back and rethrows the first error, even when the rollback fails as well. */

@@ -28,6 +28,8 @@ export interface Capabilities {
   readonly transactionalDdl: boolean
   /** Several processes may have the database open at once, so a run needs a lock of its own. */
   readonly concurrentProcesses: boolean
+  /** A lock can be a row with a heartbeat as well, so both kinds must heed each other. */
+  readonly leases: boolean
   /** `set lock_timeout` and `statement_timeout` exist. */
   readonly timeouts: boolean
   /** Row-level security, roles and grants. */
@@ -88,8 +90,13 @@ export interface Session {
   readonly engine: Engine
   /** Safe to print. */
   readonly address: string
-  /** The server's process of this session, where there is one. */
+  /** The server's process of this session, where there is one that is its own. */
   readonly backendId: number | null
+  /**
+   * A pooler stands between, which may give each transaction another server process: nothing may rest on what a session keeps beyond its
+   * transaction, such as advisory locks, settings and temporary tables.
+   */
+  readonly pooled: boolean
   /** Major version of the server, such as 18. */
   readonly serverVersion: number
   /** One statement with `$1…` parameters. Throws a PlinthError with `sqlState` where the database spoke. */
@@ -111,6 +118,10 @@ export interface Session {
   unlock(name: string): Promise<boolean>
   /** Who holds the lock, for people to read; null when nobody or unknown. */
   lockHolder(name: string): Promise<string | null>
+  /** Another session on the same database, where the engine allows several. */
+  sibling?(applicationName: string): Promise<Session>
+  /** Sees who stands in this session's way and in whose way it stands, where the engine can tell. */
+  watch?(options: WatchOptions): Watch
   /** Stops the running statement from outside the session. */
   cancel(): Promise<void>
   close(): Promise<void>
@@ -119,4 +130,48 @@ export interface Session {
 export interface IntrospectOptions {
   /** Only these schemas; default all but system schemas and `plinth`. */
   readonly schemas?: readonly string[]
+}
+
+export interface WatchOptions {
+  /** Told when the session waits for somebody's lock: soon after it is seen, when it is somebody else, and every five seconds. */
+  readonly onBlocked: (waitedMs: number, blockers: readonly Blocker[]) => void
+  /** Nothing is opened before, so that quick work costs nothing; default 200. */
+  readonly afterMs?: number
+  /** Default 150. */
+  readonly everyMs?: number
+}
+
+/** Never throws and never fails what it watches. */
+export interface Watch {
+  /** Ends the watch and says what was seen; null when the work was over before the first look. */
+  stop(): Promise<LockWaits | null>
+}
+
+/** What a watch saw, in milliseconds, as exact as its interval; rather more than less. */
+export interface LockWaits {
+  /** How long the session waited for locks, all waits together. */
+  readonly lockWaitMs: number
+  /** The most sessions that waited for this one at the same moment, one behind the other included. */
+  readonly blockedSessionsMax: number
+  /** The longest time that another session waited for this one. */
+  readonly blockedMsMax: number
+  /** Who stood in the way last; empty when nobody did. */
+  readonly blockers: readonly Blocker[]
+}
+
+/** A session that stands in the way. Holds no literal and no row data. */
+export interface Blocker {
+  readonly processId: number
+  readonly application: string | null
+  readonly user: string | null
+  /** Such as `active` or `idle in transaction`; null without the right to see it. */
+  readonly state: string | null
+  /** Its present or last statement, such as `update shop.orders`; null without the right to see it. */
+  readonly summary: string | null
+  /** The lock that it holds and that is waited for, such as `AccessExclusiveLock`. */
+  readonly mode: string | null
+  /** What is locked, such as `shop.orders`; null for what has no name. */
+  readonly object: string | null
+  /** Since when its transaction is open, ISO 8601; null without the right to see it. */
+  readonly since: string | null
 }

@@ -12,6 +12,7 @@ export const duckdb: Engine = {
   can: {
     transactionalDdl: true,
     concurrentProcesses: false,
+    leases: false,
     timeouts: false,
     rowSecurity: false,
     postgresSyntax: false,

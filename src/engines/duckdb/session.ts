@@ -41,6 +41,7 @@ class OpenSession implements DuckDbSession {
   readonly engine: Engine
   readonly address: string
   readonly backendId = null
+  readonly pooled = false
   readonly serverVersion: number
   readonly #instance: OpenInstance
   readonly #connection: DuckDBConnection
