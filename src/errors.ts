@@ -170,6 +170,31 @@ export const codes = {
     explain:
       'A statement cannot run in batches: its table has no primary key, or its meaning would change when it runs piece by piece. Nothing was changed.',
   },
+  LOSS_NOT_ACCEPTED: {
+    exit: 5,
+    http: 409,
+    explain:
+      'A step would destroy data that Plinth cannot archive and its opposite could not bring back. The message names what and why. Change the migration, or accept the loss by name with --accept-loss VERSION.',
+  },
+  RESTORE_REFUSED: {
+    exit: 5,
+    http: 409,
+    explain:
+      'Rows were written between a step and its opposite, and the policy of the migration is to stop then; or what was archived does not fit what the step made. Nothing was changed. The details name the keys.',
+  },
+  ARCHIVE_REFUSED: {
+    exit: 5,
+    http: 409,
+    explain:
+      'What a step would destroy cannot be archived: the role may not write the archive schema, or there is too little room. Nothing was changed.',
+  },
+  ARCHIVE_UNKNOWN: { exit: 2, http: 404, explain: 'There is no archive of that id, or it was purged.' },
+  ARCHIVE_NEEDED: {
+    exit: 5,
+    http: 409,
+    explain:
+      'An archive still holds what the opposite of an applied step would bring back, so it is only purged when its version is named.',
+  },
   SQL_SYNTAX: {
     exit: 1,
     http: 422,

@@ -122,6 +122,30 @@ create table plinth.migration_attempts (
   note json,
   unique (track, attempt_number)
 );`,
-  'select 2',
+  `create table plinth.archives (
+  id text primary key,
+  track text not null,
+  version text not null,
+  slug text not null,
+  direction text not null check (direction in ('up', 'down')),
+  run_id text not null,
+  status text not null check (status in ('kept', 'restored', 'leftover', 'purged')),
+  created_at timestamptz not null,
+  ended_at timestamptz,
+  ended_by text,
+  report json
+);
+create table plinth.archive_objects (
+  archive_id text not null,
+  object_number integer not null,
+  kind text not null check (kind in ('table', 'column', 'values', 'rows', 'sequence')),
+  source text not null,
+  copy text,
+  rows_kept bigint,
+  detail json not null,
+  primary key (archive_id, object_number)
+);
+alter table plinth.migration_attempts add column loss_class text;
+alter table plinth.migration_attempts add column preserved json`,
   'alter table plinth.migration_attempts add column checks json',
 ]

@@ -58,7 +58,7 @@ export function listener(): { readonly emit: Emit; of<T extends FactType>(type: 
 
 export async function tableNames(session: Session): Promise<string[]> {
   const { rows } = await session.query<{ name: string }>(
-    "select table_schema || '.' || table_name as name from information_schema.tables where table_schema not in ('pg_catalog', 'information_schema', 'plinth') order by 1",
+    "select table_schema || '.' || table_name as name from information_schema.tables where table_schema not in ('pg_catalog', 'information_schema', 'plinth', 'plinth_archive') order by 1",
   )
   return rows.map(row => row.name)
 }

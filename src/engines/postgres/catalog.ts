@@ -125,7 +125,7 @@ with namespace as materialized (
   select n.oid, n.nspname, n.nspowner, n.nspacl
   from pg_namespace n
   where case
-    when $1::text[] is null then n.nspname !~ '^pg_' and n.nspname not in ('information_schema', 'plinth')
+    when $1::text[] is null then n.nspname !~ '^pg_' and n.nspname not in ('information_schema', 'plinth', 'plinth_archive')
     else n.nspname = any ($1::text[])
   end
   and not exists (select from pg_depend d where d.classid = 'pg_namespace'::regclass and d.objid = n.oid and d.deptype = 'e')
