@@ -307,7 +307,10 @@ function failedStep({ version, slug, direction }: Step, error: PlinthError): Fai
 function currentAfter(plan: Plan, done: number): string | null {
   if (done === plan.steps.length) return plan.to
   if (done === 0) return plan.from
-  if (plan.direction === 'down') return plan.steps[done]?.version ?? plan.to
+  if (plan.direction === 'down') {
+    const next = plan.steps[done]?.version ?? null
+    return next === null || (plan.to !== null && compareVersions(plan.to, next) > 0) ? plan.to : next
+  }
   const last = plan.steps[done - 1]?.version ?? null
   return plan.from === null || (last !== null && compareVersions(last, plan.from) > 0) ? last : plan.from
 }

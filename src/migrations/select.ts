@@ -1,6 +1,7 @@
 /** Which steps a command means: a pure choice between what the folder has and what the history knows. */
 import { type Code, codes, nearest, PlinthError } from '../errors.ts'
 import type { Direction } from '../telemetry/event.ts'
+import { hasBatches } from './backfill/cursor.ts'
 import { hasChanged } from './checksum.ts'
 import { versionsOfRun } from './history.ts'
 import { checksumChanged, downMissing, fileGone, interruptedRollback } from './refusals.ts'
@@ -46,6 +47,8 @@ export interface Selection {
   readonly from: string | null
   readonly to: string | null
   readonly choices: readonly Choice[]
+  /** Downwards: what was applied after one of the choices, and stays. */
+  readonly later: readonly VersionHistory[]
   /** What people should know, one sentence each. */
   readonly notices: readonly string[]
 }
@@ -89,6 +92,7 @@ function selectUps(input: SelectInput, known: Known): Selection {
     from: current,
     to: newest(current, choices.at(-1)?.version ?? null),
     choices,
+    later: [],
     notices,
   }
 }
@@ -131,15 +135,22 @@ function selectDowns(input: SelectInput): Selection {
   const current = standing.findLast(one => one.state === 'applied')?.version ?? null
   const files = new Map(input.migrations.map(migration => [versionKey(migration.version), migration]))
   const notices: string[] = []
-  const choices = downTo(input, standing).map(one =>
-    chooseDown(one, files.get(versionKey(one.version)) ?? null, notices),
-  )
+  const taken = downTo(input, standing)
+  const choices = taken.map(one => chooseDown(one, files.get(versionKey(one.version)) ?? null, notices))
   const gone = new Set(choices.map(choice => versionKey(choice.version)))
   const to = standing.findLast(one => one.state === 'applied' && !gone.has(versionKey(one.version)))?.version ?? null
   if (input.target?.kind === 'steps' && choices.length < input.target.count) {
     notices.push(`Only ${choices.length} of the ${input.target.count} steps that were asked for can be taken back.`)
   }
-  return { track: input.track, direction: 'down', from: current, to, choices, notices }
+  return {
+    track: input.track,
+    direction: 'down',
+    from: current,
+    to,
+    choices,
+    later: laterThan(taken, standing),
+    notices,
+  }
 }
 
 function downTo(input: SelectInput, standing: readonly VersionHistory[]): readonly VersionHistory[] {
@@ -157,25 +168,27 @@ function downTo(input: SelectInput, standing: readonly VersionHistory[]): readon
   return newestFirst.filter(one => compareVersions(one.version, target.version) > 0)
 }
 
+/** `last` is the run that applied last of those that still stand. */
 function ofRun(runId: string, newestFirst: readonly VersionHistory[]): readonly VersionHistory[] {
-  const versions = new Set(versionsOfRun(newestFirst, runId))
-  if (versions.size === 0) {
-    throw new PlinthError('VERSION_UNKNOWN', `No applied migration belongs to the run ${runId}.`, {
-      hint: 'plinth status --json names the run of each version.',
-    })
-  }
-  const later = newestFirst
-    .slice(0, newestFirst.findLastIndex(one => versions.has(one.version)) + 1)
-    .filter(one => !versions.has(one.version))
-  if (later.length === 0) return newestFirst.filter(one => versions.has(one.version))
-  throw new PlinthError(
-    'OUT_OF_ORDER',
-    `Later migrations stand on what the run ${runId} applied: ${later.map(label).join(', ')}.`,
-    {
-      hint: 'Roll those back first, or roll back to a version with --to.',
-      details: { later: later.map(one => one.version) },
-    },
-  )
+  const applied = newestFirst.filter(one => one.applied !== null)
+  const last = applied.toSorted((a, b) => appliedAs(b) - appliedAs(a))[0]?.applied?.runId
+  const versions = new Set(versionsOfRun(newestFirst, runId === 'last' ? (last ?? runId) : runId))
+  if (versions.size > 0) return newestFirst.filter(one => versions.has(one.version))
+  if (runId === 'last') return []
+  throw new PlinthError('VERSION_UNKNOWN', `No applied migration belongs to the run ${runId}.`, {
+    hint: 'plinth status --json names the run of each version.',
+  })
+}
+
+/** What stays although it was applied after something that is taken back, so that it may stand on it. */
+function laterThan(taken: readonly VersionHistory[], standing: readonly VersionHistory[]): VersionHistory[] {
+  const first = Math.min(...taken.map(appliedAs))
+  return standing.filter(one => !taken.includes(one) && appliedAs(one) > first)
+}
+
+/** The place of its attempt in the order in which things happened. */
+function appliedAs(one: VersionHistory): number {
+  return (one.applied ?? one.unfinished)?.number ?? 0
 }
 
 /** The file's down wins while its up is what ran; after an edit only the down that was kept fits what is in the database. */
@@ -203,7 +216,7 @@ function chooseDown(one: VersionHistory, migration: Migration | null, notices: s
 function halfDone(history: VersionHistory | null, direction: Direction): Attempt | null {
   const attempt = history?.unfinished
   if (!attempt || attempt.direction !== direction) return null
-  return attempt.cursor > 0 || attempt.status !== 'failed' ? attempt : null
+  return attempt.cursor > 0 || attempt.status !== 'failed' || hasBatches(attempt.note) ? attempt : null
 }
 
 /** The attempt to go on from: also one that failed at its first statement, which may have left an index half-built. */

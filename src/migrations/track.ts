@@ -5,10 +5,11 @@ import type { Session } from '../engines/engine.ts'
 import { type Code, PlinthError } from '../errors.ts'
 import { openParser, type Parse, type Script } from '../sql/parse.ts'
 import { type Direction, silent } from '../telemetry/event.ts'
+import { refuseDependents } from './dependents.ts'
 import { readHistory, readStoredSql } from './history.ts'
 import { ensureLedger } from './ledger.ts'
 import { loadMigrations } from './load.ts'
-import type { MigrationFolder } from './migration.ts'
+import { compareVersions, type MigrationFolder, type VersionHistory } from './migration.ts'
 import { type Plan, type Planned, planMigrations, storedNeeded } from './plan.ts'
 import { nothingToDo, type Report, type RunOptions, runPlan } from './run.ts'
 import { selectSteps, type Target } from './select.ts'
@@ -129,11 +130,20 @@ async function planNow(session: Session, folder: MigrationFolder, options: PlanO
     const sql = await readStoredSql(session, id, direction)
     if (sql !== null) stored.set(id, sql)
   }
-  return planMigrations(
-    selection,
-    selection.choices.length === 0 ? parsesNothing : await parserOf(session, folder),
-    stored,
-  )
+  if (selection.choices.length === 0) return planMigrations(selection, parsesNothing, stored)
+  const parse = await parserOf(session, folder)
+  const planned = planMigrations(selection, parse, stored)
+  await refuseDependents(session, { ...planned, later: selection.later, upOf: upIn(session, folder, history), parse })
+  return planned
+}
+
+/** The up SQL as it ran, else as the folder has it. */
+function upIn(session: Session, folder: MigrationFolder, history: readonly VersionHistory[]) {
+  return async (version: string): Promise<string | null> => {
+    const applied = history.find(one => one.version === version)?.applied
+    const stored = applied ? await readStoredSql(session, applied.id, 'up') : null
+    return stored ?? folder.migrations.find(one => compareVersions(one.version, version) === 0)?.up.text ?? null
+  }
 }
 
 /** The parser costs 30 ms to load, which a run with nothing to do shall not pay. A folder's answers are kept, since its plan is made twice. */

@@ -121,17 +121,6 @@ describe('refusals leave the database as it was', () => {
     })
   })
 
-  test('a run is taken back only while nothing later stands on it', async () => {
-    const session = await openSession((await emptyDatabase()).url)
-    const folder = await folderOf({ '1_a': a })
-    const { runId } = await applyTrack(session, { ...someone, folder })
-    await writeFiles(folder, { '2_b': b })
-    await applyTrack(session, { ...someone, folder })
-    expect(
-      await failureOf(rollbackTrack(session, { ...someone, folder, target: { kind: 'run', runId } })),
-    ).toMatchObject({ code: 'OUT_OF_ORDER', details: { later: ['2'] } })
-  })
-
   test('a syntax error stops everything before the first statement, with its place', async () => {
     const session = await openSession((await emptyDatabase()).url)
     const folder = await folderOf({ '1_a': a, '2_b': ['select 1;\ncreate tabel b (id int);', ''] })

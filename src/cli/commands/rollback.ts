@@ -12,7 +12,7 @@ export const rollback: CommandSpec = {
   options: [
     { flags: '--to <version>', description: 'until this version is the newest; 0 takes everything back' },
     { flags: '--steps <count>', description: 'how many migrations to take back' },
-    { flags: '--run <id>', description: 'what this run applied' },
+    { flags: '--run <id>', description: 'what this run applied; `last` is the last that applied something' },
     { flags: '--dry-run', description: 'print the plan and change nothing' },
   ],
   examples: [
