@@ -13,15 +13,21 @@ export function waitingOf({ directives }: Step, waiting: Waiting): Waiting {
   }
 }
 
-/** Repeats what failed with SQLSTATE 55P03 and nothing else. Pauses double from 200 ms to 10 s, with jitter so that runners do not meet again. */
-export async function withLockRetries<T>(context: StepContext, work: () => Promise<T>): Promise<T> {
+const lockNotAvailable: ReadonlySet<string> = new Set(['55P03'])
+
+/** Repeats what failed with SQLSTATE 55P03, or one of the given ones, and nothing else. Pauses double from 200 ms to 10 s, with jitter so that runners do not meet again. */
+export async function withLockRetries<T>(
+  context: StepContext,
+  work: () => Promise<T>,
+  states: ReadonlySet<string> = lockNotAvailable,
+): Promise<T> {
   const { step, waiting, emit, origin, signal } = context
   for (let attempt = 1; ; attempt++) {
     try {
       return await work()
     } catch (thrown) {
       const error = asPlinthError(thrown)
-      if (error.sqlState !== '55P03' || attempt > waiting.lockRetries || signal?.aborted) throw error
+      if (!states.has(error.sqlState ?? '') || attempt > waiting.lockRetries || signal?.aborted) throw error
       const pauseMs = Math.round(Math.min(200 * 2 ** (attempt - 1), 10_000) * (0.75 + Math.random() / 2))
       emit({
         type: 'step.retried',
@@ -29,7 +35,7 @@ export async function withLockRetries<T>(context: StepContext, work: () => Promi
         version: step.version,
         direction: step.direction,
         attempt,
-        sqlState: error.sqlState,
+        sqlState: error.sqlState ?? '',
         pauseMs,
       })
       await sleep(pauseMs, undefined, signal ? { signal } : {}).catch(() => undefined)
@@ -55,7 +61,7 @@ export async function cancellable<T>(
   } catch (thrown) {
     const error = asPlinthError(thrown)
     if (!signal.aborted || error.code === 'CONNECTION_LOST') throw error
-    throw interrupted(error)
+    throw interrupted(signal, error)
   } finally {
     signal.removeEventListener('abort', cancel)
     await cancelling
@@ -63,10 +69,12 @@ export async function cancellable<T>(
 }
 
 export function refuseInterrupted(signal: AbortSignal | undefined): void {
-  if (signal?.aborted) throw interrupted()
+  if (signal?.aborted) throw interrupted(signal)
 }
 
-function interrupted(cause?: PlinthError): PlinthError {
+/** A lock that was lost ends a run by the same way, and says so itself. */
+function interrupted(signal: AbortSignal, cause?: PlinthError): PlinthError {
+  if (signal.reason instanceof PlinthError) return signal.reason
   return new PlinthError('INTERRUPTED', 'The run was interrupted; what was open was rolled back.', {
     at: cause?.at,
     hint: 'Run the command again to go on.',

@@ -3,6 +3,7 @@ import { PlinthError } from '../errors.ts'
 import type { Parse, Script, ScriptMode } from '../sql/parse.ts'
 import type { Direction } from '../telemetry/event.ts'
 import { arrangeAsDirected } from './arrange.ts'
+import { readCursor } from './backfill/cursor.ts'
 import { type Check, type PlannedCheck, readChecks } from './checks.ts'
 import { type Directives, readDirectives } from './directives.ts'
 import { prefixHash } from './history.ts'
@@ -129,6 +130,7 @@ function shown({ name, moment, line }: Check): PlannedCheck {
 function describeStep(choice: Choice, script: Script, directives: Directives): Omit<Step, 'checks'> {
   const cursor = choice.resumes?.cursor ?? 0
   if (choice.resumes && cursor > 0) refuseEditedPrefix(choice, choice.resumes, script)
+  if (choice.resumes) refuseEditedBatches(choice, choice.resumes, { script, directives })
   const kept = keptBy(choice)
   return {
     version: choice.version,
@@ -167,6 +169,27 @@ function refuseEditedPrefix(choice: Choice, attempt: Attempt, script: Script): v
       at: { file: fileOf(choice) ?? label(choice), line: script.statements[0]?.line ?? 1 },
       hint: `Restore the first ${attempt.cursor} statements as they ran; what follows them may be edited.`,
       details: { version: choice.version, cursor: attempt.cursor, startedAt: attempt.startedAt },
+    },
+  )
+}
+
+/** Rows of the first batches were changed by the statement as it was; another one in its place would change only the rest. */
+function refuseEditedBatches(
+  choice: Choice,
+  attempt: Attempt,
+  { script, directives }: { readonly script: Script; readonly directives: Directives },
+): void {
+  const kept = readCursor(attempt.note)
+  if (!kept || kept.batches === 0 || kept.statement < attempt.cursor) return
+  const statement = script.statements[kept.statement]
+  if (statement && directives.batch !== null && prefixHash([statement], 1) === kept.fingerprint) return
+  throw new PlinthError(
+    'STEP_INTERRUPTED',
+    `${label(choice)} stopped after ${kept.batches} batches of a statement, which was edited since.`,
+    {
+      at: { file: fileOf(choice) ?? label(choice), line: statement?.line ?? 1 },
+      hint: 'Restore the statement and its "batch"; or take the step back first: plinth rollback --steps 1.',
+      details: { version: choice.version, batches: kept.batches, startedAt: attempt.startedAt },
     },
   )
 }

@@ -2,8 +2,10 @@
  * A step statement by statement. Its row is written first, and its cursor moves in the transaction of each part, so that a crash leaves
  * nothing uncounted. Only a statement that runs outside any transaction can be done and uncounted; see recover.ts for those.
  */
-import { withTransaction } from '../engines/brackets.ts'
+import { withFence, withTransaction } from '../engines/brackets.ts'
 import { asPlinthError, type PlinthError } from '../errors.ts'
+import { refuseUnkeyed, runBackfill } from './backfill/run.ts'
+import { isBatchable } from './backfill/shape.ts'
 import { type CheckReport, runChecks } from './checks.ts'
 import { openNode, textOf } from '../sql/tree.ts'
 import type { Statement } from '../sql/parse.ts'
@@ -34,6 +36,7 @@ export async function runStatements(context: StepContext): Promise<Work> {
   })
   // What was begun is finished, whatever holds by now of the world before it.
   if (!context.resumes) checks.push(...(await runChecks(context, 'before', 'in its own transaction')))
+  await refuseUnkeyed(context)
   await openAttempt(context, id)
   if (step.cursor > 0 || context.resumes)
     emit({
@@ -47,23 +50,29 @@ export async function runStatements(context: StepContext): Promise<Work> {
     await repeatSettings(context)
     for (const segment of segmentsOf(script)) {
       if (segment.next <= step.cursor) continue
-      rows += await withLockRetries(context, () => runSegment(context, id, segment))
+      // Batches wait and retry each for itself: the whole would begin again where this attempt found it.
+      const batched = inBatches(context, segment)
+      rows += batched
+        ? await runBatches(context, id, batched)
+        : await withLockRetries(context, () => runSegment(context, id, segment))
     }
     await resetSession(context)
     checks.push(...(await runChecks(context, 'after', 'in its own transaction')))
-    await finishAttempt(session, id, step.direction === 'up' ? 'applied' : 'rolled_back', outcome())
+    const reached = step.direction === 'up' ? 'applied' : 'rolled_back'
+    await withFence(session, context.held, () => finishAttempt(session, id, reached, outcome()))
     return { rows, checks }
   } catch (thrown) {
     const error = asPlinthError(thrown)
     await resetSession(context).catch(() => undefined)
-    await finishAttempt(session, id, 'failed', outcome(error)).catch(() => undefined)
+    const failed = () => finishAttempt(session, id, 'failed', outcome(error))
+    await withFence(session, context.held, failed).catch(() => undefined)
     throw error
   }
 }
 
 /** The attempt that this one goes on from was interrupted, which its row may not say yet. */
 async function openAttempt(
-  { session, step, script, origin, resumes, clock, upSql, downSql }: StepContext,
+  { session, step, script, origin, resumes, clock, upSql, downSql, held }: StepContext,
   id: string,
 ): Promise<void> {
   const startedAt = new Date(clock.now()).toISOString()
@@ -94,6 +103,7 @@ async function openAttempt(
       startedAt,
     })
     if (resumes && resumes.note !== null) await noteBefore(session, id, resumes.note)
+    await held.fence(session)
   })
 }
 
@@ -101,6 +111,30 @@ async function openAttempt(
 async function repeatSettings({ session, step, script }: StepContext): Promise<void> {
   for (const statement of script.statements.slice(0, step.cursor))
     if (statement.setsSession) await session.script(statement.text)
+}
+
+function inBatches({ step }: StepContext, { kind, statements }: Segment): Statement | undefined {
+  return kind === 'single' && step.directives.batch !== null ? statements.find(isBatchable) : undefined
+}
+
+async function runBatches(context: StepContext, id: string, statement: Statement): Promise<number> {
+  const { session, script } = context
+  const own = async () => {
+    for (const setting of ownRole(context)) await session.script(setting)
+  }
+  return runBackfill(context, {
+    statement,
+    async keep(cursor) {
+      await own()
+      await noteBefore(session, id, { backfill: cursor })
+      await context.held.fence(session)
+    },
+    async finish() {
+      await own()
+      await moveCursor(session, id, statement.index + 1, prefixHash(script.statements, statement.index + 1))
+      await context.held.fence(session)
+    },
+  })
 }
 
 async function runSegment(context: StepContext, id: string, segment: Segment): Promise<number> {
@@ -129,6 +163,7 @@ async function inTransaction(
   try {
     const rows = await send(context, message)
     if (keeps) await moveCursor(session, id, segment.next, prefixHash(script.statements, segment.next))
+    await context.held.fence(session)
     await session.query(end)
     if (!keeps) await count(context, id, segment.next)
     return keeps ? rows : 0
@@ -182,6 +217,7 @@ async function asOwner(context: StepContext, work: () => Promise<void>): Promise
   await withTransaction(session, async () => {
     for (const statement of ownRole(context)) await session.script(statement)
     await work()
+    await context.held.fence(session)
   })
 }
 

@@ -24,6 +24,15 @@ export type Fact =
   | { readonly type: 'lock.acquired'; readonly lock: string; readonly waitedMs: number }
   | { readonly type: 'lock.released'; readonly lock: string; readonly heldMs: number }
   | {
+      /** A step waits for a lock that others hold; told soon after it is seen, when it is others, and every five seconds. */
+      readonly type: 'lock.blocked'
+      readonly track: string
+      readonly version: string
+      readonly direction: Direction
+      readonly waitedMs: number
+      readonly blockers: readonly Blocker[]
+    }
+  | {
       readonly type: 'step.started'
       readonly track: string
       readonly version: string
@@ -50,7 +59,7 @@ export type Fact =
       readonly sqlState: string
       readonly pauseMs: number
     }
-  | {
+  | ({
       readonly type: 'step.finished'
       readonly track: string
       readonly version: string
@@ -60,8 +69,8 @@ export type Fact =
       readonly rows: number
       readonly tables: readonly string[]
       readonly durationMs: number
-    }
-  | {
+    } & Partial<StepWaits>)
+  | ({
       readonly type: 'step.failed'
       readonly track: string
       readonly version: string
@@ -71,7 +80,7 @@ export type Fact =
       readonly sqlState: string | null
       readonly line: number | null
       readonly durationMs: number
-    }
+    } & Partial<StepWaits>)
   | {
       readonly type: 'statement.finished'
       readonly version: string
@@ -105,6 +114,15 @@ export type Fact =
       readonly durationMs: number
     }
   | { readonly type: 'index.rebuilt'; readonly version: string; readonly index: string }
+  /** Batches wait, since the server is above the ceiling: so many sessions at work, or so many milliseconds of lag. */
+  | {
+      readonly type: 'backfill.held'
+      readonly version: string
+      readonly reason: 'sessions' | 'replica lag'
+      readonly observed: number
+      readonly ceiling: number
+      readonly pauseMs: number
+    }
   | {
       readonly type: 'seed.table.finished'
       readonly package: string
@@ -160,6 +178,36 @@ export type Fact =
       readonly unit: string
     }
   | { readonly type: 'warning'; readonly message: string; readonly hint: string | null }
+
+/** A session that stands in the way. Holds no literal and no row data. */
+export interface Blocker {
+  readonly processId: number
+  readonly application: string | null
+  readonly user: string | null
+  /** Such as `active` or `idle in transaction`; null without the right to see it. */
+  readonly state: string | null
+  /** Its present or last statement, such as `update shop.orders`; null without the right to see it. */
+  readonly summary: string | null
+  /** The lock that it holds and that is waited for, such as `AccessExclusiveLock`. */
+  readonly mode: string | null
+  /** What is locked, such as `shop.orders`; null for what has no name. */
+  readonly object: string | null
+  /** Since when its transaction is open, ISO 8601; null without the right to see it. */
+  readonly since: string | null
+}
+
+/**
+ * How a step and others waited for each other, in milliseconds, as exact as an observer's interval; rather more than less. Absent where a
+ * step was over before the observer's first look.
+ */
+export interface StepWaits {
+  /** How long the step waited for locks, all waits together. */
+  readonly lockWaitMs: number
+  /** The most sessions that waited for the step at the same moment, one behind the other included. */
+  readonly blockedSessionsMax: number
+  /** The longest time that another session waited for the step. */
+  readonly blockedMsMax: number
+}
 
 export type FactType = Fact['type']
 export type Direction = 'up' | 'down'

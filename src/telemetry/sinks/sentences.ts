@@ -1,4 +1,5 @@
 /** What a person reads of each fact: one sentence, or nothing. Pure; `terminal.ts` decides where it goes. */
+import { describeBlockers } from '../blocker.ts'
 import type { Event } from '../event.ts'
 
 export interface Sentence {
@@ -32,6 +33,10 @@ export function sentenceOf(event: Event): Sentence | undefined {
         : note(`got the lock ${event.lock} after ${duration(event.waitedMs)}`)
     case 'lock.released':
       return detail(`lock ${event.lock} released after ${duration(event.heldMs)}`)
+    case 'lock.blocked':
+      return note(
+        `${event.direction} ${event.version} waits ${duration(event.waitedMs)} for a lock held by ${describeBlockers(event.blockers)}`,
+      )
     case 'step.started':
       return detail(
         `${event.direction} ${event.version}_${event.slug}: ${count(event.statements, 'statement')}, ${event.transactional ? 'one transaction' : 'statement by statement'}`,
@@ -60,6 +65,12 @@ export function sentenceOf(event: Event): Sentence | undefined {
         : note(`${event.hook}${event.version === null ? '' : ` for ${event.version}`} ${event.status}`)
     case 'database.finished':
       return databaseSentence(event)
+    case 'backfill.held':
+      return note(
+        event.reason === 'sessions'
+          ? `${event.version} waits ${duration(event.pauseMs)}: ${count(event.observed, 'session')} at work, and its ceiling is ${number(event.ceiling)}`
+          : `${event.version} waits ${duration(event.pauseMs)}: a replica is ${duration(event.observed)} behind, and its ceiling is ${duration(event.ceiling)}`,
+      )
     case 'index.rebuilt':
       return note(`${event.version} built the index ${event.index} again, which an earlier run had left invalid`)
     case 'seed.table.finished':
@@ -149,10 +160,16 @@ function reconciliationSentence(event: Extract<Event, { type: 'reconciliation.fi
   return left > 0 ? { level: 'problem', mark: 'warning', text } : done(text, event.durationMs)
 }
 
+const waitMsShown = 100
+
 function stepSize(event: Extract<Event, { type: 'step.finished' }>): string {
   const parts = [count(event.statements, 'statement')]
   if (event.rows > 0) parts.push(count(event.rows, 'row'))
   if (event.tables.length > 0) parts.push(count(event.tables.length, 'table'))
+  const { lockWaitMs = 0, blockedMsMax = 0, blockedSessionsMax = 0 } = event
+  if (lockWaitMs >= waitMsShown) parts.push(`waited ${duration(lockWaitMs)} for locks`)
+  if (blockedMsMax >= waitMsShown)
+    parts.push(`${count(blockedSessionsMax, 'session')} waited for it, ${duration(blockedMsMax)} at most`)
   return parts.join(', ')
 }
 

@@ -4,7 +4,8 @@
  */
 import type * as OpenTelemetry from '@opentelemetry/api'
 import type { Attributes, Context, Span, SpanOptions, Tracer } from '@opentelemetry/api'
-import type { Event, Fact } from '../event.ts'
+import { describeBlocker } from '../blocker.ts'
+import type { Event, Fact, StepWaits } from '../event.ts'
 
 export type OtelApi = Pick<typeof OpenTelemetry, 'trace' | 'SpanKind' | 'SpanStatusCode'>
 
@@ -97,6 +98,9 @@ class Run {
       case 'step.retried':
         this.#steps.get(stepKey(event))?.span.addEvent(event.type, attributesOf(event), this.#lastAt)
         return
+      case 'lock.blocked':
+        this.#steps.get(stepKey(event))?.span.addEvent(event.type, blockedAttributes(event), this.#lastAt)
+        return
       case 'step.finished':
       case 'step.failed':
         return this.#finishStep(event)
@@ -114,6 +118,7 @@ class Run {
       case 'reconciliation.finished':
         return this.#finished(event, event.durationMs)
       case 'index.rebuilt':
+      case 'backfill.held':
       case 'document.written':
       case 'warning':
         this.#current().addEvent(event.type, attributesOf(event), this.#lastAt)
@@ -175,6 +180,7 @@ class Run {
     const step = this.#steps.get(stepKey(event))
     if (!step) return
     this.#steps.delete(stepKey(event))
+    step.span.setAttributes(waitAttributes(event))
     if (event.type === 'step.failed') {
       const failure: Attributes = {
         'error.type': event.code,
@@ -272,6 +278,20 @@ function databaseAttributes(system: string | undefined, summary: string | undefi
     ...(system === undefined ? {} : { 'db.system.name': system }),
     ...(operation === undefined ? {} : { 'db.operation.name': operation }),
     ...(summary === undefined ? {} : { 'db.query.summary': summary }),
+  }
+}
+
+function blockedAttributes(event: Extract<Event, { type: 'lock.blocked' }>): Attributes {
+  const { blockers, ...rest } = event
+  return { ...attributesOf(rest as Fact), 'plinth.blockers': blockers.map(describeBlocker) }
+}
+
+function waitAttributes({ lockWaitMs, blockedSessionsMax, blockedMsMax }: Partial<StepWaits>): Attributes {
+  if (lockWaitMs === undefined) return {}
+  return {
+    'plinth.lock.step_waited_ms': lockWaitMs,
+    'plinth.lock.blocked_sessions_max': blockedSessionsMax ?? 0,
+    'plinth.lock.blocked_ms_max': blockedMsMax ?? 0,
   }
 }
 
