@@ -49,7 +49,7 @@ export async function withLock<T>(
 }
 
 /** The server frees a session lock in the same moment in which it ends the session's transaction, so there is nothing to fence off. */
-const unfenced: Held = { fence: async () => undefined, lost: null }
+export const unfenced: Held = { fence: async () => undefined, lost: null }
 
 async function withSessionLock<T>(
   session: Session,
@@ -83,6 +83,16 @@ const taken = {}
 async function noLease(session: Session, name: string): Promise<typeof taken | Refused> {
   const holder = await leaseHolder(session, name)
   return holder === null ? taken : { holder }
+}
+
+/** A transaction on behalf of a lock: whoever lost it meanwhile changes nothing. A session lock needs no transaction for that. */
+export async function withFence<T>(session: Session, held: Held, work: () => Promise<T>): Promise<T> {
+  if (held.lost === null) return work()
+  return withTransaction(session, async () => {
+    const result = await work()
+    await held.fence(session)
+    return result
+  })
 }
 
 /** Commits what `work` did, or rolls back and rethrows the first error, even when the rollback fails as well. */

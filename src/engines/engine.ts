@@ -4,6 +4,9 @@
  */
 import type { Readable } from 'node:stream'
 import type { Schema } from '../schema/model.ts'
+import type { Blocker, StepWaits } from '../telemetry/event.ts'
+
+export type { Blocker } from '../telemetry/event.ts'
 
 export interface Engine {
   readonly name: string
@@ -147,31 +150,7 @@ export interface Watch {
   stop(): Promise<LockWaits | null>
 }
 
-/** What a watch saw, in milliseconds, as exact as its interval; rather more than less. */
-export interface LockWaits {
-  /** How long the session waited for locks, all waits together. */
-  readonly lockWaitMs: number
-  /** The most sessions that waited for this one at the same moment, one behind the other included. */
-  readonly blockedSessionsMax: number
-  /** The longest time that another session waited for this one. */
-  readonly blockedMsMax: number
+export interface LockWaits extends StepWaits {
   /** Who stood in the way last; empty when nobody did. */
   readonly blockers: readonly Blocker[]
-}
-
-/** A session that stands in the way. Holds no literal and no row data. */
-export interface Blocker {
-  readonly processId: number
-  readonly application: string | null
-  readonly user: string | null
-  /** Such as `active` or `idle in transaction`; null without the right to see it. */
-  readonly state: string | null
-  /** Its present or last statement, such as `update shop.orders`; null without the right to see it. */
-  readonly summary: string | null
-  /** The lock that it holds and that is waited for, such as `AccessExclusiveLock`. */
-  readonly mode: string | null
-  /** What is locked, such as `shop.orders`; null for what has no name. */
-  readonly object: string | null
-  /** Since when its transaction is open, ISO 8601; null without the right to see it. */
-  readonly since: string | null
 }

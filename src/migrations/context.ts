@@ -1,4 +1,5 @@
 /** What every step of a run is given. */
+import type { Held } from '../engines/brackets.ts'
 import type { Session } from '../engines/engine.ts'
 import type { Clock, Emit } from '../telemetry/event.ts'
 import type { CheckReport } from './checks.ts'
@@ -25,6 +26,8 @@ export interface StepContext extends StepScript {
   readonly signal: AbortSignal | undefined
   /** Statements that bring the session back to what it was before the file. */
   readonly reset: readonly string[]
+  /** The track's lock. Every transaction of a step awaits its `fence` right before the commit. */
+  readonly held: Held
 }
 
 /** What a step did, as long as it succeeded. */

@@ -2,7 +2,7 @@
  * Makes and upgrades the tables of the history, on the first command that writes. Sixteen runners may come at the same moment: whoever gets
  * the lock works, the others find it done. What reads, never makes anything.
  */
-import { withLock, withTransaction } from '../engines/brackets.ts'
+import { type LockKind, withLock, withTransaction } from '../engines/brackets.ts'
 import type { Session } from '../engines/engine.ts'
 import { PlinthError } from '../errors.ts'
 import type { Emit } from '../telemetry/event.ts'
@@ -28,6 +28,7 @@ export interface LedgerOptions {
   readonly emit: Emit
   readonly lockWaitMs: number
   readonly signal?: AbortSignal | undefined
+  readonly lock?: LockKind | undefined
 }
 
 /** Throws LEDGER_NEWER when a newer release of Plinth upgraded the ledger beyond what this one knows. */
@@ -36,7 +37,7 @@ export async function ensureLedger(session: Session, options: LedgerOptions): Pr
   await withLock(
     session,
     'plinth:ledger',
-    { waitMs: options.lockWaitMs, emit: options.emit, signal: options.signal },
+    { waitMs: options.lockWaitMs, emit: options.emit, signal: options.signal, kind: options.lock },
     async () => {
       const version = await readLedgerVersion(session)
       if (isCurrent(version, session)) return

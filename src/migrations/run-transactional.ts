@@ -20,7 +20,7 @@ export async function runTransactional(context: StepContext): Promise<Work> {
 }
 
 async function attempt(context: StepContext): Promise<Work> {
-  const { session, script, step, origin, clock } = context
+  const { session, script, step, origin, clock, held } = context
   const startedAtMs = clock.now()
   const started = performance.now()
   // Deferred constraints speak here, where the file's own settings still hold and its name is at hand.
@@ -63,6 +63,7 @@ async function attempt(context: StepContext): Promise<Work> {
     tables: step.tables,
     checks,
   })
+  await held.fence(session)
   await session.query('commit')
   return { rows: tally.rows, checks }
 }

@@ -1,9 +1,18 @@
 /** Runs a plan. Half-done work is a value of the report, not an exception. */
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
-import type { Session } from '../engines/engine.ts'
+import { type Held, unfenced, withFence } from '../engines/brackets.ts'
+import type { LockWaits, Session } from '../engines/engine.ts'
 import { asPlinthError, type PlinthError } from '../errors.ts'
-import { type Clock, type Direction, type Emit, type RunStatus, silent, systemClock } from '../telemetry/event.ts'
+import {
+  type Clock,
+  type Direction,
+  type Emit,
+  type RunStatus,
+  type StepWaits,
+  silent,
+  systemClock,
+} from '../telemetry/event.ts'
 import type { CheckReport } from './checks.ts'
 import type { StepContext, Waiting, Work } from './context.ts'
 import { type Downtime, downtimeOf, locksOthers } from './downtime.ts'
@@ -11,6 +20,7 @@ import { finishRun, insertAttempt, insertRun, type RunOrigin } from './history.t
 import { compareVersions } from './migration.ts'
 import type { Hooks } from './hooks/hooks.ts'
 import { hooksOfRun } from './hooks/of-run.ts'
+import { nameBlockers, watchStep } from './lock-watch.ts'
 import { refuseInterrupted, waitingOf } from './patience.ts'
 import type { Plan, Planned, Step } from './plan.ts'
 import { runStatements } from './run-statements.ts'
@@ -36,6 +46,8 @@ export interface RunOptions {
   readonly traceId?: string | undefined
   readonly clock?: Clock | undefined
   readonly newId?: (() => string) | undefined
+  /** The track's lock, which every write asks for; by default one that the session itself holds. */
+  readonly held?: Held | undefined
   /** Called around the run and its steps. */
   readonly hooks?: Hooks | undefined
   /** Name of the environment, told to hooks. */
@@ -76,6 +88,10 @@ export interface StepReport {
   readonly durationMs: number
   /** An upper bound for how long others waited for its locks; 0 when it takes none that others wait for. */
   readonly lockedMsMax: number
+  /** What an observer saw, as exact as its interval; null when the step was over before it looked. */
+  readonly lockWaitMs: number | null
+  readonly blockedSessionsMax: number | null
+  readonly blockedMsMax: number | null
 }
 
 export interface FailedStep {
@@ -96,13 +112,10 @@ export async function runPlan(session: Session, { plan, scripts }: Planned, opti
   const iso = () => new Date(clock.now()).toISOString()
   const { command, environment = null, signal } = options
   const hooks = hooksOfRun(options.hooks, { plan, origin, command, environment, address: session.address, signal })
+  const { held = unfenced } = options
   await hooks.beforeRun()
-  await insertRun(session, origin, {
-    command: options.command,
-    direction: plan.direction,
-    stepsPlanned: plan.steps.length,
-    startedAt: iso(),
-  })
+  const begun = { command, direction: plan.direction, stepsPlanned: plan.steps.length, startedAt: iso() }
+  await withFence(session, held, () => insertRun(session, origin, begun))
   const reset = await resetStatements(session)
   const done: StepReport[] = []
   let error: PlinthError | null = null
@@ -125,7 +138,7 @@ export async function runPlan(session: Session, { plan, scripts }: Planned, opti
   const status = statusOf(error)
   const ended = { status, stepsDone: done.length, errorCode: error?.code ?? null, finishedAt: iso() }
   // The steps are what they are even when the connection is gone; the next run sees that this one never ended.
-  await finishRun(session, origin.runId, ended).catch((thrown: unknown) => {
+  await withFence(session, held, () => finishRun(session, origin.runId, ended)).catch((thrown: unknown) => {
     error ??= asPlinthError(thrown)
   })
   const rows = done.reduce((sum, step) => sum + step.rows, 0)
@@ -153,6 +166,7 @@ async function runStep(context: StepContext): Promise<StepReport> {
   const { version, slug, direction, mode, tables } = step
   const started = performance.now()
   const statements = script.statements.length
+  const watch = watchStep(context)
   emit({
     type: 'step.started',
     track: origin.track,
@@ -166,11 +180,15 @@ async function runStep(context: StepContext): Promise<StepReport> {
   try {
     const { rows, checks } = await (mode === 'transactional' ? recorded(context) : runStatements(context))
     const durationMs = performance.now() - started
-    emit({ type: 'step.finished', track: origin.track, version, slug, direction, statements, rows, tables, durationMs })
+    const waits = waitsOf(await watch.stop())
+    const did = { version, slug, direction, statements, rows, tables, durationMs }
+    emit({ type: 'step.finished', track: origin.track, ...did, ...waits })
     const lockedMsMax = locksOthers(script) ? durationMs : 0
-    return { version, slug, direction, mode, statements, rows, tables, checks, durationMs, lockedMsMax }
+    return { ...did, mode, checks, lockedMsMax, ...(waits ?? unwatched) }
   } catch (thrown) {
-    const { code, sqlState = null, at } = asPlinthError(thrown)
+    const seen = await watch.stop()
+    const error = nameBlockers(asPlinthError(thrown), seen)
+    const { code, sqlState = null, at } = error
     emit({
       type: 'step.failed',
       track: origin.track,
@@ -181,9 +199,18 @@ async function runStep(context: StepContext): Promise<StepReport> {
       sqlState,
       line: at?.line ?? null,
       durationMs: performance.now() - started,
+      ...waitsOf(seen),
     })
-    throw thrown
+    throw error
   }
+}
+
+const unwatched = { lockWaitMs: null, blockedSessionsMax: null, blockedMsMax: null }
+
+function waitsOf(seen: LockWaits | null): StepWaits | null {
+  if (!seen) return null
+  const { blockers: _blockers, ...waits } = seen
+  return waits
 }
 
 /** A transactional step leaves nothing when it fails, so its failure is written down in a transaction of its own. */
@@ -205,35 +232,37 @@ async function writeFailure(
   error: PlinthError,
   { startedAtMs, durationMs }: { readonly startedAtMs: number; readonly durationMs: number },
 ): Promise<void> {
-  const { session, origin, step, script, clock } = context
-  await insertAttempt(
-    session,
-    origin,
-    {
-      id: context.newId(),
-      version: step.version,
-      slug: step.slug,
-      direction: step.direction,
-      status: 'failed',
-      mode: step.mode,
-      upChecksum: step.upChecksum,
-      downChecksum: step.downChecksum,
-      upSql: null,
-      downSql: null,
-      statementsTotal: script.statements.length,
-      cursor: 0,
-      prefixHash: null,
-      startedAt: new Date(startedAtMs).toISOString(),
-    },
-    {
-      finishedAt: new Date(clock.now()).toISOString(),
-      durationMs,
-      rows: 0,
-      tables: step.tables,
-      errorCode: error.code,
-      sqlState: error.sqlState,
-      errorLine: error.at?.line,
-    },
+  const { session, origin, step, script, clock, held } = context
+  await withFence(session, held, () =>
+    insertAttempt(
+      session,
+      origin,
+      {
+        id: context.newId(),
+        version: step.version,
+        slug: step.slug,
+        direction: step.direction,
+        status: 'failed',
+        mode: step.mode,
+        upChecksum: step.upChecksum,
+        downChecksum: step.downChecksum,
+        upSql: null,
+        downSql: null,
+        statementsTotal: script.statements.length,
+        cursor: 0,
+        prefixHash: null,
+        startedAt: new Date(startedAtMs).toISOString(),
+      },
+      {
+        finishedAt: new Date(clock.now()).toISOString(),
+        durationMs,
+        rows: 0,
+        tables: step.tables,
+        errorCode: error.code,
+        sqlState: error.sqlState,
+        errorLine: error.at?.line,
+      },
+    ),
   )
 }
 
@@ -243,7 +272,8 @@ function contextOf(options: RunOptions, clock: Clock) {
     statementTimeoutMs: options.statementTimeoutMs ?? 0,
     lockRetries: options.lockRetries ?? 8,
   }
-  return { waiting, emit: options.emit ?? silent, clock, newId: options.newId ?? randomUUID, signal: options.signal }
+  const { emit = silent, newId = randomUUID, signal, held = unfenced } = options
+  return { waiting, emit, clock, newId, signal, held }
 }
 
 function originOf(plan: Plan, options: RunOptions): RunOrigin {

@@ -1,11 +1,12 @@
 /** A track from its folder to its database: what apply, rollback, redo and plan mean. */
 import { randomUUID } from 'node:crypto'
-import { withLock } from '../engines/brackets.ts'
+import { type Held, type LockKind, withLock } from '../engines/brackets.ts'
 import type { Session } from '../engines/engine.ts'
 import { type Code, PlinthError } from '../errors.ts'
 import { openParser, type Parse, type Script } from '../sql/parse.ts'
 import { type Direction, silent } from '../telemetry/event.ts'
 import { refuseDependents } from './dependents.ts'
+import { awaitEarlierWork } from './aftermath.ts'
 import { readHistory, readStoredSql } from './history.ts'
 import { ensureLedger } from './ledger.ts'
 import { loadMigrations } from './load.ts'
@@ -29,6 +30,10 @@ export interface TrackOptions extends Omit<PlanOptions, 'direction'>, Omit<RunOp
   readonly command?: string | undefined
   /** How long another run of the track is waited for; default ten minutes. */
   readonly lockWaitMs?: number | undefined
+  /** Default `auto`: a lease behind a pooler, else a session lock. */
+  readonly lock?: LockKind | undefined
+  /** How long a lease outlives its last heartbeat; default 30 seconds. */
+  readonly leaseMs?: number | undefined
 }
 
 /** What would run now. Takes no lock and makes nothing in the database. */
@@ -55,13 +60,14 @@ export async function redoTrack(
 ): Promise<Report[]> {
   const folder = await openFolder(options.folder, session)
   const command = options.command ?? 'redo'
-  return locked(session, options, async () => {
+  return locked(session, options, async held => {
     const target = { kind: 'steps', count: options.count ?? 1 } as const
-    const down = await runNow(session, folder, { ...options, command, direction: 'down', target })
+    const down = await runNow(session, folder, { ...options, ...held, command, direction: 'down', target })
     if (down.status !== 'succeeded' || down.from === null) return [down]
     const again = { kind: 'version', version: down.from } as const
     const up = await runNow(session, folder, {
       ...options,
+      ...held,
       command,
       runId: randomUUID(),
       direction: 'up',
@@ -81,7 +87,8 @@ async function runTrack(session: Session, options: RunInput): Promise<Report> {
   if (preview?.plan.steps.length === 0) {
     return nothingToDo(preview.plan, { runId: options.runId ?? randomUUID(), durationMs: performance.now() - started })
   }
-  return locked(session, options, () => runNow(session, folder, options))
+  const run = { ...options, runId: options.runId ?? randomUUID() }
+  return locked(session, run, held => runNow(session, folder, { ...run, ...held }))
 }
 
 /**
@@ -99,10 +106,26 @@ async function previewPlan(session: Session, folder: MigrationFolder, options: R
 
 const mayPass: ReadonlySet<Code> = new Set(['STEP_INTERRUPTED', 'STEP_FAILED_BEFORE', 'FILE_GONE', 'OUT_OF_ORDER'])
 
-async function locked<T>(session: Session, options: Omit<TrackOptions, 'target'>, work: () => Promise<T>): Promise<T> {
-  const { emit = silent, signal, lockWaitMs = 600_000 } = options
-  await ensureLedger(session, { emit, signal, lockWaitMs })
-  return withLock(session, `plinth:${options.track}`, { waitMs: lockWaitMs, emit, signal }, work)
+/** What a run has of the lock: a signal that also ends the run when the lock is lost. */
+interface Holding {
+  readonly held: Held
+  readonly signal: AbortSignal | undefined
+}
+
+async function locked<T>(
+  session: Session,
+  options: Omit<TrackOptions, 'target'>,
+  work: (holding: Holding) => Promise<T>,
+): Promise<T> {
+  const { track, actor, emit = silent, signal, lock, leaseMs, lockWaitMs = 600_000 } = options
+  const polling = { waitMs: lockWaitMs, emit, signal }
+  await ensureLedger(session, { emit, signal, lockWaitMs, lock })
+  const owner = { actor, runId: options.runId ?? '' }
+  return withLock(session, `plinth:${track}`, { ...polling, kind: lock, owner, leaseMs }, async held => {
+    if (held.lost === null) return work({ held, signal })
+    await awaitEarlierWork(session, track, polling)
+    return work({ held, signal: signal ? AbortSignal.any([signal, held.lost]) : held.lost })
+  })
 }
 
 /** The history is read under the lock, since another run may have been there meanwhile. */

@@ -5,7 +5,7 @@
 import type * as OpenTelemetry from '@opentelemetry/api'
 import type { Attributes, Context, Span, SpanOptions, Tracer } from '@opentelemetry/api'
 import { describeBlocker } from '../blocker.ts'
-import type { Event, Fact, StepWaits } from '../event.ts'
+import type { Event, StepWaits } from '../event.ts'
 
 export type OtelApi = Pick<typeof OpenTelemetry, 'trace' | 'SpanKind' | 'SpanStatusCode'>
 
@@ -283,7 +283,7 @@ function databaseAttributes(system: string | undefined, summary: string | undefi
 
 function blockedAttributes(event: Extract<Event, { type: 'lock.blocked' }>): Attributes {
   const { blockers, ...rest } = event
-  return { ...attributesOf(rest as Fact), 'plinth.blockers': blockers.map(describeBlocker) }
+  return { ...attributesOf(rest), 'plinth.blockers': blockers.map(describeBlocker) }
 }
 
 function waitAttributes({ lockWaitMs, blockedSessionsMax, blockedMsMax }: Partial<StepWaits>): Attributes {
@@ -307,7 +307,7 @@ function stepKey(event: {
 const envelope: ReadonlySet<string> = new Set(['type', 'at', 'runId', 'sequence', 'schemaVersion'])
 
 /** The fact's own fields as `plinth.…`, in snake case; what is null says nothing and is left out. */
-function attributesOf(event: Fact): Attributes {
+function attributesOf(event: object): Attributes {
   const entries = Object.entries(event).filter(
     ([name, value]) => !envelope.has(name) && value !== null && value !== undefined,
   )
