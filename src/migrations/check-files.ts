@@ -1,0 +1,33 @@
+/** The `.checks.sql` files of a folder. */
+import { join } from 'node:path'
+import { PlinthError } from '../errors.ts'
+import type { Listing } from './layouts/layout.ts'
+import { type MigrationFile, versionKey } from './migration.ts'
+
+/** By the key of their version. Throws CHECKS_WITHOUT_MIGRATION, VERSION_DUPLICATE, FILE_UNREADABLE. */
+export async function checksIn(
+  { folder, files, read }: Listing,
+  versions: ReadonlySet<string>,
+): Promise<ReadonlyMap<string, MigrationFile>> {
+  const found = new Map<string, MigrationFile>()
+  for (const name of files) {
+    const version = /^(\d+)_.*\.checks\.sql$/.exec(name)?.[1]
+    if (version === undefined) continue
+    const key = versionKey(version)
+    if (!versions.has(key)) {
+      throw new PlinthError('CHECKS_WITHOUT_MIGRATION', `${name} has no migration of the same version.`, {
+        at: { file: join(folder, name) },
+        hint: `Write ${name.replace(/\.checks\.sql$/, '.up.sql')} beside it, or remove it.`,
+      })
+    }
+    const other = found.get(key)
+    if (other) {
+      throw new PlinthError('VERSION_DUPLICATE', `${other.file} and ${name} have the same version.`, {
+        at: { file: join(folder, name) },
+        hint: 'A migration has one file of checks; put them together.',
+      })
+    }
+    found.set(key, await read(name))
+  }
+  return found
+}
