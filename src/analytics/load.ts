@@ -52,7 +52,7 @@ async function readSettings(folder: string, root: string) {
     })
   }
   const source = await readText(file, root)
-  return (await parseYaml(source, relative(root, file), await projectShape(), 'TRANSFORM_INVALID', 'project')).value
+  return (await parseYaml(source, relative(root, file), projectShape(), 'TRANSFORM_INVALID', 'project')).value
 }
 
 /** Names of all come first: what a transform says of itself is known by rendering it, and that needs the names of the others. */
@@ -200,7 +200,7 @@ async function readText(file: string, root: string): Promise<string> {
 }
 
 async function readProperties(files: readonly string[], root: string): Promise<PropertiesFile[]> {
-  const shape = await propertiesShape()
+  const shape = propertiesShape()
   const read: PropertiesFile[] = []
   for (const path of files) {
     const file = relative(root, path)

@@ -1,9 +1,8 @@
 /** The shapes of the YAML files of an analytics project. dbt knows many more keys; they pass unread. */
-import type { z } from 'zod'
+import * as z from 'zod'
 import type { Place } from '../errors.ts'
 
-export async function projectShape() {
-  const { z } = await import('zod')
+export function projectShape() {
   const paths = (fallback: string) => z.array(z.string()).default([fallback])
   return z.looseObject({
     name: z.string().regex(/^[a-z_][a-z0-9_]*$/i, 'must be letters, digits and underscores'),
@@ -15,8 +14,7 @@ export async function projectShape() {
   })
 }
 
-export async function propertiesShape() {
-  const { z } = await import('zod')
+export function propertiesShape() {
   const name = z.string().regex(/^[a-z_][a-z0-9_]*$/i, 'must be letters, digits and underscores')
   const qualified = z.string().regex(/^[a-z_][a-z0-9_]*\.[a-z_][a-z0-9_]*$/i, 'must be schema.name')
   const test = z.union([z.string(), z.record(z.string(), z.unknown().nullable())])
@@ -48,7 +46,7 @@ export async function propertiesShape() {
   })
 }
 
-export type Properties = z.infer<Awaited<ReturnType<typeof propertiesShape>>>
+export type Properties = z.infer<ReturnType<typeof propertiesShape>>
 
 export interface PropertiesFile {
   /** As people should read it in messages. */

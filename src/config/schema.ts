@@ -1,5 +1,5 @@
 /** The shape of `configs/migrate.yaml` and of the files in `configs/environments/`. */
-import { z } from 'zod'
+import * as z from 'zod'
 
 const seconds = z.number().positive().max(86_400)
 

@@ -14,7 +14,7 @@
  * What a column leaves out comes from its table; a table that leaves out `retention_days` keeps its rows as long as they have a use.
  */
 import { existsSync } from 'node:fs'
-import { z } from 'zod'
+import * as z from 'zod'
 import { parseYaml, readYaml, type YamlFile } from '../config/yaml.ts'
 import type { Place } from '../errors.ts'
 import { type ClassOf, type ColumnClass, dataClasses, protections, purges } from '../schema/classification.ts'

@@ -1,5 +1,5 @@
 /** The shape of `package.yaml` and of the table files of a seed package. What a value may be is told in operators.ts. */
-import { z } from 'zod'
+import * as z from 'zod'
 
 const name = z.string().regex(/^[a-z_][a-z0-9_]*$/, 'must be a lower-case name')
 const label = z.string().regex(/^[A-Za-z0-9_-]+$/, 'must be a label of letters, digits, - and _')
