@@ -152,12 +152,12 @@ describe('ports', () => {
 describe('after a crash', () => {
   test('a server that was killed comes back with what was committed', async () => {
     const folder = folderForTest()
-    const before = await startEmbedded({ folder, ...quick })
+    const before = await startEmbedded({ folder })
     await withSession(postgres, before.url, {}, session =>
       session.script('create table kept (n integer); insert into kept values (42)'),
     )
     process.kill(before.pid, 'SIGKILL')
-    const after = await startEmbedded({ folder, ...quick })
+    const after = await startEmbedded({ folder })
     expect(after).toMatchObject({ fresh: false, alreadyRunning: false, url: before.url })
     expect(await ask(after.url, 'select n from kept')).toBe(42)
   })
