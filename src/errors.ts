@@ -113,6 +113,12 @@ export const codes = {
     explain:
       'Migrations that were applied later stand on what was to be taken back. The details list them with the objects that they share: take those back first.',
   },
+  FLEET_FAILED: {
+    exit: 1,
+    http: 500,
+    explain:
+      'The command failed on at least one database of the fleet; the report has the cause of each. The others went on, unless the canary failed. Run it again: it does only what is missing.',
+  },
   HOOK_REFUSED: {
     exit: 5,
     http: 409,

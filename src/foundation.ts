@@ -6,6 +6,7 @@ import { randomUUID } from 'node:crypto'
 import { hostname, userInfo } from 'node:os'
 import { type ConfigFlags, loadConfig } from './config/load.ts'
 import { asPlinthError } from './errors.ts'
+import { type AdoptRequest, adoptTrack } from './foundation/adopt.ts'
 import { checkClasses, checkDocuments, generateDocuments } from './foundation/contract.ts'
 import {
   checkWarehouse,
@@ -30,8 +31,10 @@ import {
   statusOfTracks,
   verifyTracks,
 } from './foundation/migrations.ts'
+import { applyFleet, planFleet, rollbackFleet, statusOfFleet } from './foundation/fleet.ts'
 import { listSettings } from './foundation/settings.ts'
 import { bringUp } from './foundation/up.ts'
+import type { FleetReport } from './migrations/fleet.ts'
 import { createEmitter, type Emit, type Fact } from './telemetry/event.ts'
 import { closeSinks, openSinks } from './telemetry/sinks/index.ts'
 import { applicationName, runTrace } from './telemetry/trace.ts'
@@ -71,7 +74,8 @@ export async function openFoundation(options: FoundationOptions) {
       emit({ type: 'run.finished', command, status, durationMs: performance.now() - started, code })
     try {
       const result = await work()
-      finish(idle(result) ? 'nothing-to-do' : 'succeeded', null)
+      const status = isFleetReport(result) ? result.status : idle(result) ? 'nothing-to-do' : 'succeeded'
+      finish(status, status === 'failed' ? 'FLEET_FAILED' : null)
       return result
     } catch (thrown) {
       const { code } = asPlinthError(thrown)
@@ -103,9 +107,18 @@ export async function openFoundation(options: FoundationOptions) {
         () => rollbackTracks(desk, request),
         reports => reports.every(isIdle),
       ),
+    applyFleet: (request: ApplyRequest) => run(() => applyFleet(desk, request)),
+    rollbackFleet: (request: ApplyRequest) => run(() => rollbackFleet(desk, request)),
+    planFleet: (request: PlanRequest) => planFleet(desk, request),
+    statusFleet: () => statusOfFleet(desk),
     redo: (count: number) => run(() => redoTracks(desk, count)),
     status: () => statusOfTracks(desk),
     verify: () => run(() => verifyTracks(desk)),
+    adopt: (request: AdoptRequest) =>
+      run(
+        () => adoptTrack(desk, request),
+        ({ result }) => result.status === 'nothing-to-do',
+      ),
     newMigration: (title: string) => createMigrationFiles(desk, title),
     seedPackages: () => listSeedPackages(desk),
     seed: (request: SeedRequest) =>
@@ -127,6 +140,11 @@ export async function openFoundation(options: FoundationOptions) {
     doctor: () => diagnose(desk),
     close,
   }
+}
+
+/** What failed on a database of a fleet is in the report rather than thrown. */
+function isFleetReport(result: unknown): result is FleetReport {
+  return typeof result === 'object' && result !== null && 'databases' in result && 'canary' in result
 }
 
 async function openDesk(options: FoundationOptions): Promise<{ desk: Desk; close: () => Promise<void> }> {

@@ -1,4 +1,5 @@
 import type { CommandSpec } from '../command.ts'
+import { fleetOutcome, isAll } from './fleet.ts'
 import { planOutcome } from './plan.ts'
 import { reportOutcome } from './report.ts'
 import { targetUp } from './target.ts'
@@ -11,6 +12,7 @@ export const apply: CommandSpec = {
   group: 'migrations',
   options: [
     { flags: '--to <version>', description: 'up to and with this version' },
+    { flags: '--all', description: 'on every database of the fleet: the canary first, then a few at a time' },
     { flags: '--dry-run', description: 'print the plan and change nothing' },
     { flags: '--allow-out-of-order', description: 'also apply migrations that are older than the newest applied one' },
     { flags: '--retry-failed', description: 'apply a migration again that failed before and was not edited since' },
@@ -18,15 +20,18 @@ export const apply: CommandSpec = {
   examples: [
     'plinth apply',
     'plinth apply --dry-run',
+    'plinth apply --all --json',
     'plinth apply --dir ./migrations --database postgres://me@localhost/mydb',
   ],
   async run(context) {
     if (context.options['dryRun']) return planOutcome(context, 'up')
-    const reports = await context.foundation.apply({
+    const request = {
       target: targetUp(context),
       allowOutOfOrder: context.options['allowOutOfOrder'] === true,
       retryFailed: context.options['retryFailed'] === true,
-    })
+    }
+    if (isAll(context)) return fleetOutcome(await context.foundation.applyFleet(request), 'applied')
+    const reports = await context.foundation.apply(request)
     return reportOutcome(reports)
   },
 }

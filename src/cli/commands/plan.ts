@@ -1,6 +1,8 @@
 import type { OnTrack } from '../../foundation/desk.ts'
-import type { Plan } from '../../migrations/plan.ts'
+import { describeDirectives } from '../../migrations/directives.ts'
+import type { Plan, Step } from '../../migrations/plan.ts'
 import type { CommandSpec, Context, Outcome } from '../command.ts'
+import { fleetOutcome, isAll } from './fleet.ts'
 import { count, paint, table } from '../print.ts'
 import { targetDown, targetUp } from './target.ts'
 
@@ -16,6 +18,7 @@ export const plan: CommandSpec = {
     { flags: '--rollback', description: 'plan a rollback' },
     { flags: '--steps <count>', description: 'with --rollback: how many migrations to take back' },
     { flags: '--run <id>', description: 'with --rollback: what this run applied' },
+    { flags: '--all', description: 'for every database of the fleet' },
     { flags: '--allow-out-of-order', description: 'also plan migrations that are older than the newest applied one' },
     { flags: '--retry-failed', description: 'also plan a migration that failed before and was not edited since' },
   ],
@@ -29,12 +32,14 @@ export const plan: CommandSpec = {
 
 /** What `apply --dry-run` and `rollback --dry-run` print as well. */
 export async function planOutcome(context: Context, direction: 'up' | 'down'): Promise<Outcome> {
-  const plans = await context.foundation.plan({
+  const request = {
     direction,
     target: direction === 'up' ? targetUp(context) : targetDown(context),
     allowOutOfOrder: context.options['allowOutOfOrder'] === true,
     retryFailed: context.options['retryFailed'] === true,
-  })
+  }
+  if (isAll(context)) return fleetOutcome(await context.foundation.planFleet(request), 'planned')
+  const plans = await context.foundation.plan(request)
   return {
     data: { tracks: plans.map(({ track, address, result }) => ({ track, address, plan: result })) },
     text: plans.map(describePlan).join('\n\n'),
@@ -58,8 +63,17 @@ function describePlan({ track, address, result }: OnTrack<Plan>): string {
   return [
     head,
     table(['version', 'name', 'how', 'statements', 'tables'], rows),
+    ...steps.flatMap(describeWishes),
     ...notices.map(notice => paint.yellow(`! ${notice}`)),
   ]
     .filter(Boolean)
     .join('\n')
+}
+
+/** What the head and the checks of a migration ask for, where they ask for anything. */
+function describeWishes({ version, directives, checks }: Step): string[] {
+  const wishes = describeDirectives(directives)
+  const lines = checks.map(({ name, moment }) => `check "${name}" ${moment}`)
+  const all = [wishes, directives.reason ?? '', ...lines].filter(Boolean)
+  return all.length === 0 ? [] : [`${paint.dim(version)} ${all.join('; ')}`]
 }

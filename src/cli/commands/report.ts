@@ -19,5 +19,15 @@ function describeReport({ track, address, result }: OnTrack<Report>): string {
   const state = current === null ? 'now empty' : `now at ${current}`
   if (done.length === 0) return `${paint.bold(track)} on ${address}: nothing to do, ${state}.`
   const verb = direction === 'up' ? 'applied' : 'taken back'
-  return `${paint.bold(track)} on ${address}: ${count(done.length, 'migration')} ${verb} in ${duration(durationMs)}, ${state}. ${paint.dim(`Run ${runId}.`)}`
+  return [
+    `${paint.bold(track)} on ${address}: ${count(done.length, 'migration')} ${verb} in ${duration(durationMs)}, ${state}.${waited(result)} ${paint.dim(`Run ${runId}.`)}`,
+    ...result.notices.map(notice => paint.yellow(`! ${notice}`)),
+  ].join('\n')
+}
+
+/** The residual downtime of a rollback. */
+function waited({ direction, downtime }: Report): string {
+  if (direction === 'up') return ''
+  if (downtime.longestMs === 0) return ' Nobody had to wait for it.'
+  return ` Others waited ${duration(downtime.longestMs)} at most${downtime.basis === 'observed' ? '' : ' (bound by the time that locks were held)'}.`
 }

@@ -1,4 +1,6 @@
-import type { CommandSpec } from '../command.ts'
+import type { Target } from '../../migrations/select.ts'
+import type { CommandSpec, Context, Outcome } from '../command.ts'
+import { fleetOutcome, isAll } from './fleet.ts'
 import { planOutcome } from './plan.ts'
 import { reportOutcome } from './report.ts'
 import { targetDown } from './target.ts'
@@ -13,17 +15,20 @@ export const rollback: CommandSpec = {
     { flags: '--to <version>', description: 'until this version is the newest; 0 takes everything back' },
     { flags: '--steps <count>', description: 'how many migrations to take back' },
     { flags: '--run <id>', description: 'what this run applied; `last` is the last that applied something' },
+    { flags: '--all', description: 'on every database of the fleet: the canary first, then a few at a time' },
     { flags: '--dry-run', description: 'print the plan and change nothing' },
   ],
   examples: [
     'plinth rollback --steps 1 --track operational',
     'plinth rollback --to 0 --track operational --yes',
-    'plinth rollback --run 4f9d… --track operational',
+    'plinth rollback --run last --track operational',
+    'plinth rollback --all --to 202601010000 --yes',
   ],
   async run(context) {
     const target = targetDown(context)
-    const plans = await context.foundation.plan({ direction: 'down', target })
     if (context.options['dryRun']) return planOutcome(context, 'down')
+    if (isAll(context)) return rollbackAll(context, target)
+    const plans = await context.foundation.plan({ direction: 'down', target })
     for (const { address, result } of plans.filter(one => one.result.steps.length > 0)) {
       const name = address.split('/').at(-1) ?? address
       await context.confirm({
@@ -33,4 +38,19 @@ export const rollback: CommandSpec = {
     }
     return reportOutcome(await context.foundation.rollback({ target }))
   },
+}
+
+/** Looked at everywhere first, so that the question says how much is at stake, and a database that refuses is known before. */
+async function rollbackAll(context: Context, target: Target | undefined): Promise<Outcome> {
+  const plan = await context.foundation.planFleet({ direction: 'down', target })
+  if (plan.status === 'failed') return fleetOutcome(plan, 'planned')
+  const databases = plan.databases.filter(({ stepsDone }) => stepsDone > 0)
+  const steps = databases.reduce((sum, { stepsDone }) => sum + stepsDone, 0)
+  if (steps > 0) {
+    await context.confirm({
+      consequence: `${steps} migrations of ${databases.length} databases will be taken back, with the data that only they hold.`,
+      name: context.foundation.config.environment.name,
+    })
+  }
+  return fleetOutcome(await context.foundation.rollbackFleet({ target }), 'taken back')
 }

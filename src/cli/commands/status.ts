@@ -1,6 +1,7 @@
 import type { OnTrack } from '../../foundation/desk.ts'
 import type { TrackStatus, VersionStatus } from '../../migrations/status.ts'
 import type { CommandSpec } from '../command.ts'
+import { fleetOutcome, isAll } from './fleet.ts'
 import { count, duration, paint, table } from '../print.ts'
 
 export const status: CommandSpec = {
@@ -9,8 +10,11 @@ export const status: CommandSpec = {
   description:
     'Shows each track: its version, what is pending, failed, interrupted, edited or gone. Exit status 3 when anything but applied was found.',
   group: 'migrations',
-  examples: ['plinth status', 'plinth status --json --track operational'],
-  async run({ foundation }) {
+  options: [{ flags: '--all', description: 'of every database of the fleet' }],
+  examples: ['plinth status', 'plinth status --json --track operational', 'plinth status --all'],
+  async run(context) {
+    const { foundation } = context
+    if (isAll(context)) return fleetOutcome(await foundation.statusFleet(), 'open')
     const tracks = await foundation.status()
     const settled = tracks.every(({ result }) => result.counts.applied === result.versions.length)
     return {
