@@ -1,6 +1,8 @@
 /** All commands, in the order in which help shows them. */
 import type { CommandSpec } from '../command.ts'
+import { adopt } from './adopt.ts'
 import { apply } from './apply.ts'
+import { baseline } from './baseline.ts'
 import { check } from './check.ts'
 import { classifyCheck } from './classify.ts'
 import { configShow } from './config-show.ts'
@@ -20,7 +22,7 @@ import { up } from './up.ts'
 import { verify } from './verify.ts'
 
 const start = [up, stop]
-const migrations = [create, plan, apply, rollback, redo, status, verify]
+const migrations = [create, plan, apply, rollback, redo, status, verify, adopt, baseline]
 const data = [seed, rollupRun, rollupStatus, check, reconcile]
 const contract = [docsGenerate, docsCheck, classifyCheck]
 const operations = [doctor, configShow, explain]

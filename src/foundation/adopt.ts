@@ -1,0 +1,44 @@
+/** Databases that were migrated by somebody else, and what became of a database beside its migrations. */
+import type { Track } from '../config/load.ts'
+import { PlinthError } from '../errors.ts'
+import type { AdoptReport } from '../migrations/adopt/index.ts'
+import type { ToolName } from '../migrations/adopt/tool.ts'
+import { type Desk, type OnTrack, onTracks, scratchPlaceOf } from './desk.ts'
+
+export interface AdoptRequest {
+  /** A tool's name or `baseline`; undefined finds the tool by its table. */
+  readonly from?: ToolName | 'baseline' | undefined
+  readonly table?: string | undefined
+  readonly version?: string | undefined
+  readonly drift: 'refuse' | 'accept'
+}
+
+/** On one track: a history belongs to one folder. */
+export async function adoptTrack(desk: Desk, request: AdoptRequest): Promise<OnTrack<AdoptReport>> {
+  const { adopt } = await import('../migrations/adopt/index.ts')
+  const { emit, signal, actor, traceId, version: toolVersion, config } = desk
+  const [only] = await onTracks({ ...desk, config: { ...config, tracks: [onlyTrack(desk)] } }, async (session, track) =>
+    adopt(session, {
+      ...request,
+      scratch: await scratchPlaceOf(desk, track),
+      track: track.name,
+      folder: track.migrations,
+      actor,
+      emit,
+      signal,
+      traceId,
+      toolVersion,
+      lockWaitMs: config.migrations.lockWaitSeconds * 1000,
+    }),
+  )
+  if (only) return only
+  throw new PlinthError('INTERNAL', 'A track was visited without an answer.')
+}
+
+function onlyTrack({ config }: Desk): Track {
+  const [track, second] = config.tracks
+  if (track && !second) return track
+  throw new PlinthError('USAGE', 'A history belongs to one track, and there are several.', {
+    hint: `Add --track ${config.tracks.map(({ name }) => name).join(' or --track ')}.`,
+  })
+}

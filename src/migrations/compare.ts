@@ -1,0 +1,57 @@
+/** What of two catalogs is worth comparing: a database that lives has more than its migrations made. */
+import type { Difference } from '../schema/diff.ts'
+import { diffSchemas } from '../schema/diff.ts'
+import { qualified, type Schema, type Table } from '../schema/model.ts'
+import { withoutHistories } from './adopt/find.ts'
+
+export interface Comparison {
+  /** Both without what is not compared. */
+  readonly made: Schema
+  readonly live: Schema
+  /** From what the migrations make to what the database has; empty when they agree. */
+  readonly differences: readonly Difference[]
+}
+
+/** Leaves out the histories of other tools, and partitions that the clock makes and drops. `histories` are such tables by name. */
+export function compareCatalogs(made: Schema, live: Schema, histories: readonly string[] = []): Comparison {
+  const [left, right] = [withoutHistories(made, histories), withoutHistories(live, histories)]
+  const clocked = clockPartitions(left, right)
+  const one = withoutTables(left, clocked)
+  const other = withoutTables(right, clocked)
+  return { made: one, live: other, differences: diffSchemas(one, other) }
+}
+
+/**
+ * Partitions that only one side has, of a table that both sides divide by time: which of them exist depends on when one looks. A default
+ * partition does not.
+ */
+function clockPartitions(made: Schema, live: Schema): ReadonlySet<string> {
+  const [left, right] = [byName(made), byName(live)]
+  const isClocked = (parent: string): boolean => {
+    const [one, other] = [left.get(parent), right.get(parent)]
+    return one !== undefined && other !== undefined && byTime(one) && byTime(other)
+  }
+  const lonely = [...left, ...right].flatMap(([name, { partitionOf }]) => {
+    if (partitionOf === null || /^default$/i.test(partitionOf.bounds) || (left.has(name) && right.has(name))) return []
+    return isClocked(partitionOf.parent) ? [name] : []
+  })
+  const found = new Set(lonely)
+  // Their own partitions go with them; a set that grows while it is walked is walked to its end.
+  for (const parent of found)
+    for (const [name, { partitionOf }] of [...left, ...right]) if (partitionOf?.parent === parent) found.add(name)
+  return found
+}
+
+function byTime({ partitioning, columns }: Table): boolean {
+  if (partitioning?.strategy !== 'range') return false
+  const key = partitioning.key.split(',')[0]?.trim().replaceAll('"', '') ?? ''
+  return columns.some(({ name, type }) => name === key && /^(?:timestamp|date)\b/.test(type))
+}
+
+function byName({ tables }: Schema): Map<string, Table> {
+  return new Map(tables.map(table => [qualified(table), table]))
+}
+
+function withoutTables(schema: Schema, names: ReadonlySet<string>): Schema {
+  return { ...schema, tables: schema.tables.filter(table => !names.has(qualified(table))) }
+}
