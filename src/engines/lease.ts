@@ -25,6 +25,8 @@ export interface Held {
   fence(session: Session): Promise<void>
   /** Aborts, with LEASE_LOST as its reason, as soon as a heartbeat finds that another runner has taken over. */
   readonly lost: AbortSignal | null
+  /** How long a lease lasts without a heartbeat; null for a session lock. */
+  readonly leaseMs: number | null
 }
 
 export const leaseMsDefault = 30_000
@@ -41,9 +43,10 @@ export async function withLease<T>(
   if (lease.before !== null) emit({ type: 'warning', message: `${lease.before} This run took it over.`, hint: null })
   const acquired = performance.now()
   emit({ type: 'lock.acquired', lock: name, waitedMs })
-  const heartbeat = new Heartbeat(session, name, lease.token, options.leaseMs ?? leaseMsDefault)
+  const leaseMs = options.leaseMs ?? leaseMsDefault
+  const heartbeat = new Heartbeat(session, name, lease.token, leaseMs)
   try {
-    return await work({ fence: inner => fence(inner, name, lease.token), lost: heartbeat.lost })
+    return await work({ fence: inner => fence(inner, name, lease.token), lost: heartbeat.lost, leaseMs })
   } finally {
     await heartbeat.stop()
     await release(session, name, lease.token)
@@ -71,6 +74,7 @@ interface Lease {
 async function tryLease(session: Session, name: string, options: LeaseOptions): Promise<Lease | Refused> {
   const found = await readLease(session, name)
   if (found && !found.free) return { holder: describe(found) }
+  if (!found) await session.query(seedQuery, [name])
   const token = await take(session, name, options)
   if (token === null) return { holder: found && describe(found) }
   // A runner on a direct connection holds a session lock of the same name; it sees our row and we see its lock, so one of us gives way.
@@ -204,25 +208,27 @@ select held.owner, held.host, held.process_id, held.run_id, held.expires_at, hel
 from plinth.leases as held
 where held.name = $1`
 
+/** A name that nobody ever held; two that come at once make one row. */
+const seedQuery = `
+insert into plinth.leases (name, token, owner, host, process_id, acquired_at, renewed_at, expires_at)
+values ($1, 0, '', '', 0, '-infinity', '-infinity', '-infinity')
+on conflict do nothing`
+
 const takeQuery = `
-insert into plinth.leases as held
-  (name, token, owner, host, process_id, run_id, backend_pid, backend_started_at, acquired_at, renewed_at, expires_at)
-select $1, 1, $2, $3, $4::integer, $5, a.pid, a.backend_start, clock_timestamp(), clock_timestamp(),
-  clock_timestamp() + make_interval(secs => $6::double precision / 1000)
-from (select) as one
-left join pg_catalog.pg_stat_activity as a on a.pid = pg_backend_pid() and $7::boolean
-on conflict (name) do update
+update plinth.leases as held
 set token = held.token + 1,
-    owner = excluded.owner,
-    host = excluded.host,
-    process_id = excluded.process_id,
-    run_id = excluded.run_id,
-    backend_pid = excluded.backend_pid,
-    backend_started_at = excluded.backend_started_at,
-    acquired_at = excluded.acquired_at,
-    renewed_at = excluded.renewed_at,
-    expires_at = excluded.expires_at
-where ${isFree}
+    owner = $2,
+    host = $3,
+    process_id = $4::integer,
+    run_id = $5,
+    backend_pid = own.pid,
+    backend_started_at = own.backend_start,
+    acquired_at = clock_timestamp(),
+    renewed_at = clock_timestamp(),
+    expires_at = clock_timestamp() + make_interval(secs => $6::double precision / 1000)
+from (select) as one
+left join pg_catalog.pg_stat_activity as own on own.pid = pg_backend_pid() and $7::boolean
+where held.name = $1 and ${isFree}
 returning held.token::text as token`
 
 const renewQuery = `

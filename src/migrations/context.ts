@@ -5,6 +5,7 @@ import type { Clock, Emit } from '../telemetry/event.ts'
 import type { CheckReport } from './checks.ts'
 import type { RunOrigin } from './history.ts'
 import type { Step, StepScript } from './plan.ts'
+import { keepState } from './session-state.ts'
 
 export interface Waiting {
   /** A statement that does not get its lock in this time gives up, in milliseconds; 0 waits for ever. */
@@ -41,9 +42,17 @@ export function fileOf(step: Step): string {
   return step.file ?? `${step.version}_${step.slug}.${step.direction}.sql (kept in the history)`
 }
 
-export function timeouts({ session, waiting }: StepContext, scope: 'set' | 'set local'): string[] {
+/** What opens a transaction of a step: its limits, and behind a pooler what has to be restored at its end. */
+export function opening(context: StepContext, begin = 'begin'): string[] {
+  return [begin, ...(context.session.pooled ? [keepState] : []), ...timeouts(context, 'set local')]
+}
+
+/** A transaction whose runner sleeps past its lease is ended by the server, so that its locks do not outlive the lease. */
+export function timeouts({ session, waiting, held }: StepContext, scope: 'set' | 'set local'): string[] {
   if (!session.engine.can.timeouts) return []
+  const asleep = scope === 'set local' && held.leaseMs !== null
   return [
+    ...(asleep ? [`set local idle_in_transaction_session_timeout = ${Math.trunc(held.leaseMs)}`] : []),
     `${scope} lock_timeout = ${Math.trunc(waiting.lockTimeoutMs)}`,
     `${scope} statement_timeout = ${Math.trunc(waiting.statementTimeoutMs)}`,
   ]

@@ -1,7 +1,7 @@
 /** Waiting politely: a step that did not get its lock in time gives way, and comes back later. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { asPlinthError, PlinthError } from '../errors.ts'
-import type { StepContext, Waiting } from './context.ts'
+import { fileOf, type StepContext, type Waiting } from './context.ts'
 import type { Step } from './plan.ts'
 
 /** The file's own wishes win over those of the run. */
@@ -65,6 +65,27 @@ export async function cancellable<T>(
   } finally {
     signal.removeEventListener('abort', cancel)
     await cancelling
+  }
+}
+
+/**
+ * The statement timeout for a statement outside any transaction behind a pooler, where a setting would stay with a server process that
+ * others use next: the time is taken here.
+ */
+export async function withTimeLimit<T>(context: StepContext, work: (context: StepContext) => Promise<T>): Promise<T> {
+  const { statementTimeoutMs } = context.waiting
+  if (statementTimeoutMs === 0) return work(context)
+  const limit = new AbortController()
+  const over = new PlinthError('STATEMENT_TIMEOUT', 'The statement took longer than its timeout and was cancelled.', {
+    at: { file: fileOf(context.step) },
+    hint: 'Raise the statement timeout, or split the statement into smaller ones.',
+  })
+  const timer = setTimeout(() => limit.abort(over), statementTimeoutMs)
+  const signal = context.signal ? AbortSignal.any([context.signal, limit.signal]) : limit.signal
+  try {
+    return await work({ ...context, signal })
+  } finally {
+    clearTimeout(timer)
   }
 }
 

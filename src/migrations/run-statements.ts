@@ -3,16 +3,16 @@
  * nothing uncounted. Only a statement that runs outside any transaction can be done and uncounted; see recover.ts for those.
  */
 import { withFence, withTransaction } from '../engines/brackets.ts'
-import { asPlinthError, type PlinthError } from '../errors.ts'
+import { asPlinthError, PlinthError } from '../errors.ts'
 import { refuseUnkeyed, runBackfill } from './backfill/run.ts'
 import { isBatchable } from './backfill/shape.ts'
 import { type CheckReport, runChecks } from './checks.ts'
 import { openNode, textOf } from '../sql/tree.ts'
 import type { Statement } from '../sql/parse.ts'
-import { fileOf, type StepContext, timeouts, type Work } from './context.ts'
+import { fileOf, opening, type StepContext, timeouts, type Work } from './context.ts'
 import { finishAttempt, insertAttempt, moveCursor, noteBefore, type Outcome, prefixHash } from './history.ts'
 import { composeMessage, type Message, placeFailure } from './message.ts'
-import { cancellable, withLockRetries } from './patience.ts'
+import { cancellable, withLockRetries, withTimeLimit } from './patience.ts'
 import { prepareBare } from './recover.ts'
 import { type Segment, segmentsOf } from './segments.ts'
 import { StatementTally } from './tally.ts'
@@ -20,6 +20,7 @@ import { StatementTally } from './tally.ts'
 /** Throws the located error; the row is failed then, with its cursor at what is done. */
 export async function runStatements(context: StepContext): Promise<Work> {
   const { session, step, script, origin, emit, clock } = context
+  refuseSettingsOfBare(context)
   const id = context.newId()
   const started = performance.now()
   let rows = 0
@@ -109,6 +110,7 @@ async function openAttempt(
 
 /** A new session knows nothing of the `set` statements that an earlier attempt ran. */
 async function repeatSettings({ session, step, script }: StepContext): Promise<void> {
+  if (session.pooled) return
   for (const statement of script.statements.slice(0, step.cursor))
     if (statement.setsSession) await session.script(statement.text)
 }
@@ -156,8 +158,8 @@ async function inTransaction(
 ): Promise<number> {
   const { session, script } = context
   const message = composeMessage(script, segment.statements, {
-    before: [begin, ...timeouts(context, 'set local')],
-    after: ownRole(context),
+    before: [...opening(context, begin), ...settingsBefore(context, segment)],
+    after: [...(session.pooled ? context.reset : ownRole(context)), ...timeouts(context, 'set local')],
   })
   const keeps = segment.end?.control !== 'rollback'
   try {
@@ -185,8 +187,11 @@ async function runBare(context: StepContext, id: string, segment: Segment): Prom
   await asOwner(context, () => noteBefore(session, id, prepared.note))
   // What is built concurrently waits without standing in anybody's way, and giving up would throw its work away.
   const waiting = statement.concurrentIndex ? { ...context.waiting, lockTimeoutMs: 0 } : context.waiting
-  for (const setting of timeouts({ ...context, waiting }, 'set')) await session.script(setting)
-  const rows = await send(context, composeMessage(script, [statement], { before: [], after: [] }), prepared.text)
+  if (!session.pooled) for (const setting of timeouts({ ...context, waiting }, 'set')) await session.script(setting)
+  const message = composeMessage(script, [statement], { before: [], after: [] })
+  const rows = await (session.pooled
+    ? withTimeLimit(context, limited => send(limited, message, prepared.text))
+    : send(context, message, prepared.text))
   await count(context, id, segment.next)
   return rows
 }
@@ -233,6 +238,29 @@ function takesRole({ tree }: Statement): boolean {
   return kind === 'VariableSetStmt' && /^(role|session_authorization)$/.test(textOf(fields, 'name'))
 }
 
+/** Behind a pooler every transaction begins anew, with what the file set before it. */
+function settingsBefore({ session, script }: StepContext, segment: Segment): string[] {
+  if (!session.pooled) return []
+  const first = segment.statements[0]?.index ?? 0
+  return script.statements.filter(one => one.setsSession && one.index < first).map(one => one.text)
+}
+
+/** What a file sets would stay with whichever server process took it, and the statement may get another one. */
+function refuseSettingsOfBare({ session, script, step }: StepContext): void {
+  const bare = session.pooled ? script.statements.findLast(one => one.bare) : undefined
+  const setting = bare && script.statements.find(one => one.setsSession && !one.bare && one.index < bare.index)
+  if (!setting) return
+  throw new PlinthError(
+    'SQL_UNSUPPORTED',
+    `"${setting.summary}" cannot hold for "${bare.summary}" behind a connection pooler, which may give it another server process.`,
+    {
+      at: { file: fileOf(step), line: setting.line, source: script.text },
+      hint: 'Qualify the names instead, or give the URL of the server itself.',
+    },
+  )
+}
+
 async function resetSession({ session, reset }: StepContext): Promise<void> {
+  if (session.pooled) return
   await session.script(reset.join(';\n'))
 }

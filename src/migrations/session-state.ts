@@ -3,8 +3,32 @@ import type { Session } from '../engines/engine.ts'
 
 /** Statements that bring the session back to its present state. They keep its advisory locks, unlike `discard all`. */
 export async function resetStatements(session: Session): Promise<string[]> {
+  if (session.pooled) return pooledReset
   return session.engine.can.postgresSyntax ? postgresReset(session) : namespaceReset(session)
 }
+
+/**
+ * Behind a pooler the state belongs to a server process that others use before and after, so it is kept at the begin of every transaction
+ * and restored at its end. Prepared statements stay, since poolers count on their own.
+ */
+export const keepState = `select set_config('plinth.kept', coalesce(jsonb_object_agg(name, setting), '{}')::text, true)
+from pg_catalog.pg_settings
+where source = 'session' and name not like 'transaction%' and name <> 'plinth.kept'`
+
+const pooledReset = [
+  'reset session authorization',
+  'reset role',
+  `do $plinth$
+declare kept jsonb := current_setting('plinth.kept');
+begin
+  reset all;
+  perform set_config(key, value, false) from jsonb_each_text(kept);
+end $plinth$`,
+  'close all',
+  'unlisten *',
+  'discard temp',
+  'discard sequences',
+]
 
 async function postgresReset(session: Session): Promise<string[]> {
   const { rows } = await session.query<{ name: string; setting: string }>(`
