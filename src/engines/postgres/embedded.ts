@@ -125,7 +125,7 @@ async function findRunning(
   const dataFolder = dataFolderOf(place, recorded)
   const postmaster = await find(dataFolder)
   if (!postmaster?.ready || (port !== undefined && port !== postmaster.port)) return null
-  await proveEntrance(place, postmaster)
+  if (!(await mayBeEntered(place, postmaster, dataFolder))) return null
   return serverOf(place, postmaster, { dataFolder, fresh: false, alreadyRunning: true })
 }
 
@@ -206,11 +206,25 @@ async function stop(place: Place, emit: Emit): Promise<boolean> {
 
 /** Enters once. SCRAM proves both sides: the server knows our password, so it is the one of this folder. */
 async function proveEntrance(place: Place, postmaster: Postmaster): Promise<void> {
+  await enter(place, postmaster, 60_000)
+}
+
+/** False when the server ended while we asked: a killed one is in the list of processes for a moment longer than it answers. */
+async function mayBeEntered(place: Place, postmaster: Postmaster, dataFolder: string): Promise<boolean> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await enter(place, postmaster, 1000)
+      return true
+    } catch (error) {
+      if ((await findPostmaster(dataFolder))?.pid !== postmaster.pid) return false
+      if (attempt === 60 || !(error instanceof PlinthError) || error.code !== 'DATABASE_UNREACHABLE') throw error
+    }
+  }
+}
+
+async function enter(place: Place, postmaster: Postmaster, waitMs: number): Promise<void> {
   const { connect } = await import('./connect.ts')
-  const { client } = await connect(await urlOf(place, postmaster.port), {
-    waitMs: 60_000,
-    applicationName: 'plinth start',
-  })
+  const { client } = await connect(await urlOf(place, postmaster.port), { waitMs, applicationName: 'plinth start' })
   await client.end()
 }
 
