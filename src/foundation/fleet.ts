@@ -207,7 +207,12 @@ function assertCanary({ canary }: FleetSetting, members: readonly Member[]): voi
 }
 
 function refuseForeignTarget({ target }: ApplyRequest): void {
-  if (target?.kind !== 'run' || target.runId === 'last') return
+  if (!target || target.kind === 'latest') {
+    throw new PlinthError('TARGET_REQUIRED', 'A rollback needs to be told how far.', {
+      hint: 'Use --to VERSION, --to 0, --steps N or --run last.',
+    })
+  }
+  if (target.kind !== 'run' || target.runId === 'last') return
   throw new PlinthError('USAGE', 'A run belongs to one database, so it cannot be taken back on all of them.', {
     hint: 'Use --to VERSION, --steps N or --run last.',
   })
