@@ -9,6 +9,7 @@ import { parseEnv } from 'node:util'
 import { nearest, PlinthError } from '../errors.ts'
 import { type FleetSetting, readFleet } from './fleet.ts'
 import { type HookSetting, readHooks } from './hooks.ts'
+import { remember } from './remember.ts'
 import type { ConfigFile, OverlayFile } from './schema.ts'
 import { readYaml } from './yaml.ts'
 
@@ -64,6 +65,10 @@ export interface Timeouts {
   readonly lockTimeoutSeconds: number
   readonly statementTimeoutSeconds: number
   readonly lockRetries: number
+  /** A session lock or a leased row; `auto` takes a lease behind a connection pooler. */
+  readonly lock: 'auto' | 'session' | 'lease'
+  /** How long a lease outlives its last heartbeat. */
+  readonly leaseSeconds: number
 }
 
 export interface ConfigFlags {
@@ -86,7 +91,7 @@ export async function loadConfig(
   const root = file ? rootOf(file) : cwd
   const variables = { ...readDotEnv(root), ...processVariables }
   const base = file
-    ? (await readYaml(file, (await import('./schema.ts')).configShape, 'CONFIG_INVALID', 'configuration')).value
+    ? await remember(root, file, () => readBase(file))
     : ({ version: 1 } as ConfigFile)
   const environmentName = flags.env ?? variables['PLINTH_ENV'] ?? base.environment ?? 'local'
   const overlay = await readOverlay(root, environmentName)
@@ -149,7 +154,7 @@ function merge({ root, file, base, overlay, flags, variables, environmentName, e
     fallback: string,
     variable?: string,
   ) => absolute(root, pick(name, fallback, base[name], overlay[name], variable))
-  const seconds = (name: keyof Timeouts, fallback: number) =>
+  const seconds = (name: Exclude<keyof Timeouts, 'lock'>, fallback: number) =>
     pick(`migrations.${name}`, fallback, base.migrations?.[name], overlay.migrations?.[name])
   const declared = base.environments?.[environmentName]
   origins.set(
@@ -172,6 +177,8 @@ function merge({ root, file, base, overlay, flags, variables, environmentName, e
       lockTimeoutSeconds: seconds('lockTimeoutSeconds', 5),
       statementTimeoutSeconds: seconds('statementTimeoutSeconds', 900),
       lockRetries: seconds('lockRetries', 10),
+      lock: pick('migrations.lock', 'auto', base.migrations?.lock, overlay.migrations?.lock),
+      leaseSeconds: seconds('leaseSeconds', 30),
     },
     seeds: path('seeds', 'db/seeds/operational'),
     analytics: path('analytics', 'analytics'),
@@ -269,8 +276,15 @@ function folderTrack(dir: string, flags: ConfigFlags): Track {
 async function readOverlay(root: string, name: string): Promise<OverlayFile | undefined> {
   const file = ['yaml', 'yml'].map(ending => join(root, 'configs/environments', `${name}.${ending}`)).find(existsSync)
   if (!file) return undefined
-  const { overlayShape } = await import('./schema.ts')
-  return (await readYaml(file, overlayShape, 'CONFIG_INVALID', 'environment')).value
+  return remember(root, file, async () => {
+    const { overlayShape } = await import('./schema.ts')
+    return (await readYaml(file, overlayShape, 'CONFIG_INVALID', 'environment')).value
+  })
+}
+
+async function readBase(file: string): Promise<ConfigFile> {
+  const { configShape } = await import('./schema.ts')
+  return (await readYaml(file, configShape, 'CONFIG_INVALID', 'configuration')).value
 }
 
 function findFile(named: string | undefined, cwd: string): string | null {

@@ -19,6 +19,8 @@ const timeouts = z.strictObject({
   lockTimeoutSeconds: seconds.optional(),
   statementTimeoutSeconds: seconds.optional(),
   lockRetries: z.number().int().min(0).max(100).optional(),
+  lock: z.enum(['auto', 'session', 'lease']).optional(),
+  leaseSeconds: seconds.optional(),
 })
 
 const hookCommand = z.union([z.string().min(1), z.array(z.string()).min(1)])

@@ -87,7 +87,8 @@ export function isIdle({ result }: OnTrack<Report>): boolean {
 }
 
 export function runOptions({ config, emit, signal, actor, traceId, version }: Desk, track: Track) {
-  const { lockWaitSeconds, lockTimeoutSeconds, statementTimeoutSeconds, lockRetries } = config.migrations
+  const { lockWaitSeconds, lockTimeoutSeconds, statementTimeoutSeconds, lockRetries, lock, leaseSeconds } =
+    config.migrations
   return {
     track: track.name,
     folder: track.migrations,
@@ -100,6 +101,8 @@ export function runOptions({ config, emit, signal, actor, traceId, version }: De
     lockTimeoutMs: lockTimeoutSeconds * 1000,
     statementTimeoutMs: statementTimeoutSeconds * 1000,
     lockRetries,
+    lock,
+    leaseMs: leaseSeconds * 1000,
     hooks: hooksOf(config, emit),
     environment: config.environment.name,
   }
