@@ -90,9 +90,7 @@ export async function loadConfig(
   const file = findFile(flags.config ?? processVariables['PLINTH_CONFIG'], cwd)
   const root = file ? rootOf(file) : cwd
   const variables = { ...readDotEnv(root), ...processVariables }
-  const base = file
-    ? await remember(root, file, () => readBase(file))
-    : ({ version: 1 } as ConfigFile)
+  const base = file ? await remember(root, file, () => readBase(file)) : ({ version: 1 } as ConfigFile)
   const environmentName = flags.env ?? variables['PLINTH_ENV'] ?? base.environment ?? 'local'
   const overlay = await readOverlay(root, environmentName)
   const environmentNames = [...new Set(['local', ...Object.keys(base.environments ?? {})])].sort()

