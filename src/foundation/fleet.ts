@@ -188,7 +188,8 @@ async function askedFor(desk: Desk, { query }: FleetSetting, track: Track): Prom
   return rows.map((row, at) => {
     const text = (column: string): string | null => {
       const value = row[column] ?? null
-      return value === null || value === '' ? null : String(value)
+      if (value === null || value === '') return null
+      return typeof value === 'string' ? value : JSON.stringify(value)
     }
     const name = text('name')
     if (name === null) throw invalid(`Row ${at + 1} of its query has no "name".`, 'fleet.query.sql')
