@@ -1,4 +1,5 @@
 /** The configuration for people: dotted paths, values, origins; passwords in URLs are masked. */
+import type { HookAction } from '../config/hooks.ts'
 import type { Config, Origin } from '../config/load.ts'
 
 export interface Setting {
@@ -21,13 +22,23 @@ export function listSettings(config: Config): Setting[] {
       [`tracks.${track.name}.database`, track.database ?? 'embedded'] as const,
     ]),
     ...Object.entries(migrations).map(([key, value]) => [`migrations.${key}`, value] as const),
+    ...(config.fleet?.databases ?? []).map(
+      one => [`fleet.databases.${one.name}`, one.url ?? one.environment ?? one.database ?? one.schema ?? ''] as const,
+    ),
+    ...(config.fleet?.query ? [['fleet.query', config.fleet.query.sql] as const] : []),
+    ...config.hooks.map(({ place, action }) => [place, describeAction(action)] as const),
     ...(['seeds', 'analytics', 'classification', 'docs'] as const).map(key => [key, config[key]] as const),
   ]
   return rows.map(([path, value]) => ({
     path,
     value: maskPassword(String(value)),
-    origin: origins.get(path) ?? 'flag',
+    origin: origins.get(path) ?? (/^(fleet|hooks)\./.test(path) ? 'file' : 'flag'),
   }))
+}
+
+function describeAction(action: HookAction): string {
+  if (action.kind === 'module') return action.file
+  return typeof action.command === 'string' ? action.command : action.command.join(' ')
 }
 
 function maskPassword(text: string): string {

@@ -1,7 +1,7 @@
 /** Runs a plan. Half-done work is a value of the report, not an exception. */
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
-import { type Held, unfenced, withFence } from '../engines/brackets.ts'
+import { type Held, unfenced, withFence, withTransaction } from '../engines/brackets.ts'
 import type { LockWaits, Session } from '../engines/engine.ts'
 import { asPlinthError, type PlinthError } from '../errors.ts'
 import {
@@ -21,7 +21,7 @@ import { compareVersions } from './migration.ts'
 import type { Hooks } from './hooks/hooks.ts'
 import { hooksOfRun } from './hooks/of-run.ts'
 import { nameBlockers, watchStep } from './lock-watch.ts'
-import { refuseInterrupted, waitingOf } from './patience.ts'
+import { cancellable, refuseInterrupted, waitingOf } from './patience.ts'
 import type { Plan, Planned, Step } from './plan.ts'
 import { runStatements } from './run-statements.ts'
 import { runTransactional } from './run-transactional.ts'
@@ -115,7 +115,7 @@ export async function runPlan(session: Session, { plan, scripts }: Planned, opti
   const { held = unfenced } = options
   await hooks.beforeRun()
   const begun = { command, direction: plan.direction, stepsPlanned: plan.steps.length, startedAt: iso() }
-  await withFence(session, held, () => insertRun(session, origin, begun))
+  await cancellable({ session, signal }, () => withFence(session, held, () => insertRun(session, origin, begun)))
   const reset = await resetStatements(session)
   const done: StepReport[] = []
   let error: PlinthError | null = null
@@ -138,7 +138,8 @@ export async function runPlan(session: Session, { plan, scripts }: Planned, opti
   const status = statusOf(error)
   const ended = { status, stepsDone: done.length, errorCode: error?.code ?? null, finishedAt: iso() }
   // The steps are what they are even when the connection is gone; the next run sees that this one never ended.
-  await withFence(session, held, () => finishRun(session, origin.runId, ended)).catch((thrown: unknown) => {
+  const bracket = error ? briefly : withFence
+  await bracket(session, held, () => finishRun(session, origin.runId, ended)).catch((thrown: unknown) => {
     error ??= asPlinthError(thrown)
   })
   const rows = done.reduce((sum, step) => sum + step.rows, 0)
@@ -227,13 +228,22 @@ async function recorded(context: StepContext): Promise<Work> {
   }
 }
 
+/** What only tells of a failure does not keep anybody waiting: the next run sees that this one never ended. */
+async function briefly(session: Session, held: Held, work: () => Promise<void>): Promise<void> {
+  await withTransaction(session, async () => {
+    if (session.engine.can.timeouts) await session.script("set local lock_timeout = '2s'")
+    await work()
+    await held.fence(session)
+  })
+}
+
 async function writeFailure(
   context: StepContext,
   error: PlinthError,
   { startedAtMs, durationMs }: { readonly startedAtMs: number; readonly durationMs: number },
 ): Promise<void> {
   const { session, origin, step, script, clock, held } = context
-  await withFence(session, held, () =>
+  await briefly(session, held, () =>
     insertAttempt(
       session,
       origin,
@@ -338,8 +348,8 @@ function currentAfter(plan: Plan, done: number): string | null {
   if (done === plan.steps.length) return plan.to
   if (done === 0) return plan.from
   if (plan.direction === 'down') {
-    const next = plan.steps[done]?.version ?? null
-    return next === null || (plan.to !== null && compareVersions(plan.to, next) > 0) ? plan.to : next
+    const standing = [...plan.steps.slice(done).map(step => step.version), ...(plan.to === null ? [] : [plan.to])]
+    return standing.sort(compareVersions).at(-1) ?? null
   }
   const last = plan.steps[done - 1]?.version ?? null
   return plan.from === null || (last !== null && compareVersions(last, plan.from) > 0) ? last : plan.from

@@ -135,7 +135,8 @@ function selectDowns(input: SelectInput): Selection {
   const current = standing.findLast(one => one.state === 'applied')?.version ?? null
   const files = new Map(input.migrations.map(migration => [versionKey(migration.version), migration]))
   const notices: string[] = []
-  const taken = downTo(input, standing)
+  // What was applied last goes first, whatever its version: it may stand on what was applied before it.
+  const taken = downTo(input, standing).toSorted((a, b) => appliedAs(b) - appliedAs(a))
   const choices = taken.map(one => chooseDown(one, files.get(versionKey(one.version)) ?? null, notices))
   const gone = new Set(choices.map(choice => versionKey(choice.version)))
   const to = standing.findLast(one => one.state === 'applied' && !gone.has(versionKey(one.version)))?.version ?? null

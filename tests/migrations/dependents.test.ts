@@ -142,6 +142,11 @@ test('later is what was applied later, whatever its version', async () => {
     code: 'ROLLBACK_BLOCKED',
     details: { dependents: [{ version: '3' }] },
   })
+  const all = { kind: 'version', version: '0' } as const
+  expect(await rollbackTrack(session, { ...someone, folder, target: all })).toMatchObject({
+    status: 'succeeded',
+    done: [{ version: '3' }, { version: '5' }],
+  })
 })
 
 test('a warehouse is asked by names', async () => {

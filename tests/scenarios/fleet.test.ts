@@ -1,8 +1,9 @@
 /** Stories of one folder on many databases: tenants of their own, tenants by schema, environments, and what a failure of one does. */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
-import { type Ran, plinth, temporaryFolder } from '../support/cli.ts'
+import { plinth, type Ran, startPlinth, temporaryFolder } from '../support/cli.ts'
 import { asUser, emptyDatabase, withClient } from '../support/database.ts'
 
 const migrations = {
@@ -24,6 +25,7 @@ function project(
   return {
     write: (name: string, text: string) => writeFileSync(join(cwd, name), text),
     run: (...args: string[]) => plinth(args, { cwd, env }),
+    start: (...args: string[]) => startPlinth(args, { cwd, env }),
   }
 }
 
@@ -185,6 +187,60 @@ test('a fleet is taken back to a version once it is confirmed', async () => {
     { to: null },
     { to: null },
   ])
+})
+
+test('an interruption begins nothing more, and the next run goes on', async () => {
+  const { databases, fleet } = await tenants(3)
+  const { run, start, write } = project(fleet.replace('parallelism: 2', 'parallelism: 1'))
+  await withClient(databases[1]?.url ?? '', async blocker => {
+    await blocker.query('create table customers (id int primary key); begin; lock table customers')
+    write(
+      'db/1_customers.up.sql',
+      'alter table if exists customers add column x int;\ncreate table if not exists customers (id int primary key);\n',
+    )
+    const { child, ended } = start('apply', '--all', '--json')
+    await withClient(databases[1]?.url ?? '', async watcher => {
+      const waits = async () =>
+        (
+          await watcher.query(
+            'select 1 from pg_locks l join pg_database d on d.oid = l.database where not l.granted and d.datname = current_database()',
+          )
+        ).rows.length > 0
+      while (!(await waits())) await sleep(20)
+    })
+    child.kill('SIGINT')
+    const ran = await ended
+    expect(ran.status).toBe(130)
+    expect(brief(ran).map(([name, status]) => [name, status])).toEqual([
+      ['t1', 'succeeded'],
+      ['t2', 'interrupted'],
+      ['t3', 'skipped'],
+    ])
+    await blocker.query('rollback')
+  })
+  expect(brief(await run('apply', '--all', '--json')).map(([name, status]) => [name, status])).toEqual([
+    ['t1', 'nothing-to-do'],
+    ['t2', 'succeeded'],
+    ['t3', 'succeeded'],
+  ])
+})
+
+test('hooks are called for each database, and a refusal is that of one', async () => {
+  const { databases, fleet } = await tenants(3)
+  const { run } = project(`${fleet}hooks:\n  before-run: ./gate.mjs\n`, {
+    'gate.mjs': `export default fact => !fact.database.endsWith('/${databases[2]?.name}')\n`,
+  })
+  const ran = await run('apply', '--all', '--json')
+  expect(ran.status).toBe(1)
+  expect(brief(ran).map(([name, , , , code]) => [name, code])).toEqual([
+    ['t1', null],
+    ['t2', null],
+    ['t3', 'HOOK_REFUSED'],
+  ])
+  const shown = await run('config', 'show')
+  expect(shown.stdout).toMatch(/fleet\.databases\.t1\s+postgres:\/\/postgres:\*\*\*@/)
+  expect(shown.stdout).toContain('hooks.before-run')
+  expect(shown.stdout).not.toContain('geheim')
 })
 
 test('environments can be the fleet', async () => {
