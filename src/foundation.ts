@@ -6,7 +6,7 @@ import { randomUUID } from 'node:crypto'
 import { hostname, userInfo } from 'node:os'
 import { type ConfigFlags, loadConfig } from './config/load.ts'
 import { asPlinthError } from './errors.ts'
-import { type AdoptRequest, adoptTrack } from './foundation/adopt.ts'
+import { type AdoptRequest, adoptTrack, driftOfTracks } from './foundation/adopt.ts'
 import { checkClasses, checkDocuments, generateDocuments } from './foundation/contract.ts'
 import {
   checkWarehouse,
@@ -19,6 +19,7 @@ import {
 } from './foundation/data.ts'
 import { type Desk, serverFolder } from './foundation/desk.ts'
 import { diagnose } from './foundation/doctor.ts'
+import { expandMigrations } from './foundation/expand.ts'
 import {
   type ApplyRequest,
   applyTracks,
@@ -35,6 +36,7 @@ import { applyFleet, planFleet, rollbackFleet, statusOfFleet } from './foundatio
 import { listSettings } from './foundation/settings.ts'
 import { bringUp } from './foundation/up.ts'
 import type { FleetReport } from './migrations/fleet.ts'
+import type { ExpandRequest } from './migrations/expand/request.ts'
 import { createEmitter, type Emit, type Fact } from './telemetry/event.ts'
 import { closeSinks, openSinks } from './telemetry/sinks/index.ts'
 import { applicationName, runTrace } from './telemetry/trace.ts'
@@ -119,7 +121,9 @@ export async function openFoundation(options: FoundationOptions) {
         () => adoptTrack(desk, request),
         ({ result }) => result.status === 'nothing-to-do',
       ),
+    drift: () => driftOfTracks(desk),
     newMigration: (title: string) => createMigrationFiles(desk, title),
+    expandMigrations: (request: ExpandRequest) => expandMigrations(desk, request),
     seedPackages: () => listSeedPackages(desk),
     seed: (request: SeedRequest) =>
       run(

@@ -10,6 +10,8 @@ export interface CreateOptions {
   readonly folder: string
   /** Free text, such as `Add owner to orders`. */
   readonly title: string
+  /** What the files say; a comment that asks for it by default. */
+  readonly content?: { readonly up: string; readonly down: string; readonly checks?: string | undefined } | undefined
   readonly clock?: Clock | undefined
 }
 
@@ -18,10 +20,17 @@ export interface Created {
   readonly slug: string
   readonly up: string
   readonly down: string
+  /** Null when it has none. */
+  readonly checks: string | null
 }
 
 /** Throws USAGE when the title has no letter or digit. */
-export async function createMigration({ folder, title, clock = systemClock }: CreateOptions): Promise<Created> {
+export async function createMigration({
+  folder,
+  title,
+  content,
+  clock = systemClock,
+}: CreateOptions): Promise<Created> {
   const slug = slugOf(title)
   await mkdir(folder, { recursive: true })
   const versions = (await readdir(folder))
@@ -33,15 +42,19 @@ export async function createMigration({ folder, title, clock = systemClock }: Cr
   // `wx` refuses to write over a file that somebody made in the same moment.
   await writeFile(
     up,
-    `-- ${title.trim().replace(/\s+/g, ' ')}\n-- What other code needs before this runs, and what it waits for, belongs here.\n\n`,
+    content?.up ??
+      `-- ${title.trim().replace(/\s+/g, ' ')}\n-- What other code needs before this runs, and what it waits for, belongs here.\n\n`,
     { flag: 'wx' },
   )
   await writeFile(
     down,
-    `-- Takes back: ${title.trim().replace(/\s+/g, ' ')}\n-- Leaves the database as it was before the up file; say so here if there is nothing to undo.\n\n`,
+    content?.down ??
+      `-- Takes back: ${title.trim().replace(/\s+/g, ' ')}\n-- Leaves the database as it was before the up file; say so here if there is nothing to undo.\n\n`,
     { flag: 'wx' },
   )
-  return { version, slug, up, down }
+  const checks = content?.checks === undefined ? null : join(folder, `${version}_${slug}.checks.sql`)
+  if (checks !== null) await writeFile(checks, content?.checks ?? '', { flag: 'wx' })
+  return { version, slug, up, down, checks }
 }
 
 /** `Add owner to Orders!` → `add_owner_to_orders`. */

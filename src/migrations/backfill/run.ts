@@ -3,7 +3,8 @@
  * moment goes on behind its last batch, and no row is done twice.
  *
  * Beside other writers: a batch locks only the rows it changes, for as long as it lasts, and reads each as its last writer left it. Rows that
- * come in behind the cursor are not seen: give new rows their value by a default or a trigger, and prove the end by a check.
+ * come in behind the cursor, or after the last batch, are not seen: give new rows their value by a default or a trigger, and prove the end by a
+ * check.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { asPlinthError, PlinthError } from '../../errors.ts'
@@ -41,16 +42,15 @@ export async function runBackfill(context: StepContext, { statement, keep, finis
     const total = Math.max(expected, cursor.seen)
     emit({ type: 'progress', task: `backfill ${batches.driver.name}`, done: cursor.seen, total, unit: 'rows' })
   }
-  for (;;) {
+  tell()
+  for (let isLast = false; !isLast; ) {
+    const from = cursor
+    const batch = { statement, batches, size, cursor: from, keep, finish }
+    const done = await withLockRetries(context, () => oneBatch(context, batch), passing)
+    cursor = done.cursor
+    isLast = done.isLast
     tell()
-    const next = await withLockRetries(
-      context,
-      () => oneBatch(context, { statement, batches, cursor, keep, finish }),
-      passing,
-    )
-    if (next === null) break
-    cursor = next
-    await pace()
+    if (!isLast) await pace()
   }
   const rows = cursor.changed - before.changed
   emit({
@@ -103,43 +103,46 @@ async function keyOf({ session, step, script }: StepContext, statement: Statemen
 
 interface OneBatch extends Backfill {
   readonly batches: Batches
+  readonly size: number
   readonly cursor: BatchCursor
 }
 
-/** Null when no row was left; the statement is counted then. */
-async function oneBatch(
-  context: StepContext,
-  { statement, batches, cursor, keep, finish }: OneBatch,
-): Promise<BatchCursor | null> {
+interface Done {
+  readonly cursor: BatchCursor
+  readonly isLast: boolean
+}
+
+/** The last one also counts the statement as done. */
+async function oneBatch(context: StepContext, batch: OneBatch): Promise<Done> {
   const { session } = context
   try {
     refuseInterrupted(context.signal)
     await session.script(['begin', ...timeouts(context, 'set local')].join(';\n'))
-    const next = await cancellable(context, () => nextBatch(context, batches, cursor))
-    await (next ? keep(next) : finish())
+    const done = await cancellable(context, () => nextBatch(context, batch))
+    await batch.keep(done.cursor)
+    if (done.isLast) await batch.finish()
     await session.query('commit')
-    return next
+    return done
   } catch (error) {
     await session.query('rollback').catch(() => undefined)
-    throw locate(context, statement, error)
+    throw locate(context, batch.statement, error)
   }
 }
 
-async function nextBatch({ session }: StepContext, batches: Batches, cursor: BatchCursor): Promise<BatchCursor | null> {
+/** A batch that is not full has reached the end: following rows that others append meanwhile might never end. */
+async function nextBatch({ session }: StepContext, { batches, size, cursor }: OneBatch): Promise<Done> {
   const range = await session.query<Record<string, string> & { readonly seen: number }>(
     cursor.key ? batches.laterRange : batches.firstRange,
     cursor.key ?? [],
   )
   const [found] = range.rows
-  if (!found) return null
+  if (!found) return { cursor, isLast: true }
   const last = batches.key.map((_, at) => found[`key_${at}`] ?? '')
   const { rowCount } = await session.query(cursor.key ? batches.later : batches.first, [...last, ...(cursor.key ?? [])])
+  const { seen, changed } = cursor
   return {
-    ...cursor,
-    key: last,
-    seen: cursor.seen + found.seen,
-    changed: cursor.changed + rowCount,
-    batches: cursor.batches + 1,
+    cursor: { ...cursor, key: last, seen: seen + found.seen, changed: changed + rowCount, batches: cursor.batches + 1 },
+    isLast: found.seen < size,
   }
 }
 
