@@ -1,0 +1,14 @@
+// Applies a folder in a process that is ready: libraries read, parser loaded, session open. Prints the milliseconds of the rest.
+import { withSession } from '../../dist/engines/brackets.js'
+import { engineOf } from '../../dist/engines/registry.js'
+import { applyTrack } from '../../dist/migrations/track.js'
+import { openParser } from '../../dist/sql/parse.js'
+
+const [url, folder] = process.argv.slice(2)
+await openParser('postgres')
+await withSession(await engineOf(url), url, {}, async session => {
+  const started = performance.now()
+  const report = await applyTrack(session, { track: 'operational', folder, actor: 'bench' })
+  if (report.error) throw report.error
+  console.log(JSON.stringify({ steps: report.done.length, ms: performance.now() - started }))
+})
