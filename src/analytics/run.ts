@@ -136,6 +136,7 @@ export async function withDesk<T>(
       await ensureSourceLedger(control)
       const leaseOptions = {
         owner: options.owner,
+        runId: options.runId,
         waitMs,
         ttlMs: options.leaseTtlMs ?? 30_000,
         emit: options.emit,

@@ -49,7 +49,7 @@ export async function withLock<T>(
 }
 
 /** The server frees a session lock in the same moment in which it ends the session's transaction, so there is nothing to fence off. */
-export const unfenced: Held = { fence: async () => undefined, lost: null, leaseMs: null }
+export const unfenced: Held = { fence: async () => undefined, lost: null, leaseMs: null, token: null }
 
 async function withSessionLock<T>(
   session: Session,

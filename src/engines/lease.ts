@@ -27,6 +27,8 @@ export interface Held {
   readonly lost: AbortSignal | null
   /** How long a lease lasts without a heartbeat; null for a session lock. */
   readonly leaseMs: number | null
+  /** Grows by one with every holder, so that another database can refuse whoever came before; null for a session lock. */
+  readonly token: bigint | null
 }
 
 export const leaseMsDefault = 30_000
@@ -46,7 +48,12 @@ export async function withLease<T>(
   const leaseMs = options.leaseMs ?? leaseMsDefault
   const heartbeat = new Heartbeat(session, name, lease.token, leaseMs)
   try {
-    return await work({ fence: inner => fence(inner, name, lease.token), lost: heartbeat.lost, leaseMs })
+    return await work({
+      fence: inner => fence(inner, name, lease.token),
+      lost: heartbeat.lost,
+      leaseMs,
+      token: BigInt(lease.token),
+    })
   } finally {
     await heartbeat.stop()
     await release(session, name, lease.token)
@@ -114,7 +121,7 @@ async function release(session: Session, name: string, token: string): Promise<v
   await session.query(releaseQuery, [name, token]).catch(() => undefined)
 }
 
-function leaseLost(name: string): PlinthError {
+export function leaseLost(name: string): PlinthError {
   return new PlinthError('LEASE_LOST', `Another runner took over the lease "${name}".`, {
     at: { object: name },
     hint: 'Nothing of this run was kept after that. Run again if the other run does not do what you need.',

@@ -159,7 +159,7 @@ describe('two runners', () => {
       (error: unknown) => error,
     )
     await sleeping
-    await world.sql(`update plinth.rollup_leases set expires_at = '-infinity'`)
+    await world.sql(`update plinth.leases set expires_at = '-infinity'`)
     await world.sql(insertEvent, event(world, { at: '2026-03-10T10:45:00Z' }))
     if (stage === 'captured') {
       await world.run()
