@@ -57,7 +57,8 @@ function ofTree(tree: unknown): string[] {
   if (kind === '') return []
   const relations = ['relation', 'view', 'sequence', 'typevar', 'table'].map(key => relationName(fieldsOf(fields, key)))
   const lists = ['funcname', 'typeName', 'domainname', 'defnames'].map(key => nameOf(listOf(fields, key)))
-  const texts = kind === 'CreateSchemaStmt' ? ['schemaname'] : ['idxname', 'extname', 'newname']
+  const own: Readonly<Record<string, string>> = { CreateSchemaStmt: 'schemaname', CreateRoleStmt: 'role' }
+  const texts = own[kind] === undefined ? ['idxname', 'extname', 'newname'] : [own[kind]]
   const dropped = kind === 'DropStmt' ? listOf(fields, 'objects').map(node => partsOf(node).join('.')) : []
   return [...relations, ...lists, ...texts.map(key => textOf(fields, key)), ...dropped].filter(Boolean)
 }

@@ -193,7 +193,8 @@ test('an interruption begins nothing more, and the next run goes on', async () =
   const { databases, fleet } = await tenants(3)
   const { run, start, write } = project(fleet.replace('parallelism: 2', 'parallelism: 1'))
   await withClient(databases[1]?.url ?? '', async blocker => {
-    await blocker.query('create table customers (id int primary key); begin; lock table customers')
+    await blocker.query('create table customers (id int primary key)')
+    await blocker.query('begin; lock table customers')
     write(
       'db/1_customers.up.sql',
       'alter table if exists customers add column x int;\ncreate table if not exists customers (id int primary key);\n',

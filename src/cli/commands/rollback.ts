@@ -9,7 +9,7 @@ export const rollback: CommandSpec = {
   name: 'rollback',
   summary: 'take applied migrations back',
   description:
-    'Runs down files in reverse order, as far as the target says; a down that is gone from the folder runs as it was stored when it was applied. Asks for the name of the database unless --yes is given.',
+    'Runs down files in reverse order, as far as the target says; a down that is gone from the folder runs as it was stored when it was applied. What was applied last goes first; a run from the middle is refused, with the list, while something that was applied later stands on it. Says how long others may have waited. Asks for the name of the database unless --yes is given.',
   group: 'migrations',
   options: [
     { flags: '--to <version>', description: 'until this version is the newest; 0 takes everything back' },

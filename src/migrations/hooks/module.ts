@@ -8,7 +8,8 @@ import type { Call } from './fact.ts'
 export async function loadModule(file: string, place: string): Promise<Call> {
   const hook = await importHook(file, place)
   return async (fact, signal) => {
-    const answer: unknown = await hook(fact, { signal })
+    // Its own copy, so that what it does to it is not told to others.
+    const answer: unknown = await hook(structuredClone(fact), { signal })
     if (answer === false) throw new Error('it answered false')
   }
 }
