@@ -19,6 +19,14 @@ export interface Engine {
   describe(url: string): string
   /** Makes an empty database beside `url` and answers its URL; `drop` removes it again. For verify, docs and tests. */
   createScratch(url: string, name: string, options?: { readonly template?: string }): Promise<Scratch>
+  /** What leads a database from one catalog to another, in one transaction. Absent where the engine cannot write it. */
+  readonly writeChanges?: (from: Schema, to: Schema) => Promise<readonly Change[]>
+}
+
+/** A statement, without a semicolon, or a sentence about what no statement can do. */
+export interface Change {
+  readonly kind: 'statement' | 'note'
+  readonly text: string
 }
 
 export interface Scratch {

@@ -3,6 +3,7 @@ import type { Track } from '../config/load.ts'
 import { PlinthError } from '../errors.ts'
 import type { AdoptReport } from '../migrations/adopt/index.ts'
 import type { ToolName } from '../migrations/adopt/tool.ts'
+import type { DriftReport } from '../migrations/drift.ts'
 import { type Desk, type OnTrack, onTracks, scratchPlaceOf } from './desk.ts'
 
 export interface AdoptRequest {
@@ -33,6 +34,20 @@ export async function adoptTrack(desk: Desk, request: AdoptRequest): Promise<OnT
   )
   if (only) return only
   throw new PlinthError('INTERNAL', 'A track was visited without an answer.')
+}
+
+export async function driftOfTracks(desk: Desk): Promise<OnTrack<DriftReport>[]> {
+  const { findDrift } = await import('../migrations/drift.ts')
+  const { actor, signal } = desk
+  return onTracks(desk, async (session, track) =>
+    findDrift(session, {
+      scratch: await scratchPlaceOf(desk, track),
+      track: track.name,
+      folder: track.migrations,
+      actor,
+      signal,
+    }),
+  )
 }
 
 function onlyTrack({ config }: Desk): Track {

@@ -8,6 +8,7 @@ import { classifyCheck } from './classify.ts'
 import { configShow } from './config-show.ts'
 import { docsCheck, docsGenerate } from './docs.ts'
 import { doctor } from './doctor.ts'
+import { drift } from './drift.ts'
 import { explain } from './explain.ts'
 import { create } from './new.ts'
 import { plan } from './plan.ts'
@@ -22,7 +23,7 @@ import { up } from './up.ts'
 import { verify } from './verify.ts'
 
 const start = [up, stop]
-const migrations = [create, plan, apply, rollback, redo, status, verify, adopt, baseline]
+const migrations = [create, plan, apply, rollback, redo, status, verify, adopt, baseline, drift]
 const data = [seed, rollupRun, rollupStatus, check, reconcile]
 const contract = [docsGenerate, docsCheck, classifyCheck]
 const operations = [doctor, configShow, explain]

@@ -32,4 +32,8 @@ export const postgres: Engine = {
     const { createScratch } = await import('./scratch.ts')
     return createScratch(postgres, url, name, options.template)
   },
+  async writeChanges(from, to) {
+    const { writeChanges } = await import('./changes/index.ts')
+    return writeChanges(from, to)
+  },
 }
