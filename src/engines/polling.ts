@@ -46,7 +46,7 @@ export async function pollFor<T extends object>(
   }
 }
 
-function isRefused<T extends object>(answer: T | Refused): answer is Refused {
+function isRefused(answer: object): answer is Refused {
   return 'holder' in answer
 }
 

@@ -33,6 +33,31 @@ describe.skipIf(withoutPooler !== null)(story, () => {
     }
   })
 
+  test('what the pooler does not take from a URL is said with the way out', async () => {
+    const { url } = await emptyDatabase()
+    const through = new URL(await pooled(url))
+    through.searchParams.set('options', '-c search_path=shop')
+    const failure = await failureOf(openSession(through.toString()))
+    expect(failure).toMatchObject({ code: 'DATABASE_URL_INVALID', message: expect.stringContaining('options') })
+    expect(failure.hint).toContain('ignore_startup_parameters')
+  })
+
+  test('who stands in the way is seen by the name of the run', async () => {
+    const { url } = await emptyDatabase()
+    await withClient(url, client => client.query('create table t (id int)'))
+    const session = await openSession(await pooled(url), { applicationName: 'plinth:00-story' })
+    const folder = await folderOf({ '1_x': ['alter table t add column x int;', 'alter table t drop column x;'] })
+    const events = listener()
+    await withClient(url, async holder => {
+      await holder.query('begin; lock table t')
+      const applying = applyTrack(session, { ...someone, folder, emit: events.emit })
+      while (events.of('lock.blocked').length === 0) await sleep(20)
+      await holder.query('rollback')
+      expect(await applying).toMatchObject({ status: 'succeeded', done: [{ lockWaitMs: expect.any(Number) }] })
+    })
+    expect(events.of('lock.blocked')[0]?.blockers).toMatchObject([{ state: 'idle in transaction', object: 't' }])
+  })
+
   test('sixteen runners on a database without a ledger: each version is applied exactly once', async () => {
     const { url } = await emptyDatabase()
     const through = await pooled(url)

@@ -56,7 +56,7 @@ describe.skipIf(withoutPooler !== null)(title, () => {
       const { rows } = await client.query(
         'select version, count(*)::int as times from plinth.migration_attempts group by version order by version',
       )
-      expect(rows).toEqual(done.sort().map(version => ({ version, times: 1 })))
+      expect(rows).toEqual([...new Set<string>(done)].sort().map(version => ({ version, times: 1 })))
       const left = await client.query("select 1 from plinth.leases where expires_at <> '-infinity'")
       expect(left.rowCount).toBe(0)
     })

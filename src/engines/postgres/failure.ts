@@ -63,7 +63,8 @@ function fromServer(error: ServerFailure, context: FailureContext): PlinthError 
   return new PlinthError(code, messageOf(error, code, context), {
     sqlState,
     at: placeOfFailure(error, code, context),
-    hint: error.hint || hints[code] || stateHints[sqlState],
+    hint:
+      error.hint || (isRefusedOption(sqlState, error.message ?? '') ? optionHint : hints[code]) || stateHints[sqlState],
     details: detailsOf(error, context),
   })
 }
@@ -72,10 +73,16 @@ function codeOf(sqlState: string, message: string, context: FailureContext): Cod
   const exact = states[sqlState]
   if (exact) return exact
   if (sqlState === '57014') return whyCancelled(message, context)
+  if (isRefusedOption(sqlState, message)) return 'DATABASE_URL_INVALID'
   if (sqlState === '58030' && /no space left/i.test(message)) return 'DISK_FULL'
   const ofClass = classes[sqlState.slice(0, 2)]
   if (ofClass) return ofClass
   return context.phase === 'connect' ? 'DATABASE_UNREACHABLE' : 'SQL_FAILED'
+}
+
+/** PgBouncer's word for what a client asks of the server process that it does not have yet. */
+function isRefusedOption(sqlState: string, message: string): boolean {
+  return sqlState === '08P01' && /unsupported startup parameter/.test(message)
 }
 
 /** The server speaks one SQLSTATE for both; the message may be in the server's own language. */
@@ -117,6 +124,9 @@ const hints: Readonly<Partial<Record<Code, string>>> = {
   STATEMENT_TIMEOUT: 'Raise the statement timeout, or split the statement into smaller ones.',
   PERMISSION_DENIED: 'Grant the right to the role of the database URL, or use a role that has it.',
 }
+
+const optionHint =
+  'Take "options" out of the database URL and PGOPTIONS, or let the pooler pass it by (ignore_startup_parameters = options).'
 
 const stateHints: Readonly<Record<string, string>> = {
   '25P02': 'An earlier statement of the transaction failed; roll it back first.',

@@ -2,6 +2,7 @@
  * Who stands in our way, and in whose way we stand: a second connection samples the server's lock table while something runs. It is opened
  * when the work has taken a moment, so that quick work pays nothing, and whatever fails here is nobody else's failure.
  */
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Blocker, LockWaits, Session, Watch, WatchOptions } from '../engine.ts'
 import type { Summary } from './query-summary.ts'
 
@@ -13,6 +14,7 @@ export function watchLocks(open: () => Promise<Session>, watched: Watched, optio
 }
 
 const retellMs = 5000
+const answerMsMax = 1000
 
 class LockWatch implements Watch {
   readonly #open: () => Promise<Session>
@@ -50,7 +52,8 @@ class LockWatch implements Watch {
   async stop(): Promise<LockWaits | null> {
     this.#isOver = true
     clearTimeout(this.#timer)
-    await this.#sampling
+    // A server that does not answer the observer must not keep the step.
+    await Promise.race([this.#sampling, sleep(answerMsMax, undefined, { ref: false })])
     // What was seen waiting last has waited until about now.
     this.#settle([], [])
     await this.#hangUp()
@@ -65,13 +68,14 @@ class LockWatch implements Watch {
 
   #schedule(pauseMs: number): void {
     this.#timer = setTimeout(() => {
-      this.#sampling = this.#sample()
-        .catch(() => this.#hangUp())
-        .then(() => {
-          if (!this.#isOver) this.#schedule(this.#everyMs)
-        })
+      this.#sampling = this.#sampleAndGoOn()
     }, pauseMs)
     this.#timer.unref()
+  }
+
+  async #sampleAndGoOn(): Promise<void> {
+    await this.#sample().catch(() => this.#hangUp())
+    if (!this.#isOver) this.#schedule(this.#everyMs)
   }
 
   async #hangUp(): Promise<void> {
@@ -114,7 +118,7 @@ class LockWatch implements Watch {
     const now = performance.now()
     if (ids.length === 0 || (who === this.#told.who && now - this.#told.atMs < retellMs)) return
     const summary = (this.#summary ??= await (await import('./query-summary.ts')).createSummary())
-    const { rows } = await session.query<BlockerRow>(blockersQuery, [ours[0]?.pid ?? 0, ids])
+    const { rows } = await session.query<BlockerRow>(blockersQuery, [ids, ...(ours[0]?.target ?? [])])
     this.#told = { who, atMs: now }
     if (rows.length === 0) return
     this.#blockers = rows.map(({ query, process_id: processId, ...row }) => ({
@@ -138,6 +142,8 @@ interface WaiterRow {
   /** When the wait began, which tells one wait from the next of the same session. */
   readonly began: string
   readonly blockers: readonly number[]
+  /** Columns of pg_locks that say what is waited for. */
+  readonly target: readonly (string | null)[]
 }
 
 interface BlockerRow extends Omit<Blocker, 'summary' | 'processId'> {
@@ -180,14 +186,15 @@ with us as (
   select pid from pg_catalog.pg_stat_activity
   where pid = $1::integer or (application_name = $2 and pid <> pg_backend_pid())
 ), waiting as (
-  select distinct on (l.pid) l.pid, l.waitstart
+  select distinct on (l.pid) l.pid, l.waitstart, to_jsonb(array[
+    l.locktype, l.database::text, l.relation::text, l.transactionid::text, l.virtualxid, l.objid::text]) as target
   from pg_catalog.pg_locks l
   join pg_catalog.pg_stat_activity a on a.pid = l.pid and a.datid = (select oid from pg_catalog.pg_database where datname = current_database())
   where not l.granted and l.pid <> pg_backend_pid()
 )
 select w.pid, w.pid in (select pid from us) as ours,
   greatest(0, extract(epoch from clock_timestamp() - coalesce(w.waitstart, clock_timestamp())) * 1000)::double precision as waited_ms,
-  coalesce(w.waitstart::text, '') as began,
+  coalesce(w.waitstart::text, '') as began, w.target,
   array(select case when b in (select pid from us) then -b else b end from unnest(pg_blocking_pids(w.pid)) as b)::integer[] as blockers
 from waiting w`
 
@@ -195,17 +202,15 @@ from waiting w`
 const blockersQuery = `
 select a.pid as process_id, a.application_name as application, a.usename::text as user, a.state,
   case when a.query = '<insufficient privilege>' or a.query = '' then null else a.query end as query,
-  held.mode, coalesce(held.relation::regclass::text, nullif(wanted.locktype, 'relation')) as object,
-  a.xact_start as since
+  held.mode, case when $2 = 'relation' then $4::oid::regclass::text else $2 end as object, a.xact_start as since
 from pg_catalog.pg_stat_activity a
-left join lateral (select * from pg_catalog.pg_locks l where l.pid = $1::integer and not l.granted limit 1) wanted on true
 left join lateral (
-  select l.mode, l.relation from pg_catalog.pg_locks l
-  where l.pid = a.pid and l.locktype = wanted.locktype and l.database is not distinct from wanted.database
-    and l.relation is not distinct from wanted.relation and l.transactionid is not distinct from wanted.transactionid
-    and l.virtualxid is not distinct from wanted.virtualxid and l.objid is not distinct from wanted.objid
+  select l.mode from pg_catalog.pg_locks l
+  where l.pid = a.pid and l.locktype = $2 and l.database::text is not distinct from $3
+    and l.relation::text is not distinct from $4 and l.transactionid::text is not distinct from $5
+    and l.virtualxid is not distinct from $6 and l.objid::text is not distinct from $7
   order by l.granted desc limit 1
 ) held on true
-where a.pid = any($2::integer[])
+where a.pid = any($1::integer[])
 order by a.xact_start nulls last, a.pid
 limit 5`
