@@ -5,6 +5,8 @@ import type { Clock, Emit } from '../telemetry/event.ts'
 import type { CheckReport } from './checks.ts'
 import type { RunOrigin } from './history.ts'
 import type { Step, StepScript } from './plan.ts'
+import type { Preserved } from './preserve/care.ts'
+import type { PreserveOptions } from './preserve/options.ts'
 import { keepState } from './session-state.ts'
 
 export interface Waiting {
@@ -29,12 +31,16 @@ export interface StepContext extends StepScript {
   readonly reset: readonly string[]
   /** The track's lock. Every transaction of a step awaits its `fence` right before the commit. */
   readonly held: Held
+  /** Null where nothing is preserved: an engine without PostgreSQL's catalog, or a track that is rebuilt from its source. */
+  readonly preserve: PreserveOptions | null
 }
 
 /** What a step did, as long as it succeeded. */
 export interface Work {
   readonly rows: number
   readonly checks: readonly CheckReport[]
+  /** What was kept and what came back; null when there was nothing of either. */
+  readonly preserved: Preserved | null
 }
 
 /** File or label, for places. */

@@ -96,6 +96,10 @@ export interface Outcome {
   readonly errorLine?: number | undefined
   /** Checks that passed. */
   readonly checks?: readonly CheckReport[] | undefined
+  /** How much the migration can lose; null where nobody judges. */
+  readonly lossClass?: string | null | undefined
+  /** What was kept and what came back, as JSON. */
+  readonly preserved?: unknown
 }
 
 /** Numbers follow the track's lock, so nobody else can take the same one. */
@@ -271,6 +275,7 @@ const casts: Readonly<Record<string, string>> = {
   rows_changed: '::bigint',
   tables_touched: '::json',
   checks: '::json',
+  preserved: '::json',
 }
 
 function outcomeColumns(outcome: Outcome): Record<string, Value> {
@@ -283,6 +288,8 @@ function outcomeColumns(outcome: Outcome): Record<string, Value> {
     sql_state: outcome.sqlState ?? null,
     error_line: outcome.errorLine ?? null,
     checks: outcome.checks?.length ? JSON.stringify(outcome.checks) : null,
+    loss_class: outcome.lossClass ?? null,
+    preserved: outcome.preserved ? JSON.stringify(outcome.preserved) : null,
   }
 }
 

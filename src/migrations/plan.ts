@@ -7,6 +7,7 @@ import { readCursor } from './backfill/cursor.ts'
 import { type Check, type PlannedCheck, readChecks } from './checks.ts'
 import { type Directives, readDirectives } from './directives.ts'
 import { prefixHash } from './history.ts'
+import { judgeScript, type LossClass, lossless, mayLose, worse } from './preserve/class.ts'
 import { type Attempt, label, versionKey } from './migration.ts'
 import type { Choice, Selection } from './select.ts'
 
@@ -42,6 +43,10 @@ export interface Step {
   readonly directives: Directives
   /** Queries that must find no row before or after it. */
   readonly checks: readonly PlannedCheck[]
+  /** How much the migration can lose in its worse direction; null where nobody judges. */
+  readonly lossClass: LossClass | null
+  /** Why it is not lossless, one sentence each. */
+  readonly losses: readonly string[]
   readonly statements: readonly StepStatement[]
   readonly tables: readonly string[]
 }
@@ -88,7 +93,8 @@ export function planMigrations(
     refuseMisdirectedDown(choice)
     const script = arrangeAsDirected(parse(sql, file), directives, file)
     const checks = checksOf(choice, parse)
-    const step = { ...describeStep(choice, script, directives), checks: checks.map(shown) }
+    const { lossClass, reasons } = judge(choice, script, parse)
+    const step = { ...describeStep(choice, script, directives), checks: checks.map(shown), lossClass, losses: reasons }
     if (script.statements.length === 0)
       notices.push(
         `${label(choice)} has nothing to run ${choice.direction === 'up' ? 'upwards' : 'downwards'}: its file is empty.`,
@@ -104,6 +110,19 @@ export function planMigrations(
   })
   const { track, direction, from, to } = selection
   return { plan: { format: 1, track, direction, from, to, steps, notices }, scripts }
+}
+
+/** Both directions count, since what one destroys the other has to bring back. Only PostgreSQL's text has a tree to judge by. */
+function judge(
+  choice: Choice,
+  script: Script,
+  parse: Parse,
+): { readonly lossClass: LossClass | null; readonly reasons: readonly string[] } {
+  const { migration, direction } = choice
+  if (script.statements.some(statement => statement.tree === null)) return { lossClass: null, reasons: [] }
+  const other = direction === 'up' ? migration?.down : migration?.up
+  const opposite = other && mayLose(other.text) ? judgeScript(parse(other.text, other.file)) : lossless
+  return worse(judgeScript(script), opposite)
 }
 
 /** The attempts whose kept SQL the plan needs. */
@@ -127,7 +146,11 @@ function shown({ name, moment, line }: Check): PlannedCheck {
   return { name, moment, line }
 }
 
-function describeStep(choice: Choice, script: Script, directives: Directives): Omit<Step, 'checks'> {
+function describeStep(
+  choice: Choice,
+  script: Script,
+  directives: Directives,
+): Omit<Step, 'checks' | 'lossClass' | 'losses'> {
   const cursor = choice.resumes?.cursor ?? 0
   if (choice.resumes && cursor > 0) refuseEditedPrefix(choice, choice.resumes, script)
   if (choice.resumes) refuseEditedBatches(choice, choice.resumes, { script, directives })

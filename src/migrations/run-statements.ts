@@ -13,6 +13,8 @@ import { fileOf, opening, type StepContext, timeouts, type Work } from './contex
 import { finishAttempt, insertAttempt, moveCursor, noteBefore, type Outcome, prefixHash } from './history.ts'
 import { composeMessage, type Message, placeFailure } from './message.ts'
 import { cancellable, withLockRetries, withTimeLimit } from './patience.ts'
+import { type Care, knowNothing, type Knowledge, type Preserved } from './preserve/care.ts'
+import { careOf, classAfter, insteadOf, learning, sendWatched } from './preserve/step.ts'
 import { prepareBare } from './recover.ts'
 import { type Segment, segmentsOf } from './segments.ts'
 import { StatementTally } from './tally.ts'
@@ -25,6 +27,7 @@ export async function runStatements(context: StepContext): Promise<Work> {
   const started = performance.now()
   let rows = 0
   const checks: CheckReport[] = []
+  let preserved: Preserved | null = null
   const outcome = (error?: PlinthError): Outcome => ({
     finishedAt: new Date(clock.now()).toISOString(),
     durationMs: performance.now() - started,
@@ -34,6 +37,8 @@ export async function runStatements(context: StepContext): Promise<Work> {
     sqlState: error?.sqlState,
     errorLine: error?.at?.line,
     checks,
+    lossClass: classAfter(step, preserved),
+    preserved,
   })
   // What was begun is finished, whatever holds by now of the world before it.
   if (!context.resumes) checks.push(...(await runChecks(context, 'before', 'in its own transaction')))
@@ -48,6 +53,7 @@ export async function runStatements(context: StepContext): Promise<Work> {
       cursor: step.cursor,
     })
   try {
+    await beginCarefully(context)
     await repeatSettings(context)
     for (const segment of segmentsOf(script)) {
       if (segment.next <= step.cursor) continue
@@ -55,13 +61,19 @@ export async function runStatements(context: StepContext): Promise<Work> {
       const batched = inBatches(context, segment)
       rows += batched
         ? await runBatches(context, id, batched)
-        : await withLockRetries(context, () => runSegment(context, id, segment))
+        : await withLockRetries(context, () => learning(context, known => runSegment(context, id, segment, known)))
     }
     await resetSession(context)
     checks.push(...(await runChecks(context, 'after', 'in its own transaction')))
     const reached = step.direction === 'up' ? 'applied' : 'rolled_back'
-    await withFence(session, context.held, () => finishAttempt(session, id, reached, outcome()))
-    return { rows, checks }
+    const care = careOf(context, [], { knowledge: knowNothing(), mode: 'statement-wise' })
+    if (care)
+      await inOneTransaction(context, async () => {
+        preserved = await care.end()
+        await finishAttempt(session, id, reached, outcome())
+      })
+    else await withFence(session, context.held, () => finishAttempt(session, id, reached, outcome()))
+    return { rows, checks, preserved }
   } catch (thrown) {
     const error = asPlinthError(thrown)
     await resetSession(context).catch(() => undefined)
@@ -139,13 +151,13 @@ async function runBatches(context: StepContext, id: string, statement: Statement
   })
 }
 
-async function runSegment(context: StepContext, id: string, segment: Segment): Promise<number> {
+async function runSegment(context: StepContext, id: string, segment: Segment, knowledge: Knowledge): Promise<number> {
   if (segment.kind === 'bare') return runBare(context, id, segment)
   if (segment.kind === 'nothing') {
     await count(context, id, segment.next)
     return 0
   }
-  return inTransaction(context, id, segment, segment.begin?.text ?? 'begin', segment.end?.text ?? 'commit')
+  return inTransaction(context, id, segment, knowledge)
 }
 
 /** The cursor moves last before the commit, so that nothing is between. */
@@ -153,17 +165,19 @@ async function inTransaction(
   context: StepContext,
   id: string,
   segment: Segment,
-  begin: string,
-  end: string,
+  knowledge: Knowledge,
 ): Promise<number> {
   const { session, script } = context
-  const message = composeMessage(script, segment.statements, {
-    before: [...opening(context, begin), ...settingsBefore(context, segment)],
-    after: [...(session.pooled ? context.reset : ownRole(context)), ...timeouts(context, 'set local')],
-  })
+  const begin = segment.begin?.text ?? 'begin'
+  const end = segment.end?.text ?? 'commit'
+  const head = [...opening(context, begin), ...settingsBefore(context, segment)]
+  const tail = [...(session.pooled ? context.reset : ownRole(context)), ...timeouts(context, 'set local')]
+  const care = careOf(context, segment.statements, { knowledge, mode: 'statement-wise' })
   const keeps = segment.end?.control !== 'rollback'
   try {
-    const rows = await send(context, message)
+    const rows = await (care
+      ? sendGuarded(context, care, { segment, head, tail })
+      : sendWhole(context, { segment, head, tail }))
     if (keeps) await moveCursor(session, id, segment.next, prefixHash(script.statements, segment.next))
     await context.held.fence(session)
     await session.query(end)
@@ -173,6 +187,49 @@ async function inTransaction(
     await session.query('rollback').catch(() => undefined)
     throw error
   }
+}
+
+interface Bracketed {
+  readonly segment: Segment
+  readonly head: readonly string[]
+  readonly tail: readonly string[]
+}
+
+async function sendWhole(context: StepContext, { segment, head, tail }: Bracketed): Promise<number> {
+  return send(context, composeMessage(context.script, segment.statements, { before: head, after: tail }))
+}
+
+async function sendGuarded(context: StepContext, care: Care, { segment, head, tail }: Bracketed): Promise<number> {
+  const { session, script } = context
+  let rows = 0
+  await session.script(head.join(';\n'))
+  await sendWatched(care, segment.statements, async ({ statements, text }) => {
+    rows += await send(
+      context,
+      composeMessage(insteadOf(script, statements, text), statements, { before: [], after: [] }),
+    )
+  })
+  await session.script(tail.join(';\n'))
+  return rows
+}
+
+/** What the opposite step left is looked at before anything changes it; a step that goes on did that already. */
+async function beginCarefully(context: StepContext): Promise<void> {
+  const care = context.resumes ? null : careOf(context, [], { knowledge: knowNothing(), mode: 'statement-wise' })
+  if (care) await inOneTransaction(context, () => care.begin())
+}
+
+async function inOneTransaction(context: StepContext, work: () => Promise<void>): Promise<void> {
+  const { session, held } = context
+  await cancellable(context, () =>
+    withLockRetries(context, () =>
+      withTransaction(session, async () => {
+        for (const setting of timeouts(context, 'set local')) await session.script(setting)
+        await work()
+        await held.fence(session)
+      }),
+    ),
+  )
 }
 
 async function runBare(context: StepContext, id: string, segment: Segment): Promise<number> {
@@ -245,9 +302,13 @@ function settingsBefore({ session, script }: StepContext, segment: Segment): str
   return script.statements.filter(one => one.setsSession && one.index < first).map(one => one.text)
 }
 
-/** What a file sets would stay with whichever server process took it, and the statement may get another one. */
+/**
+ * What a file sets would stay with whichever server process took it, and a statement outside the file's transactions, or a batch of one, may get
+ * another one.
+ */
 function refuseSettingsOfBare({ session, script, step }: StepContext): void {
-  const bare = session.pooled ? script.statements.findLast(one => one.bare) : undefined
+  const alone = (one: Statement) => one.bare || (step.directives.batch !== null && isBatchable(one))
+  const bare = session.pooled ? script.statements.findLast(alone) : undefined
   const setting = bare && script.statements.find(one => one.setsSession && !one.bare && one.index < bare.index)
   if (!setting) return
   throw new PlinthError(

@@ -5,13 +5,15 @@ import { fileOf, opening, type StepContext, timeouts, type Work } from './contex
 import { insertAttempt } from './history.ts'
 import { composeMessage, placeFailure } from './message.ts'
 import { cancellable, refuseInterrupted, withLockRetries } from './patience.ts'
+import type { Knowledge, Preserved } from './preserve/care.ts'
+import { careOf, classAfter, insteadOf, learning, type Part, sendCarefully } from './preserve/step.ts'
 import { StatementTally } from './tally.ts'
 
 /** Rolls back and throws the located error when anything fails. */
 export async function runTransactional(context: StepContext): Promise<Work> {
   return withLockRetries(context, async () => {
     try {
-      return await cancellable(context, () => attempt(context))
+      return await cancellable(context, () => learning(context, knowledge => attempt(context, knowledge)))
     } catch (error) {
       await context.session.query('rollback').catch(() => undefined)
       throw error
@@ -19,7 +21,7 @@ export async function runTransactional(context: StepContext): Promise<Work> {
   })
 }
 
-async function attempt(context: StepContext): Promise<Work> {
+async function attempt(context: StepContext, knowledge: Knowledge): Promise<Work> {
   const { session, script, step, origin, clock, held } = context
   const startedAtMs = clock.now()
   const started = performance.now()
@@ -29,17 +31,20 @@ async function attempt(context: StepContext): Promise<Work> {
   const asksFirst = context.checks.some(check => check.moment === 'before')
   if (asksFirst) await session.script(head.join(';\n'))
   const before = await runChecks(context, 'before', 'in the open transaction')
-  const message = composeMessage(script, script.statements, {
-    before: asksFirst ? [] : head,
-    // The limits hold for our own row as well, also where the file or the reset changed them.
-    after: [...settle, ...context.reset, ...timeouts(context, 'set local')],
-  })
-  const tally = new StatementTally(context, message, startedAtMs)
-  try {
-    await session.script(message.text, tally.count)
-  } catch (error) {
-    throw placeFailure(asPlinthError(error), { message, answered: tally.answered, script, file: fileOf(step) })
+  // The limits hold for our own row as well, also where the file or the reset changed them.
+  const tail = [...settle, ...context.reset, ...timeouts(context, 'set local')]
+  const opened = asksFirst ? [] : head
+  const care = careOf(context, script.statements, { knowledge, mode: 'transactional' })
+  let preserved: Preserved | null = null
+  let rows = 0
+  const send = async (part: Part) => {
+    rows += await sendPart(context, { ...part, startedAtMs })
   }
+  if (care) {
+    if (opened.length > 0) await session.script(opened.join(';\n'))
+    preserved = await sendCarefully(care, script.statements, send)
+    await session.script(tail.join(';\n'))
+  } else await send({ statements: script.statements, before: opened, after: tail })
   const checks = [...before, ...(await runChecks(context, 'after', 'in the open transaction'))]
   const row = {
     id: context.newId(),
@@ -60,12 +65,29 @@ async function attempt(context: StepContext): Promise<Work> {
   await insertAttempt(session, origin, row, {
     finishedAt: new Date(clock.now()).toISOString(),
     durationMs: performance.now() - started,
-    rows: tally.rows,
+    rows,
     tables: step.tables,
     checks,
+    lossClass: classAfter(step, preserved),
+    preserved,
   })
   refuseInterrupted(context.signal)
   await held.fence(session)
   await session.query('commit')
-  return { rows: tally.rows, checks }
+  return { rows, checks, preserved }
+}
+
+async function sendPart(
+  context: StepContext,
+  { statements, before = [], after = [], text, startedAtMs }: Part & { readonly startedAtMs: number },
+): Promise<number> {
+  const { session, script, step } = context
+  const message = composeMessage(insteadOf(script, statements, text), statements, { before, after })
+  const tally = new StatementTally(context, message, startedAtMs)
+  try {
+    await session.script(message.text, tally.count)
+  } catch (error) {
+    throw placeFailure(asPlinthError(error), { message, answered: tally.answered, script, file: fileOf(step) })
+  }
+  return tally.rows
 }

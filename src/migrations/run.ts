@@ -25,6 +25,10 @@ import { cancellable, refuseInterrupted, waitingOf } from './patience.ts'
 import type { Plan, Planned, Step } from './plan.ts'
 import { runStatements } from './run-statements.ts'
 import { runTransactional } from './run-transactional.ts'
+import type { Preserved } from './preserve/care.ts'
+import type { LossClass } from './preserve/class.ts'
+import { type PreserveRequest, preserveOptions } from './preserve/options.ts'
+import { classAfter } from './preserve/step.ts'
 import { resetStatements } from './session-state.ts'
 
 export interface RunOptions {
@@ -50,6 +54,8 @@ export interface RunOptions {
   readonly held?: Held | undefined
   /** Called around the run and its steps. */
   readonly hooks?: Hooks | undefined
+  /** How data is preserved; `off` for a track that is rebuilt from its source. */
+  readonly preserve?: PreserveRequest | 'off' | undefined
   /** Name of the environment, told to hooks. */
   readonly environment?: string | undefined
 }
@@ -85,6 +91,9 @@ export interface StepReport {
   readonly tables: readonly string[]
   /** Those that ran; a check that found rows is the error of the report. */
   readonly checks: readonly CheckReport[]
+  readonly lossClass: LossClass | null
+  /** What was kept and what came back; null when there was nothing of either. */
+  readonly preserved: Preserved | null
   readonly durationMs: number
   /** An upper bound for how long others waited for its locks; 0 when it takes none that others wait for. */
   readonly lockedMsMax: number
@@ -117,6 +126,7 @@ export async function runPlan(session: Session, { plan, scripts }: Planned, opti
   const begun = { command, direction: plan.direction, stepsPlanned: plan.steps.length, startedAt: iso() }
   await cancellable({ session, signal }, () => withFence(session, held, () => insertRun(session, origin, begun)))
   const reset = await resetStatements(session)
+  const preserve = await preserveOptions(session, origin.track, options.preserve)
   const done: StepReport[] = []
   let error: PlinthError | null = null
   for (const step of plan.steps) {
@@ -127,7 +137,7 @@ export async function runPlan(session: Session, { plan, scripts }: Planned, opti
       await hooks.beforeStep(step)
       const context = contextOf(options, clock)
       const waiting = waitingOf(step, context.waiting)
-      const report = await runStep({ ...script, ...context, waiting, session, step, origin, reset })
+      const report = await runStep({ ...script, ...context, waiting, session, step, origin, reset, preserve })
       done.push(report)
       await hooks.afterStep(step, { stepsDone: done.length, rows: report.rows, durationMs: report.durationMs })
     } catch (thrown) {
@@ -179,13 +189,14 @@ async function runStep(context: StepContext): Promise<StepReport> {
     transactional: mode === 'transactional',
   })
   try {
-    const { rows, checks } = await (mode === 'transactional' ? recorded(context) : runStatements(context))
+    const { rows, checks, preserved } = await (mode === 'transactional' ? recorded(context) : runStatements(context))
     const durationMs = performance.now() - started
     const waits = waitsOf(await watch.stop())
     const did = { version, slug, direction, statements, rows, tables, durationMs }
     emit({ type: 'step.finished', track: origin.track, ...did, ...waits })
     const lockedMsMax = locksOthers(script) ? durationMs : 0
-    return { ...did, mode, checks, lockedMsMax, ...(waits ?? unwatched) }
+    const lossClass = classAfter(step, preserved)
+    return { ...did, mode, checks, lossClass, preserved, lockedMsMax, ...(waits ?? unwatched) }
   } catch (thrown) {
     const seen = await watch.stop()
     const error = nameBlockers(asPlinthError(thrown), seen)

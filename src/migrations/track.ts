@@ -13,6 +13,7 @@ import { loadMigrations } from './load.ts'
 import { compareVersions, type MigrationFolder, type VersionHistory } from './migration.ts'
 import { type Plan, type Planned, planMigrations, storedNeeded } from './plan.ts'
 import { nothingToDo, type Report, type RunOptions, runPlan } from './run.ts'
+import { refuseLoss } from './preserve/step.ts'
 import { selectSteps, type Target } from './select.ts'
 
 export interface PlanOptions {
@@ -132,6 +133,7 @@ async function locked<T>(
 async function runNow(session: Session, folder: MigrationFolder, options: RunInput): Promise<Report> {
   const started = performance.now()
   const planned = await planNow(session, folder, options)
+  refuseLoss(planned.plan.steps, options.preserve)
   if (planned.plan.steps.length > 0) return runPlan(session, planned, options)
   return nothingToDo(planned.plan, { runId: options.runId ?? randomUUID(), durationMs: performance.now() - started })
 }

@@ -1,0 +1,112 @@
+/**
+ * Keeps the old rows of whatever a step updates, deletes or truncates, by statement triggers that live as long as its transaction. The first
+ * old row of a key wins, and keys that the step itself inserted are marked, so that only what was there before it is kept.
+ */
+import type { Session } from '../../engines/engine.ts'
+import { ownColumns, type Shape } from './shape.ts'
+import { columnList, ident, literal } from './text.ts'
+import type { Writer } from './writer.ts'
+
+export interface Capture {
+  readonly root: Shape
+  readonly copy: string
+  readonly number: number
+  readonly members: readonly string[]
+  readonly oids: readonly number[]
+}
+
+/** `oid` is the topmost table of its tree; its partitions are watched with it, into one copy. */
+export async function startCapture(session: Session, writer: Writer, root: Shape): Promise<Capture> {
+  const own = ownColumns(root)
+  const copy = await writer.nameFor(root.table)
+  const key = root.key
+  const { rows: members } = await session.query<{ oid: number; name: string }>(
+    `select c.oid, format('%I.%I', n.nspname, c.relname) as name
+    from (
+      select relid::oid as oid from pg_catalog.pg_partition_tree($1::oid)
+      union
+      select $1::oid
+    ) tree
+    join pg_catalog.pg_class c on c.oid = tree.oid
+    join pg_catalog.pg_namespace n on n.oid = c.relnamespace`,
+    [root.oid],
+  )
+  const columns = own.map(({ name, kept }) => `${ident(name)} ${kept}`)
+  const names = own.map(column => column.name)
+  const values = own.map(({ name, kept }) => `${ident(name)}::${kept}`).join(', ')
+  const keyed = key ? ' on conflict do nothing' : ''
+  const into = `insert into ${copy} (${columnList(names)}) select ${values}`
+  // Nobody can tell which row an old one became, so they are kept for people to look at and never put back.
+  const withoutKey = `insert into ${copy} (${columnList(names)}, plinth_state) select ${values}, 'changed' from old_rows`
+  const marks = key
+    ? `insert into ${copy} (${columnList(key)}, plinth_inserted) select ${columnList(key)}, true from new_rows on conflict do nothing;`
+    : 'null;'
+  const routine = `${copy.slice(0, -1)}f"`
+  await session.script(`
+create table ${copy} (${[...columns, 'plinth_inserted boolean', 'plinth_image bigint', "plinth_state text not null default 'restore'"].join(', ')});
+${key ? `create unique index on ${copy} (${columnList(key)});` : ''}
+create function ${routine}() returns trigger language plpgsql security definer set search_path = pg_catalog, pg_temp set row_security = off as $plinth$
+begin
+  if tg_op = 'TRUNCATE' then
+    execute ${literal(`${into} from only `)} || tg_relid::regclass || ${literal(keyed)};
+  elsif tg_op = 'INSERT' then
+    ${marks}
+  elsif tg_op = 'UPDATE' then
+    ${key ? `${into} from old_rows on conflict do nothing` : withoutKey};
+    ${marks}
+  else
+    ${into} from old_rows${keyed};
+  end if;
+  return null;
+end
+$plinth$;
+${members.flatMap(({ name }) => triggersOf(name, routine)).join(';\n')}`)
+  const number = await writer.add('rows', {
+    source: root.name,
+    copy,
+    rows: null,
+    detail: {
+      columns: own.map(({ name, type }) => ({ name, type })),
+      key,
+      tenant: root.tenant,
+      sequences: root.sequences,
+    },
+  })
+  return { root, copy, number, members: members.map(member => member.name), oids: members.map(member => member.oid) }
+}
+
+/** The triggers and their function go; what they kept stays. Tables that were dropped meanwhile took theirs with them. */
+export async function stopCapture(session: Session, { copy }: Capture): Promise<void> {
+  const routine = `${copy.slice(0, -1)}f"`
+  await session.script(`drop function ${routine}() cascade`)
+}
+
+/** Always: even in a session that replays changes as a replica would. */
+function triggersOf(table: string, routine: string): string[] {
+  const kinds = [
+    ['insert', 'after', 'referencing new table as new_rows'],
+    ['update', 'after', 'referencing old table as old_rows new table as new_rows'],
+    ['delete', 'after', 'referencing old table as old_rows'],
+    ['truncate', 'before', ''],
+  ] as const
+  return kinds.flatMap(([event, moment, rows]) => [
+    `create trigger plinth_capture_${event} ${moment} ${event} on ${table} ${rows} for each statement execute function ${routine}()`,
+    `alter table ${table} enable always trigger plinth_capture_${event}`,
+  ])
+}
+
+/** Tables whose rows the server changes on its own when rows of these go or change: foreign keys that cascade or set. */
+export async function followers(session: Session, oids: readonly number[]): Promise<number[]> {
+  if (oids.length === 0) return []
+  const { rows } = await session.query<{ oid: number }>(`
+    with recursive reached (oid) as (
+      select unnest(array[${oids.join(', ')}]::oid[])
+      union
+      select coalesce(pg_catalog.pg_partition_root(f.conrelid)::oid, f.conrelid)
+      from pg_catalog.pg_constraint f
+      join reached r on r.oid = f.confrelid
+      where f.contype = 'f' and (f.confdeltype in ('c', 'n', 'd') or f.confupdtype in ('c', 'n', 'd'))
+    )
+    select oid from reached`)
+  return rows.map(row => row.oid)
+}

@@ -1,0 +1,355 @@
+/**
+ * Brings back what an earlier step destroyed. A row counts as restored only when the table holds it again with an equal digest; what could not
+ * go back stays in the archive, and is told by key.
+ */
+import type { Session } from '../../engines/engine.ts'
+import { asPlinthError } from '../../errors.ts'
+import { keyText, typedKey } from './images.ts'
+import { ownColumns, type Shape, type ShapeColumn, shapeOf } from './shape.ts'
+import type { ArchiveObject, Digest, RestoreReport } from './store.ts'
+import { columnList, ident, literal, rowDigest, tableDigest } from './text.ts'
+import { withoutUserTriggers } from './triggers.ts'
+import { closeCopy, openCopy, withEveryRow } from './visible.ts'
+
+interface Options {
+  readonly tenantColumn: string
+}
+
+export interface Restored {
+  readonly object: ArchiveObject
+  readonly report: RestoreReport
+  /** Nothing is left in the copy, which may go. */
+  readonly whole: boolean
+}
+
+/** Inside the transaction of the opposite step, after its last statement, in the settings of `plainly`. */
+export async function restoreObjects(
+  session: Session,
+  objects: readonly ArchiveObject[],
+  options: Options,
+): Promise<Restored[]> {
+  const restored: Restored[] = []
+  for (const object of await inOrder(session, objects)) restored.push(await restoreObject(session, object, options))
+  return restored
+}
+
+/** Whole tables first, parents before children; then the rest in the reverse order of their destruction. */
+async function inOrder(session: Session, objects: readonly ArchiveObject[]): Promise<ArchiveObject[]> {
+  const tables = objects.filter(object => object.kind === 'table')
+  const rest = objects.filter(object => object.kind !== 'table').toSorted((a, b) => b.number - a.number)
+  if (tables.length < 2) return [...tables, ...rest]
+  const { rows } = await session.query<{ child: string; parent: string }>(
+    `select distinct child.name as child, parent.name as parent
+    from unnest(array[${tables.map(table => literal(table.source)).join(', ')}]::text[]) child (name)
+    join pg_catalog.pg_constraint f on f.conrelid = to_regclass(child.name) and f.contype = 'f' and f.confrelid <> f.conrelid
+    join unnest(array[${tables.map(table => literal(table.source)).join(', ')}]::text[]) parent (name) on f.confrelid = to_regclass(parent.name)`,
+  )
+  const sorted: ArchiveObject[] = []
+  const waiting = new Set(tables)
+  while (waiting.size > 0) {
+    const free = [...waiting].filter(
+      one =>
+        !rows.some(({ child, parent }) => child === one.source && [...waiting].some(other => other.source === parent)),
+    )
+    // A circle of references has no right order; the rows that miss theirs are told.
+    for (const one of free.length > 0 ? free : [...waiting]) {
+      sorted.push(one)
+      waiting.delete(one)
+    }
+  }
+  return [...sorted, ...rest]
+}
+
+async function restoreObject(session: Session, object: ArchiveObject, options: Options): Promise<Restored> {
+  const shape = await shapeOf(session, object.source, options)
+  if (object.kind === 'sequence') return restoreSequence(session, object)
+  if (object.copy === null) return { object, report: nothing(object), whole: true }
+  await openCopy(session, object.copy)
+  const copy = { name: object.copy, stateful: object.kind === 'rows' || object.kind === 'values' }
+  await session.query('savepoint plinth_restore')
+  try {
+    const result = shape
+      ? await withEveryRow(session, [shape], () =>
+          withoutUserTriggers(session, shape.name, () => fill(session, object, copy, shape)),
+        )
+      : await leftWhole(session, object, copy)
+    await session.query('release savepoint plinth_restore')
+    await setSequences(session, object, shape)
+    if (!result.whole) await closeCopy(session, object.copy)
+    return { object, ...result }
+  } catch (thrown) {
+    const error = asPlinthError(thrown)
+    // The rows do not fit what the step made of the table. They stay, and that is told; a lost connection is no such case.
+    if (!/^(22|23|42)/.test(error.sqlState ?? '')) throw error
+    await session.query('rollback to savepoint plinth_restore')
+    const result = await leftWhole(session, object, copy)
+    await closeCopy(session, object.copy)
+    return { object, ...result }
+  }
+}
+
+interface Copy {
+  readonly name: string
+  readonly stateful: boolean
+}
+
+type Filled = Omit<Restored, 'object'>
+
+async function fill(session: Session, object: ArchiveObject, copy: Copy, shape: Shape): Promise<Filled> {
+  if (object.kind === 'column' || object.kind === 'values') return fillColumns(session, object, copy, shape)
+  return fillRows(session, object, copy, shape)
+}
+
+/** Whole rows: those that are there get their old values, the others come back where the key is free and their references exist. */
+async function fillRows(session: Session, object: ArchiveObject, copy: Copy, shape: Shape): Promise<Filled> {
+  const columns = commonColumns(object, shape)
+  const names = columns.map(column => column.name)
+  const keyed = object.detail.key?.every(name => names.includes(name)) ?? false
+  const due = copy.stateful ? "c.plinth_state = 'restore'" : 'true'
+  const before = await digestOf(session, `${copy.name} c where ${due}`, names, 'c.')
+  const values = columns.map(column => cast(column, 'c')).join(', ')
+  const references = await referencesExist(session, object, copy, shape)
+  if (keyed) {
+    const same = typedKey(object, shape, 'c', 't')
+    const others = columns.filter(column => !object.detail.key?.includes(column.name))
+    if (others.length > 0 && (await anyRow(session, shape.name)))
+      await session.script(
+        `update ${shape.name} t set ${others.map(column => `${ident(column.name)} = ${cast(column, 'c')}`).join(', ')}
+        from ${copy.name} c
+        where ${same} and ${due} and ${rowDigest(names, 't.')} <> ${rowDigest(names, 'c.')}`,
+      )
+    await session.script(
+      `insert into ${shape.name} (${columnList(names)}) overriding system value
+      select ${values}
+      from ${copy.name} c
+      where ${[due, references, `not exists (select from ${shape.name} t where ${same})`].join(' and ')}
+      on conflict do nothing`,
+    )
+    return accountByKey(session, { object, copy, shape, names, before, same, due })
+  }
+  const mine = `select c.*, ${rowDigest(names, 'c.')} as plinth_digest, row_number() over (partition by ${rowDigest(names, 'c.')}) as plinth_place from ${copy.name} c where ${due}`
+  const theirs = `select ${rowDigest(names, 't.')} as plinth_digest, row_number() over (partition by ${rowDigest(names, 't.')}) as plinth_place from ${shape.name} t`
+  await session.script(
+    `insert into ${shape.name} (${columnList(names)}) overriding system value
+    select ${values}
+    from (${mine}) c
+    where ${references} and not exists (
+      select from (${theirs}) t where t.plinth_digest = c.plinth_digest and t.plinth_place = c.plinth_place
+    )
+    on conflict do nothing`,
+  )
+  const { rows } = await session.query<{ rows: string; digest: string }>(
+    `select count(*) as rows, coalesce(sum(c.plinth_digest), 0)::text as digest
+    from (${mine}) c
+    where exists (select from (${theirs}) t where t.plinth_digest = c.plinth_digest and t.plinth_place = c.plinth_place)`,
+  )
+  const after = readDigest(rows[0])
+  const whole = after.rows === before.rows
+  return {
+    whole,
+    report: {
+      ...nothing(object),
+      before,
+      after,
+      restored: after.rows,
+      unmatched: before.rows - after.rows,
+      keys: { kept: [], orphaned: [], unmatched: [] },
+    },
+  }
+}
+
+interface Account {
+  readonly object: ArchiveObject
+  readonly copy: Copy
+  readonly shape: Shape
+  readonly names: readonly string[]
+  readonly before: Digest
+  readonly same: string
+  readonly due: string
+}
+
+/** Whoever is equal in the table is restored and leaves the copy; what is left says why. */
+async function accountByKey(session: Session, account: Account): Promise<Filled> {
+  const { object, copy, shape, names, before, same, due } = account
+  const equal = `${same} and ${due} and ${rowDigest(names, 't.')} = ${rowDigest(names, 'c.')}`
+  const { rows } = await session.query<{ rows: string; digest: string }>(
+    `select count(*) as rows, coalesce(sum(${rowDigest(names, 't.')}::numeric), 0)::text as digest
+    from ${copy.name} c
+    join ${shape.name} t on ${equal}`,
+  )
+  const after = readDigest(rows[0])
+  const total = copy.stateful ? await countOf(session, copy.name) : before.rows
+  if (after.rows === total) return { whole: true, report: { ...nothing(object), before, after, restored: after.rows } }
+  await session.script(`delete from ${copy.name} c using ${shape.name} t where ${equal}`)
+  const key = object.detail.key ?? []
+  const there = `exists (select from ${shape.name} t where ${same})`
+  const state = copy.stateful ? 'c.plinth_state' : "'restore'"
+  const left = async (where: string) => keysWhere(session, copy.name, key, where)
+  const kept = await left(`${state} = 'changed'`)
+  const orphaned = await left(`${state} = 'orphaned' or ${state} = 'restore' and not ${there}`)
+  const unmatched = await left(`${state} = 'restore' and ${there}`)
+  return {
+    whole: false,
+    report: {
+      ...nothing(object),
+      before,
+      after,
+      restored: after.rows,
+      kept: kept.count,
+      orphaned: orphaned.count,
+      unmatched: unmatched.count,
+      keys: { kept: kept.keys, orphaned: orphaned.keys, unmatched: unmatched.keys },
+    },
+  }
+}
+
+/** Values of single columns, by key or by the rest of the row. */
+async function fillColumns(session: Session, object: ArchiveObject, copy: Copy, shape: Shape): Promise<Filled> {
+  const columns = commonColumns(object, shape)
+  const names = columns.map(column => column.name)
+  if (columns.length < object.detail.columns.length) return leftWhole(session, object, copy)
+  const due = copy.stateful ? "c.plinth_state = 'restore'" : 'true'
+  const before = await digestOf(session, `${copy.name} c where ${due}`, names, 'c.')
+  const sets = columns.map(column => `${ident(column.name)} = ${cast(column, 'c')}`).join(', ')
+  const differs = `not (${columns.map(({ name }) => `t.${ident(name)} is null and c.${ident(name)} is null`).join(' and ')})`
+  const { key } = object.detail
+  if (key === null) return fillByRest(session, { object, copy, shape, names, before, sets, due })
+  const same = typedKey(object, shape, 'c', 't')
+  await session.script(`update ${shape.name} t set ${sets} from ${copy.name} c where ${same} and ${due} and ${differs}`)
+  const filled = await accountByKey(session, { object, copy, shape, names, before, same, due })
+  const defaulted = object.kind === 'values' ? 0 : (await countOf(session, shape.name)) - filled.report.restored
+  return { ...filled, report: { ...filled.report, defaulted: Math.max(0, defaulted) } }
+}
+
+/** Rows that are the same in all that stayed share out their values; `ctid` holds for one statement, and is used within one. */
+async function fillByRest(session: Session, input: Omit<Account, 'same'> & { readonly sets: string }): Promise<Filled> {
+  const { object, copy, shape, names, before, sets, due } = input
+  const rest = rowDigest(object.detail.imageColumns ?? [], 't.')
+  const pairs = `
+    select t.ctid as place, t.tableoid as relation, row_number() over (partition by ${rest}) as turn, ${rest} as rest
+    from ${shape.name} t`
+  const mine = `select c.*, row_number() over (partition by c.plinth_rest) as turn from ${copy.name} c where ${due}`
+  const { rowCount } = await session.query(
+    `update ${shape.name} t set ${sets}
+    from (${mine}) c
+    join (${pairs}) p on p.rest = c.plinth_rest and p.turn = c.turn
+    where t.ctid = p.place and t.tableoid = p.relation`,
+  )
+  const whole = rowCount === before.rows
+  return {
+    whole,
+    report: {
+      ...nothing(object),
+      before,
+      after: whole
+        ? await digestOf(session, `${shape.name} t where true`, names, 't.')
+        : { rows: rowCount, digest: '' },
+      restored: rowCount,
+      unmatched: before.rows - rowCount,
+      defaulted: Math.max(0, (await countOf(session, shape.name)) - rowCount),
+    },
+  }
+}
+
+/** The table or its columns are not there, or refuse the rows: everything stays. */
+async function leftWhole(session: Session, object: ArchiveObject, copy: Copy): Promise<Filled> {
+  const names = object.detail.columns.map(column => column.name)
+  const before = await digestOf(session, `${copy.name} c where true`, names, 'c.')
+  const { count, keys } = await keysWhere(session, copy.name, object.detail.key ?? [], 'true')
+  return {
+    whole: count === 0,
+    report: { ...nothing(object), before, orphaned: count, keys: { kept: [], orphaned: keys, unmatched: [] } },
+  }
+}
+
+async function restoreSequence(session: Session, object: ArchiveObject): Promise<Restored> {
+  await setSequences(session, object, undefined)
+  return { object, report: nothing(object), whole: true }
+}
+
+/** The greater of both, so that no number is given out twice. */
+async function setSequences(session: Session, object: ArchiveObject, shape: Shape | undefined): Promise<void> {
+  for (const { column, name, last } of object.detail.sequences) {
+    if (last === null) continue
+    const owned = shape?.sequences.find(sequence => sequence.column === column)?.name ?? name
+    await session.query(
+      `select pg_catalog.setval(to_regclass($1), greatest($2::bigint, s.last_value), true)
+      from pg_catalog.pg_sequences s
+      where format('%I.%I', s.schemaname, s.sequencename)::regclass = to_regclass($1)`,
+      [owned, last],
+    )
+  }
+}
+
+/** Half a condition: every foreign key of the row finds its parent, in the table it points to or among the rows that come with it. */
+async function referencesExist(session: Session, object: ArchiveObject, copy: Copy, shape: Shape): Promise<string> {
+  const { rows } = await session.query<{
+    parent: string
+    itself: boolean
+    columns: readonly string[]
+    referred: readonly string[]
+  }>(
+    `select f.confrelid::regclass::text as parent, f.confrelid = f.conrelid as itself,
+      (select json_agg(a.attname order by k.place) from unnest(f.conkey) with ordinality k (number, place) join pg_catalog.pg_attribute a on a.attrelid = f.conrelid and a.attnum = k.number) as columns,
+      (select json_agg(a.attname order by k.place) from unnest(f.confkey) with ordinality k (number, place) join pg_catalog.pg_attribute a on a.attrelid = f.confrelid and a.attnum = k.number) as referred
+    from pg_catalog.pg_constraint f
+    where f.contype = 'f' and f.conrelid = $1::oid and f.conparentid = 0`,
+    [shape.oid],
+  )
+  const kept = new Map(commonColumns(object, shape).map(column => [column.name, column]))
+  const conditions = rows.flatMap(({ parent, itself, columns, referred }) => {
+    const used = columns.map(name => kept.get(name))
+    if (!used.every(column => column !== undefined)) return []
+    const nulls = used.map(({ name }) => `c.${ident(name)} is null`)
+    const found = (alias: string) =>
+      used.map((column, at) => `${alias}.${ident(referred[at] ?? '')} = ${cast(column, 'c')}`).join(' and ')
+    const among = itself ? [`exists (select from ${copy.name} p where ${found('p')})`] : []
+    return [`(${[...nulls, `exists (select from ${parent} p where ${found('p')})`, ...among].join(' or ')})`]
+  })
+  return conditions.join(' and ') || 'true'
+}
+
+/** The columns of the copy that the table can take now, as the table has them. */
+function commonColumns(object: ArchiveObject, shape: Shape): ShapeColumn[] {
+  const kept = new Set(object.detail.columns.map(column => column.name))
+  return ownColumns(shape).filter(column => kept.has(column.name))
+}
+
+function cast(column: ShapeColumn, from: string): string {
+  return `${from}.${ident(column.name)}::${column.type}`
+}
+
+function nothing({ kind, source }: ArchiveObject): RestoreReport {
+  const empty = { rows: 0, digest: '0' }
+  return {
+    ...{ kind, source, restored: 0, kept: 0, defaulted: 0, orphaned: 0, unmatched: 0 },
+    ...{ keys: { kept: [], orphaned: [], unmatched: [] }, before: empty, after: empty },
+  }
+}
+
+async function keysWhere(session: Session, copy: string, key: readonly string[], where: string) {
+  const { rows } = await session.query<{ count: string; keys: readonly string[] | null }>(
+    `select (select count(*) from ${copy} c where ${where}) as count,
+      (select json_agg(key) from (select ${keyText(key, 'c')} as key from ${copy} c where ${where} limit 20) shown) as keys`,
+  )
+  return { count: Number(rows[0]?.count ?? 0), keys: rows[0]?.keys ?? [] }
+}
+
+async function digestOf(session: Session, from: string, names: readonly string[], prefix: string): Promise<Digest> {
+  const { rows } = await session.query<{ rows: string; digest: string }>(tableDigest(from, names, prefix))
+  return readDigest(rows[0])
+}
+
+function readDigest(row: { readonly rows: string; readonly digest: string } | undefined): Digest {
+  return { rows: Number(row?.rows ?? 0), digest: row?.digest ?? '0' }
+}
+
+async function countOf(session: Session, from: string): Promise<number> {
+  const { rows } = await session.query<{ rows: string }>(`select count(*) as rows from ${from}`)
+  return Number(rows[0]?.rows ?? 0)
+}
+
+async function anyRow(session: Session, table: string): Promise<boolean> {
+  const { rows } = await session.query<{ some: boolean }>(`select exists (select from ${table}) as some`)
+  return rows[0]?.some === true
+}

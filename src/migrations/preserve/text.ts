@@ -1,0 +1,34 @@
+/** Pieces of SQL text. Names and literals are always quoted, so that no name of a user's can become a statement. */
+
+export function ident(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`
+}
+
+export function literal(value: string | number | null): string {
+  if (value === null) return 'null'
+  return typeof value === 'number' ? String(value) : `'${value.replaceAll("'", "''")}'`
+}
+
+/** `"a", "b"`, each behind `prefix`. */
+export function columnList(names: readonly string[], prefix = ''): string {
+  return names.map(name => prefix + ident(name)).join(', ')
+}
+
+/** Equality of a key in two relations; its columns are never null. */
+export function sameKey(key: readonly string[], left: string, right: string): string {
+  return key.map(name => `${left}.${ident(name)} = ${right}.${ident(name)}`).join(' and ')
+}
+
+/**
+ * A number for the content of a row that depends on neither the order of columns nor on their types, as long as their text is the same.
+ * The settings of `plainly` must hold.
+ */
+export function rowDigest(names: readonly string[], prefix: string): string {
+  if (names.length === 0) return '0::bigint'
+  return `hashtextextended(row(${columnList(names.toSorted(), prefix)})::text, 0)`
+}
+
+/** Rows and an order-independent digest of a relation, as one row. */
+export function tableDigest(from: string, names: readonly string[], prefix: string): string {
+  return `select count(*)::bigint as rows, coalesce(sum(${rowDigest(names, prefix)}::numeric), 0)::text as digest from ${from}`
+}

@@ -1,0 +1,124 @@
+/** What a step destroys comes back with its opposite: before → after apply → after rollback → after reapply, with users writing in between. */
+import { expect, test } from 'vitest'
+import type { Session } from '../../src/engines/engine.ts'
+import type { Report } from '../../src/migrations/run.ts'
+import { applyTrack, rollbackTrack, type TrackOptions } from '../../src/migrations/track.ts'
+import { emptyDatabase } from '../support/database.ts'
+import { type Files, folderOf, openSession, someone } from './support.ts'
+
+interface Story {
+  readonly session: Session
+  sql(text: string): Promise<void>
+  rows(text: string): Promise<unknown[]>
+  up(version?: string, options?: Partial<TrackOptions>): Promise<Report>
+  down(options?: Partial<TrackOptions>): Promise<Report>
+  /** Names of the copies that are left in the archive. */
+  copies(): Promise<number>
+}
+
+async function story(files: Files): Promise<Story> {
+  const folder = await folderOf(files)
+  const { url } = await emptyDatabase()
+  const session = await openSession(url)
+  const checked = (report: Report) => {
+    if (report.error) throw report.error
+    return report
+  }
+  return {
+    session,
+    sql: text => session.script(text),
+    rows: async text => (await session.query(text)).rows,
+    up: async (version, options) =>
+      checked(
+        await applyTrack(session, {
+          ...someone,
+          folder,
+          ...(version === undefined ? {} : { target: { kind: 'version', version } }),
+          ...options,
+        }),
+      ),
+    down: async options =>
+      checked(await rollbackTrack(session, { ...someone, folder, target: { kind: 'steps', count: 1 }, ...options })),
+    copies: async () =>
+      (
+        await session.query(
+          "select from pg_class c join pg_namespace n on n.oid = c.relnamespace where nspname = 'plinth_archive' and relkind in ('r', 'p') and not relispartition",
+        )
+      ).rows.length,
+  }
+}
+
+const people = [
+  'create table people (id int primary key, name text not null, age int default 18);\n',
+  'drop table people;\n',
+] as const
+
+test('a table that a rollback drops comes back with its rows when it is applied again', async () => {
+  const { sql, rows, up, down, copies } = await story({ '1_people': people })
+  await up()
+  await sql("insert into people values (1, 'Ada', 36), (2, 'Bo', null)")
+  const taken = await down()
+  expect(taken.done[0]?.preserved?.archiveId).toBeTypeOf('string')
+  expect(await rows("select to_regclass('people') as gone")).toEqual([{ gone: null }])
+  expect(await copies()).toBe(1)
+  const again = await up()
+  expect(await rows('select * from people order by id')).toEqual([
+    { id: 1, name: 'Ada', age: 36 },
+    { id: 2, name: 'Bo', age: null },
+  ])
+  expect(again.done[0]?.preserved?.restored).toMatchObject([{ kind: 'table', restored: 2, orphaned: 0, unmatched: 0 }])
+  expect(await copies()).toBe(0)
+})
+
+test('a dropped column comes back by key; rows written in between have its default', async () => {
+  const { sql, rows, up, down, copies } = await story({
+    '1_people': people,
+    '2_age': ['alter table people drop column age;', 'alter table people add column age int default 18;'],
+  })
+  await up('1')
+  await sql("insert into people select n, 'p' || n, n from generate_series(1, 100) n")
+  await sql('update people set age = null where id = 7')
+  await up()
+  expect(await copies()).toBe(1)
+  await sql(
+    "insert into people values (101, 'new'); delete from people where id = 100; update people set name = 'x' where id = 1",
+  )
+  const taken = await down()
+  expect(await rows('select count(*)::int n, sum(age)::int sum, count(age)::int known from people')).toEqual([
+    { n: 100, sum: 4950 - 7 + 18, known: 99 },
+  ])
+  expect(taken.done[0]?.preserved?.restored).toMatchObject([
+    { kind: 'column', restored: 99, defaulted: 1, orphaned: 1, keys: { orphaned: ['(100)'] } },
+  ])
+  expect(taken.done[0]?.lossClass).toBe('lossless-with-policy')
+})
+
+test('rows that are deleted, updated and truncated come back as they were', async () => {
+  const { sql, rows, up, down } = await story({
+    '1_people': people,
+    '2_purge': [
+      "delete from people where id > 90; update people set name = upper(name) where id <= 10; insert into people values (500, 'seed', 1); update people set age = 2 where id = 500;",
+      'delete from people where id = 500;',
+    ],
+    '3_empty': ['truncate people;', 'select 1;'],
+  })
+  await up('1')
+  await sql("insert into people select n, 'p' || n, n from generate_series(1, 100) n")
+  const before = await rows('select * from people order by id')
+  await up()
+  expect(await rows('select count(*)::int n from people')).toEqual([{ n: 0 }])
+  await sql("insert into people values (1000, 'late', 1)")
+  await down()
+  expect(await rows('select count(*)::int n from people')).toEqual([{ n: 92 }])
+  await sql("update people set name = 'mine' where id = 5")
+  const taken = await down()
+  const changed = before.map(row => ((row as { id: number }).id === 5 ? { id: 5, name: 'mine', age: 5 } : row))
+  expect(await rows('select * from people where id <> 1000 order by id')).toEqual(changed)
+  expect(taken.done[0]?.preserved?.restored).toMatchObject([
+    { kind: 'rows', restored: 19, kept: 1, keys: { kept: ['(5)'] } },
+  ])
+  await up('2')
+  expect(await rows("select count(*)::int n, count(*) filter (where name = 'seed')::int seeds from people")).toEqual([
+    { n: 91, seeds: 1 },
+  ])
+})
