@@ -1,0 +1,116 @@
+/** Which fault hits which run, where: a pure choice by a seed, so that the n-th fault of a seed is always the same. */
+import { type Case, cases, type Leg, legs } from './cases.ts'
+import { type Random, randomOf } from './random.ts'
+import { type Cut, cuts, type Point } from './wire-proxy.ts'
+
+export const kinds = ['kill', 'cut', 'terminate', 'cancel', 'interrupt', 'disk'] as const
+export type Kind = (typeof kinds)[number]
+
+/** The command line in a process of its own, or the library in this one, with either kind of lock. */
+export type Via = 'process' | 'session lock' | 'lease'
+
+/** What is run: the same for the undisturbed run and for the disturbed one. */
+export interface Scene {
+  readonly story: Case
+  readonly leg: Leg
+  readonly via: Via
+}
+
+export interface Blow {
+  readonly point: Point
+  readonly cut: Cut
+  /** What becomes of connections that are opened after a cut. */
+  readonly later: 'refuse' | 'accept'
+}
+
+export interface Fault extends Scene {
+  /** From 1; with the seed it names the fault. */
+  readonly number: number
+  readonly kind: Kind
+  readonly blow: Blow
+  /** A second blow of the same kind, for the run that would have mended the first. */
+  readonly again: Blow | null
+}
+
+/** How many landmarks an undisturbed run of the scene passes, and how long it takes. */
+export interface Measure {
+  readonly landmarks: number
+  readonly durationMs: number
+}
+
+export interface FaultOptions {
+  readonly seed: number
+  readonly count: number
+  readonly kinds: readonly Kind[]
+}
+
+/** As the story asks: kills and cuts are what happens most. */
+const weights: Readonly<Record<Kind, number>> = { kill: 6, cut: 5, terminate: 4, cancel: 3, interrupt: 2, disk: 2 }
+
+export async function* chooseFaults(
+  options: FaultOptions,
+  measure: (scene: Scene) => Promise<Measure>,
+): AsyncGenerator<Fault> {
+  const { seed, count } = options
+  const turns = randomOf(seed).shuffle(options.kinds.flatMap(kind => Array.from({ length: weights[kind] }, () => kind)))
+  const stages = randomOf(seed + 1).shuffle(cases.flatMap(story => legs.map(leg => ({ story, leg }))))
+  const unused = new Map<string, number[]>()
+  for (let number = 1; number <= count; number++) {
+    const random = randomOf(Math.imul(seed, 31) + number * 7919)
+    const kind = turns[number % turns.length] ?? 'kill'
+    const stage = stages[Math.imul(number, 7) % stages.length]
+    if (!stage) continue
+    const scene = { ...stage, via: viaOf(kind, random) }
+    const size = await measure(scene)
+    // Landmarks are drawn without putting them back, so that after enough faults none was left out.
+    const key = nameOf(scene)
+    const left = unused.get(key)?.length ? (unused.get(key) ?? []) : random.shuffle(numbersTo(size.landmarks))
+    const landmark = left.pop() ?? 1
+    unused.set(key, left)
+    const again = random.chance(20) ? blowOf(kind, random, size, random.between(1, size.landmarks)) : null
+    yield { number, kind, ...scene, blow: blowOf(kind, random, size, landmark), again }
+  }
+}
+
+export function nameOf({ story, leg, via }: Scene): string {
+  return `${story.name}, ${leg}, ${via}`
+}
+
+/** For people, in one line. */
+export function describeFault(fault: Fault): string {
+  const blow = ({ point, cut, later }: Blow) =>
+    `${describePoint(point)}${fault.kind === 'cut' ? ` (${cut}, ${later} later ones)` : ''}`
+  const again = fault.again ? `, and again ${blow(fault.again)}` : ''
+  return `#${fault.number} ${fault.kind} ${blow(fault.blow)}${again}: ${nameOf(fault)}`
+}
+
+function describePoint(point: Point): string {
+  if (point.kind === 'time') return `after ${Math.round(point.afterMs)} ms`
+  if (point.kind === 'withheld') return `instead of message ${point.landmark}`
+  return `${Math.round(point.delayMs)} ms behind message ${point.landmark}`
+}
+
+function viaOf(kind: Kind, random: Random): Via {
+  if (kind === 'kill' || kind === 'interrupt') return 'process'
+  return random.chance(30) ? 'lease' : 'session lock'
+}
+
+function blowOf(kind: Kind, random: Random, size: Measure, landmark: number): Blow {
+  const cut = random.pick(cuts)
+  const later = random.pick(['refuse', 'accept'] as const)
+  return { cut, later, point: pointOf(kind, random, size, landmark) }
+}
+
+/** Four of five at a boundary; a cancellation needs a statement that runs, so it comes behind the message and not in its place. */
+function pointOf(kind: Kind, random: Random, { durationMs }: Measure, landmark: number): Point {
+  const anyTime = random.chance(kind === 'cancel' ? 50 : 20)
+  const instead = random.chance(60)
+  const delayMs = random.chance(50) ? 0 : random.next() * 12
+  if (anyTime) return { kind: 'time', afterMs: random.next() * durationMs }
+  if (instead && kind !== 'cancel') return { kind: 'withheld', landmark }
+  return { kind: 'passed', landmark, delayMs }
+}
+
+function numbersTo(last: number): number[] {
+  return Array.from({ length: last }, (_, at) => at + 1)
+}
