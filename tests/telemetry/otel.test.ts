@@ -112,6 +112,52 @@ describe('spans', () => {
     })
   })
 
+  test('a step says who stood in its way, and how long it and others waited', async () => {
+    const collector = await startCollector('accepting')
+    const step = { track: 'operational', version: '1', slug: 'a', direction: 'up' } as const
+    const blocker = {
+      processId: 12,
+      application: 'billing',
+      user: 'app',
+      state: 'idle in transaction',
+      summary: 'update t',
+      mode: 'RowExclusiveLock',
+      object: 't',
+      since: '2026-01-31T11:59:58.000000Z',
+    }
+    await play(
+      story([
+        [0, { type: 'run.started', command: 'apply', track: 'operational', environment: null, actor: 'ada' }],
+        [10, { type: 'step.started', ...step, statements: 1, transactional: true }],
+        [300, { type: 'lock.blocked', ...step, waitedMs: 290, blockers: [blocker] }],
+        [
+          900,
+          {
+            type: 'step.finished',
+            ...step,
+            statements: 1,
+            rows: 0,
+            tables: ['t'],
+            durationMs: 890,
+            lockWaitMs: 700,
+            blockedSessionsMax: 3,
+            blockedMsMax: 650,
+          },
+        ],
+        [950, { type: 'run.finished', command: 'apply', status: 'succeeded', durationMs: 950, code: null }],
+      ]),
+      runTrace({}),
+    )
+    expect(collector.spans().find(span => span.name === 'up 1_a')).toMatchObject({
+      events: ['lock.blocked'],
+      attributes: {
+        'plinth.lock.step_waited_ms': 700,
+        'plinth.lock.blocked_sessions_max': 3,
+        'plinth.lock.blocked_ms_max': 650,
+      },
+    })
+  })
+
   test('commands inside a command, and facts before the first, hang below one root', async () => {
     const collector = await startCollector('accepting')
     const trace = runTrace({})
