@@ -181,6 +181,18 @@ describe('a dirty golang-migrate database', () => {
     expect(await story.states()).toEqual(['1 applied', '2 applied', '3 applied'])
   })
 
+  test('its file is wrong, which is the usual case: the verdict says where', async () => {
+    const files = { ...pairs, '2_b.up.sql': `${b}\ncreate tabel b2 (id int);` }
+    const story = await legacy(files, `${a}${golang(2, true)}`)
+    const { version, doubt } = await story.adopt()
+    expect(version).toBe('1')
+    expect(doubt?.verdict).toMatch(
+      /^The catalog shows 1\. What it was about to run fails at .*2_b\.up\.sql:2: syntax error/,
+    )
+    await writeFile(join(story.folder, '2_b.up.sql'), b)
+    expect(await story.apply()).toMatchObject({ status: 'succeeded', current: '3' })
+  })
+
   test('half of it is there: refused with what differs, and nothing is written', async () => {
     const files = { ...pairs, '2_b.up.sql': `${b}\ncreate index b_id on b (id);\ncreate table b2 (id int);` }
     const story = await legacy(files, `${a}${b} create index b_id on b (id);${golang(2, true)}`)

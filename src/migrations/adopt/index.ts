@@ -76,10 +76,10 @@ export async function adopt(session: Session, options: AdoptOptions): Promise<Ad
   const known = await readHistory(session, options.track)
   const isNew = newTo(known)
   if (!candidates.some(one => one.applied.some(isNew)))
-    return reportOf(options, folder, source, { adopted: [], version: newest(known), proof: null })
-  const proof = await decide(session, folder, source, withOwn(candidates, folder, known), options)
+    return reportOf(options, folder, source, { adopted: [], version: newest(known), proof: null, impossible: null })
+  const { proof, impossible } = await decide(session, folder, source, withOwn(candidates, folder, known), options)
   const adopted = await write(session, source, proof, options)
-  return reportOf(options, folder, source, { adopted, version: proof.version, proof })
+  return reportOf(options, folder, source, { adopted, version: proof.version, proof, impossible })
 }
 
 /** The history to take over, or what a baseline claims. */
@@ -153,10 +153,10 @@ async function decide(
   { found, history }: Source,
   candidates: readonly Candidate[],
   options: AdoptOptions,
-): Promise<Proof> {
+): Promise<{ readonly proof: Proof; readonly impossible: PlinthError | null }> {
   const { track, actor, signal, scratch, drift = 'refuse' } = options
   const live = await session.introspect()
-  const proofs = await prove(live, candidates, {
+  const { proofs, impossible } = await prove(live, candidates, {
     ...scratch,
     track,
     actor,
@@ -170,9 +170,9 @@ async function decide(
   if (match && other) throw undecided(history.doubt?.meaning ?? '', match.version, other.version)
   const nearest = match ?? nearestOf(proofs)
   const differences = [...nearest.comparison.differences, ...edited]
-  if (differences.length > 0 && (drift === 'refuse' || (!match && proofs.length > 1)))
-    throw mismatch({ session, found, history, proof: nearest, differences, several: proofs.length > 1 })
-  return { ...nearest, comparison: { ...nearest.comparison, differences } }
+  if (differences.length > 0 && (drift === 'refuse' || (!match && candidates.length > 1)))
+    throw mismatch({ session, found, history, proof: nearest, differences, several: candidates.length > 1 })
+  return { proof: { ...nearest, comparison: { ...nearest.comparison, differences } }, impossible }
 }
 
 /** Files that are not what the other tool ran, as far as it kept a checksum. */
@@ -235,20 +235,23 @@ interface Result {
   readonly adopted: readonly Adopted[]
   readonly version: string | null
   readonly proof: Proof | null
+  readonly impossible: PlinthError | null
 }
 
 function reportOf(
   { track }: AdoptOptions,
   folder: MigrationFolder,
   { found, history }: Source,
-  { adopted, version, proof }: Result,
+  { adopted, version, proof, impossible }: Result,
 ): AdoptReport {
   const from = found?.tool.name ?? 'baseline'
   const elsewhere =
     found && folder.layout !== undefined && folder.layout !== found.tool.layout && folder.migrations.length > 0
       ? [`The folder has the layout of ${folder.layout}, and ${found.table} was written by ${found.tool.name}.`]
       : []
-  const verdict = version === null ? 'The catalog shows that nothing is applied.' : `The catalog shows ${version}.`
+  const shown = version === null ? 'The catalog shows that nothing is applied.' : `The catalog shows ${version}.`
+  const place = impossible?.at?.file === undefined ? '' : ` at ${impossible.at.file}:${impossible.at.line ?? 1}`
+  const verdict = impossible ? `${shown} What it was about to run fails${place}: ${impossible.message}` : shown
   return {
     format: 1,
     track,

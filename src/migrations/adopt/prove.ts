@@ -1,4 +1,5 @@
 /** Whether a history tells the truth: what its files make on a scratch database is compared with what the database has. */
+import { asPlinthError, type Code, type PlinthError } from '../../errors.ts'
 import type { Schema } from '../../schema/model.ts'
 import { type Comparison, compareCatalogs } from '../compare.ts'
 import { compareVersions, type Migration, type MigrationFile } from '../migration.ts'
@@ -34,21 +35,36 @@ export function candidatesOf(
   return sets.map(candidate)
 }
 
-/** Proves each candidate on one scratch database; they grow, so each file runs once. */
+export interface Proofs {
+  readonly proofs: readonly Proof[]
+  /** Why the doubtful file cannot be applied at all, so that no more candidates are possible; null when each could be made. */
+  readonly impossible: PlinthError | null
+}
+
+/** Proves each candidate on one scratch database; they grow, so each file runs once. Throws where even the first cannot be made. */
 export async function prove(
   live: Schema,
   candidates: readonly Candidate[],
   place: ScratchPlace & { readonly repeatables: readonly MigrationFile[]; readonly histories: readonly string[] },
-): Promise<Proof[]> {
+): Promise<Proofs> {
   return onScratch(place, async make => {
     const proofs: Proof[] = []
     for (const one of candidates) {
-      const made = await make(one.applied, place.repeatables)
-      proofs.push({ ...one, comparison: compareCatalogs(made, live, place.histories) })
+      try {
+        const made = await make(one.applied, place.repeatables)
+        proofs.push({ ...one, comparison: compareCatalogs(made, live, place.histories) })
+      } catch (thrown) {
+        // A file that fails is the usual reason for a doubt: whatever the mark says, it is not applied as a whole.
+        const error = asPlinthError(thrown)
+        if (proofs.length === 0 || !ofTheFile.has(error.code)) throw error
+        return { proofs, impossible: error }
+      }
     }
-    return proofs
+    return { proofs, impossible: null }
   })
 }
+
+const ofTheFile: ReadonlySet<Code> = new Set(['SQL_SYNTAX', 'SQL_FAILED', 'SQL_UNSUPPORTED', 'CONSTRAINT_VIOLATED'])
 
 function candidate(migrations: readonly Migration[]): Candidate {
   const applied = migrations.toSorted((a, b) => compareVersions(a.version, b.version))
