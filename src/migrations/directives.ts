@@ -31,6 +31,11 @@ export interface Directives {
   readonly maxLagMs: number | null
   /** What happens to rows that were written between a step and its opposite; null leaves it to the configuration. */
   readonly policy: 'keep' | 'default' | 'fail' | null
+  /**
+   * Columns and sequences whose values stand elsewhere as well: what the file takes of them is not kept, and its opposite brings it back by its
+   * own words.
+   */
+  readonly redundant: readonly string[]
   /** What its author thinks of it, for people and approval. */
   readonly risk: 'low' | 'medium' | 'high' | null
   readonly reason: string | null
@@ -46,6 +51,7 @@ export const noDirectives: Directives = {
   maxActive: null,
   maxLagMs: null,
   policy: null,
+  redundant: [],
   risk: null,
   reason: null,
 }
@@ -93,7 +99,7 @@ interface Key {
   readonly takes: string
   readonly unit?: 'ms'
   /** Undefined refuses the value. */
-  read(value: string): string | number | undefined
+  read(value: string): string | number | readonly string[] | undefined
 }
 
 const choice = (...values: readonly string[]) => ({
@@ -118,11 +124,17 @@ const keys: Readonly<Record<string, Key>> = {
   'max-active': { property: 'maxActive', ...whole(0) },
   'max-lag': { property: 'maxLagMs', ...duration },
   policy: { property: 'policy', ...choice('keep', 'default', 'fail') },
+  redundant: { property: 'redundant', takes: 'names with a comma between, in double quotes', read: readNames },
   risk: { property: 'risk', ...choice('low', 'medium', 'high') },
   reason: { property: 'reason', takes: 'a text in double quotes', read: value => value || undefined },
 }
 
 const units: Readonly<Record<string, number>> = { ms: 1, s: 1000, min: 60_000, m: 60_000, h: 3_600_000 }
+
+function readNames(value: string): readonly string[] | undefined {
+  const names = value.split(',').map(name => name.trim())
+  return names.every(name => name !== '') ? names : undefined
+}
 
 function readDuration(value: string): number | undefined {
   if (value === '0') return 0

@@ -42,7 +42,7 @@ describe('a backfill', () => {
       {
         '1_fill': [
           '-- plinth: batch=7\nupdate "Parts" p set n = n + w.weight from weights w where w.region = p."Region";',
-          '-- plinth: batch=7\ndelete from "Parts";',
+          '-- The archive brings back what was there.',
         ],
       },
       `create table "Parts" ("Region" text collate "C", at timestamptz, id uuid default gen_random_uuid(), n int default 0, primary key ("Region", at, id));
@@ -54,8 +54,8 @@ describe('a backfill', () => {
     expect(report).toMatchObject({ status: 'succeeded', done: [{ rows: 100 }] })
     expect(await one(session, '(select sum(n) from "Parts")')).toBe('250')
     const back = await rollbackTrack(session, { ...someone, folder, target: { kind: 'steps', count: 1 } })
-    expect(back).toMatchObject({ status: 'succeeded', done: [{ rows: 100 }] })
-    expect(await one(session, '(select count(*) from "Parts")')).toBe('0')
+    expect(back).toMatchObject({ status: 'succeeded', direction: 'down' })
+    expect(await one(session, '(select sum(n) from "Parts")')).toBe('0')
   })
 
   test('deletes and copies from a select in batches, beside statements that run whole', async () => {
@@ -64,8 +64,9 @@ describe('a backfill', () => {
         '1_split': [
           `-- plinth: batch=20
 create table odd (id int primary key, label text);
+create unique index odd_id on odd (id) where id > 0;
 insert into odd (id, label) select i.id, 'a' || i.n from items i left join items_names x on x.id = i.id where i.id % 2 = 1
-on conflict (id) do update set label = excluded.label where odd.id > 0;
+on conflict (id) where id > 0 do nothing;
 insert into odd select id + 1000 from items;
 delete from items where id % 2 = 1;`,
           'drop table odd;',
@@ -121,7 +122,7 @@ delete from items where id % 2 = 1;`,
     const { session, folder } = await begin({
       '1_fill': [
         '-- plinth: batch=10\nupdate items set n = 1 + 0 / (id - 55);',
-        '-- plinth: batch=10\nupdate items set n = 0;',
+        '-- The archive brings back what was there.',
       ],
     })
     expect(await applyTrack(session, { ...someone, folder })).toMatchObject({ status: 'failed' })
@@ -215,6 +216,8 @@ delete from items where id % 2 = 1;`,
     ['insert into bare select n from items union select 1;', 1, /union/],
     ['insert into items select n from items;', 1, /items again/],
     ['insert into bare select 1 from generate_series(1, 3);', 1, /no plain table/],
+    ['insert into bare select n from items on conflict do nothing returning n;', 1, /returns/],
+    ['insert into keyed select id from items on conflict (id) do update set id = keyed.id;', 1, /overwrites/],
     ['merge into items using bare b on b.n = items.n when matched then delete;', 1, /merge/],
     ['insert into bare select 1 from bare b full join items i on true;', 1, /bare again|other table/],
   ])('refuses %j with its reason, and changes nothing', async (text, line, message) => {
@@ -249,6 +252,34 @@ delete from items where id % 2 = 1;`,
   })
 })
 
+describe('what batches overwrite', () => {
+  test('comes back with the rollback, also over two attempts, and later values stay', async () => {
+    const { session, folder } = await begin(
+      {
+        '1_wipe': [
+          '-- plinth: batch=10\nupdate items set n = -1 where n > 1 and 1 / (id - 47 + (select value from bias)) is not null;\ndelete from items where id > 100;',
+          '-- The archive brings back what was there.',
+        ],
+      },
+      `${table} insert into items select i, i, 'n' || i from generate_series(1, 105) i; create table bias (value int); insert into bias values (0);`,
+    )
+    const before = (await session.query('select * from items order by id')).rows
+    expect(await applyTrack(session, { ...someone, folder })).toMatchObject({
+      status: 'failed',
+      failed: { sqlState: '22012' },
+    })
+    await session.script('update bias set value = 1000')
+    expect(await applyTrack(session, { ...someone, folder, retryFailed: true })).toMatchObject({ status: 'succeeded' })
+    expect(await one(session, "(select count(*) || ' ' || sum(n) from items)")).toBe('100 -98')
+    await session.script('update items set n = 7777 where id = 50')
+    const back = await rollbackTrack(session, { ...someone, folder, target: { kind: 'steps', count: 1 } })
+    expect(back.error).toBeNull()
+    expect((await session.query('select * from items order by id')).rows).toEqual(
+      before.map(row => (row['id'] === 50 ? { ...row, n: 7777 } : row)),
+    )
+  })
+})
+
 describe('a backfill that is killed', () => {
   beforeAll(ensureBuilt)
 
@@ -266,7 +297,8 @@ describe('a backfill that is killed', () => {
     expect(await one(session, '(select sum(n) from items)')).toBe(String(Math.min(batches * 10, 105)))
     const heard = listener()
     expect(await applyTrack(session, { ...someone, folder, emit: heard.emit })).toMatchObject({ status: 'succeeded' })
-    expect(heard.of('progress')[0]?.done).toBe(Math.min(batches * 10, 105))
+    // The last batch counts the statement as well, so that nothing is left to tell.
+    expect(heard.of('progress')[0]?.done).toBe(batches === 11 ? undefined : batches * 10)
     expect(await one(session, "(select count(*) || ' ' || min(n) || ' ' || max(n) from items)")).toBe('105 1 1')
   })
 })

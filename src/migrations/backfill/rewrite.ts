@@ -24,6 +24,8 @@ export interface Batches {
   /** Asks for the last key of the next batch and how many rows it has; parameters are the key that is done. */
   readonly firstRange: string
   readonly laterRange: string
+  /** `from … where … for …`: the rows that a batch may change, locked, with the statement's own parameters; null for an insert. */
+  readonly reads: { readonly first: string; readonly later: string } | null
 }
 
 /** Loads the parser. The key's parameters come first: `$1…$k` is the last key of the batch, `$k+1…$2k` the one before the first. */
@@ -34,13 +36,17 @@ export async function rewrite(statement: Statement, key: readonly KeyColumn[], s
   const tuple = (from: number) => row(key.map(({ type }, at) => `$${from + at}::${type}`))
   const until = `${row(columns)} <= ${tuple(1)}`
   const after = `${row(columns)} > ${tuple(1 + key.length)}`
-  const cut = await cutterOf(statement)
+  const { cut, condition } = await cutterOf(statement)
+  const lock = statement.kind === 'DeleteStmt' ? 'for update' : 'for no key update'
+  const own = condition === null ? '' : `(${condition}\n) and `
+  const read = (range: string) => `from ${driver.table} as ${driver.alias}\nwhere ${own}${range}\n${lock}`
   return {
     driver,
     key,
     first: cut(until),
     later: cut(`${after} and ${until}`),
     firstRange: rangeOf(driver, key, size, ''),
+    reads: statement.kind === 'InsertStmt' ? null : { first: read(until), later: read(`${after} and ${until}`) },
     laterRange: rangeOf(driver, key, size, `where ${row(key.map(({ name }) => name))} > ${tuple(1)}`),
   }
 }
@@ -59,8 +65,14 @@ function row(parts: readonly string[]): string {
   return `(${parts.join(', ')})`
 }
 
-/** Answers the statement with one more condition. */
-async function cutterOf(statement: Statement): Promise<(condition: string) => string> {
+interface Cutter {
+  /** The statement with one more condition. */
+  readonly cut: (condition: string) => string
+  /** Its own, where that speaks of no other table; else null, and a batch may read more rows than it changes. */
+  readonly condition: string | null
+}
+
+async function cutterOf(statement: Statement): Promise<Cutter> {
   const { scanSync, loadModule } = await import('libpg-query')
   await loadModule()
   const { text } = statement
@@ -85,10 +97,15 @@ async function cutterOf(statement: Statement): Promise<(condition: string) => st
       hint: 'Write the select without parentheses around it.',
     })
   }
-  return condition =>
-    where
-      ? `${text.slice(0, where.end)} (${text.slice(where.end, end)}\n) and ${condition}\n${text.slice(end)}`
-      : `${text.slice(0, end)}\nwhere ${condition}\n${text.slice(end)}`
+  const [, fields] = openNode(statement.tree)
+  const alone = fields['fromClause'] === undefined && fields['usingClause'] === undefined
+  return {
+    condition: alone && where ? text.slice(where.end, end) : null,
+    cut: condition =>
+      where
+        ? `${text.slice(0, where.end)} (${text.slice(where.end, end)}\n) and ${condition}\n${text.slice(end)}`
+        : `${text.slice(0, end)}\nwhere ${condition}\n${text.slice(end)}`,
+  }
 }
 
 function conditionOf({ kind, tree }: Statement): unknown {

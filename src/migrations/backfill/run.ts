@@ -14,6 +14,7 @@ import { label } from '../migration.ts'
 import { cancellable, refuseInterrupted, withLockRetries } from '../patience.ts'
 import { ceilingOf, excessOf, readLoad } from './ceiling.ts'
 import { type BatchCursor, cursorFor } from './cursor.ts'
+import { type Keeper, openKeeper } from './keep.ts'
 import { countRows, readKey, type TableKey } from './key.ts'
 import { type Batches, rewrite } from './rewrite.ts'
 import { driverOf, isBatchable } from './shape.ts'
@@ -33,6 +34,7 @@ export async function runBackfill(context: StepContext, { statement, keep, finis
   const size = step.directives.batch ?? 1000
   const expected = await countRows(session, driverOf(statement)?.table ?? '')
   const batches = await rewrite(statement, key.columns, size)
+  const keeper = await openKeeper(context, batches)
   const startedAtMs = clock.now()
   const started = performance.now()
   const before = cursorFor(statement, context.resumes?.note)
@@ -45,7 +47,7 @@ export async function runBackfill(context: StepContext, { statement, keep, finis
   tell()
   for (let isLast = false; !isLast; ) {
     const from = cursor
-    const batch = { statement, batches, size, cursor: from, keep, finish }
+    const batch = { statement, batches, keeper, size, cursor: from, keep, finish }
     const done = await withLockRetries(context, () => oneBatch(context, batch), passing)
     cursor = done.cursor
     isLast = done.isLast
@@ -103,6 +105,7 @@ async function keyOf({ session, step, script }: StepContext, statement: Statemen
 
 interface OneBatch extends Backfill {
   readonly batches: Batches
+  readonly keeper: Keeper | null
   readonly size: number
   readonly cursor: BatchCursor
 }
@@ -130,7 +133,7 @@ async function oneBatch(context: StepContext, batch: OneBatch): Promise<Done> {
 }
 
 /** A batch that is not full has reached the end: following rows that others append meanwhile might never end. */
-async function nextBatch({ session }: StepContext, { batches, size, cursor }: OneBatch): Promise<Done> {
+async function nextBatch({ session }: StepContext, { batches, keeper, size, cursor }: OneBatch): Promise<Done> {
   const range = await session.query<Record<string, string> & { readonly seen: number }>(
     cursor.key ? batches.laterRange : batches.firstRange,
     cursor.key ?? [],
@@ -138,6 +141,7 @@ async function nextBatch({ session }: StepContext, { batches, size, cursor }: On
   const [found] = range.rows
   if (!found) return { cursor, isLast: true }
   const last = batches.key.map((_, at) => found[`key_${at}`] ?? '')
+  await keeper?.keep(last, cursor.key ?? [])
   const { rowCount } = await session.query(cursor.key ? batches.later : batches.first, [...last, ...(cursor.key ?? [])])
   const { seen, changed } = cursor
   return {

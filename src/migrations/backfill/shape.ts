@@ -38,6 +38,8 @@ export function describeUnbatchable(statement: Statement): string | null {
   const driver = driverOf(statement)
   if (!driver) return 'the table that it reads first is no plain table'
   const target = relationName(fieldsOf(fields, 'relation'))
+  if (textOf(fieldsOf(fields, 'onConflictClause'), 'action') === 'ONCONFLICT_UPDATE')
+    return `nobody would keep the rows of ${target} that it overwrites`
   if (timesNamed(statement.tree, driver.name) > 1 || (select && timesNamed(fields['selectStmt'], target) > 0))
     return `it reads ${select ? target : driver.name} again, so that a batch would see what earlier ones did`
   return null

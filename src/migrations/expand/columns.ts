@@ -3,7 +3,16 @@ import type { Column, Schema, Table } from '../../schema/model.ts'
 import { type Companions, companionsOf } from './companions.ts'
 import { identifier, literal, mentions, qualifiedName, replaceColumn, shortName } from './names.ts'
 import { type ExpandRequest, freeName, type Subject, usage } from './request.ts'
-import { checkName, createSync, dropSync, noteWrite, quietChecks, type Sync } from './sync.ts'
+import {
+  checkName,
+  createSync,
+  dropSync,
+  noteWrite,
+  quietChecks,
+  redundantHead,
+  type Sync,
+  witnessTable,
+} from './sync.ts'
 import type { Draft, Drafts } from './write.ts'
 
 /** Writes a column's name as an expression needs it: `amount` in an update, `new.amount` in a trigger. */
@@ -129,7 +138,7 @@ function expandStep({ table, column }: Subject, move: Move, companions: Companio
       ...dropSync(sync),
       `alter table ${relation}\n  ${move.columns.map(({ name }) => `drop column ${identifier(name)}`).join(',\n  ')}`,
     ],
-    downHead: ['lock-timeout=2s'],
+    downHead: ['lock-timeout=2s', redundantHead([...move.columns.map(({ name }) => name), witnessTable(sync)])],
     downWhy: 'Every value is in the old column as well, so nothing is lost. New code must be out of service.',
   }
 }
@@ -147,7 +156,7 @@ function migrateStep({ table, column }: Subject, move: Move, companions: Compani
       ...(filled ? [`alter table ${relation} validate constraint ${filled}`] : []),
       ...companions.complete,
     ],
-    upHead: ['batch=1000 pause=10ms lock-timeout=2s risk=low'],
+    upHead: ['batch=1000 pause=10ms lock-timeout=2s risk=low', redundantHead(move.columns.map(({ name }) => name))],
     upWhy:
       'Fills the rows that nobody wrote since, in batches that are resumed after an interruption. New code may read the new way afterwards.',
     down: [
@@ -194,7 +203,7 @@ function contractStep(
         : []),
       `alter table ${relation} drop column ${old}`,
     ],
-    upHead: ['lock-timeout=2s risk=medium'],
+    upHead: ['lock-timeout=2s risk=medium', redundantHead([column.name, witnessTable(sync)])],
     upWhy:
       'Old code does not run from here on. The checks beside this file refuse it while the old column is still being written.',
     down: [
@@ -224,7 +233,7 @@ function contractStep(
       // Last, so that the batches above are not taken for old code.
       ...triggers.slice(2),
     ],
-    downHead: ['batch=1000 lock-timeout=2s'],
+    downHead: ['batch=1000 lock-timeout=2s', redundantHead([column.name])],
     downWhy: 'Brings the old column back from the new one, in batches, with the trigger that keeps both the same.',
     checks: `${quietChecks(sync, quietMs)}
 -- check: ${checkName(column.name)}_is_carried_over before up

@@ -1,7 +1,7 @@
 /** A column that may not be null any more: a trigger fills what old code leaves out, until no code leaves it out. */
 import { identifier, mentions, qualifiedName, shortName } from './names.ts'
 import { type ExpandRequest, type Subject, usage } from './request.ts'
-import { createSync, dropSync, noteWrite, quietChecks, type Sync } from './sync.ts'
+import { createSync, dropSync, noteWrite, quietChecks, redundantHead, type Sync, witnessTable } from './sync.ts'
 import type { Drafts } from './write.ts'
 
 /** Pure. Throws USAGE. */
@@ -35,7 +35,7 @@ export function draftNotNull({ table, column, quietMs }: Subject, request: Expan
         upHead: ['lock-timeout=2s risk=low'],
         upWhy: 'Old code may go on writing nulls: the trigger puts the value in their place, and notes that it had to.',
         down: [`alter table ${relation} drop constraint ${filled}`, ...dropSync(sync)],
-        downHead: ['lock-timeout=2s'],
+        downHead: ['lock-timeout=2s', redundantHead([witnessTable(sync)])],
         downWhy: 'Nulls may be written again.',
       },
       {
@@ -58,7 +58,7 @@ export function draftNotNull({ table, column, quietMs }: Subject, request: Expan
           `alter table ${relation} drop constraint ${filled}`,
           ...dropSync(sync),
         ],
-        upHead: ['lock-timeout=2s risk=medium'],
+        upHead: ['lock-timeout=2s risk=medium', redundantHead([witnessTable(sync)])],
         upWhy:
           'Nulls are refused from here on. The checks beside this file refuse it while they are still being written.',
         down: [

@@ -17,7 +17,17 @@ export interface Sync {
 }
 
 export function witnessName({ schema, table, column }: Pick<Sync, 'schema' | 'table' | 'column'>): string {
-  return qualifiedName(schema, shortName('plinth_writes', table, column))
+  return qualifiedName(schema, witnessTable({ table, column }))
+}
+
+/** Its bare name. */
+export function witnessTable({ table, column }: Pick<Sync, 'table' | 'column'>): string {
+  return shortName('plinth_writes', table, column)
+}
+
+/** What the other column holds as well need not be kept, and would be out of date when it comes back. */
+export function redundantHead(names: readonly string[]): string {
+  return `redundant="${names.join(',')}"`
 }
 
 /** One statement each. */

@@ -135,9 +135,12 @@ class StepCare implements Care {
   }
 
   async begin(): Promise<void> {
-    const objects = await this.#owed()
-    if (objects.length > 0)
-      await plainly(this.#session, () => judgeRows(this.#session, objects, this.#options.policy, this.#options))
+    if ((await this.#owed()).length === 0) return
+    await plainly(this.#session, async () => {
+      // A step that stopped half-way took no images: what is there now counts as its own work.
+      await takeImages(this.#session, await this.#owed(), this.#options)
+      await judgeRows(this.#session, await this.#owed(), this.#options.policy, this.#options)
+    })
   }
 
   async open(): Promise<void> {
