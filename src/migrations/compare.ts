@@ -1,7 +1,7 @@
 /** What of two catalogs is worth comparing: a database that lives has more than its migrations made. */
 import type { Difference } from '../schema/diff.ts'
 import { diffSchemas } from '../schema/diff.ts'
-import { qualified, type Schema, type Table } from '../schema/model.ts'
+import { type Grant, qualified, type Schema, type Table } from '../schema/model.ts'
 import { withoutHistories } from './adopt/find.ts'
 
 export interface Comparison {
@@ -16,9 +16,44 @@ export interface Comparison {
 export function compareCatalogs(made: Schema, live: Schema, histories: readonly string[] = []): Comparison {
   const [left, right] = [withoutHistories(made, histories), withoutHistories(live, histories)]
   const clocked = clockPartitions(left, right)
-  const one = withoutTables(left, clocked)
-  const other = withoutTables(right, clocked)
-  return { made: one, live: other, differences: diffSchemas(one, other) }
+  const one = withSortedGrants(withoutTables(left, clocked))
+  const other = withSortedGrants(withoutTables(right, clocked))
+  return {
+    made: one,
+    live: other,
+    differences: withoutEchoes(diffSchemas(one, other), [...one.tables, ...other.tables]),
+  }
+}
+
+/** Columns of a privilege come in the order of the table, which is no difference of rights. */
+function withSortedGrants(schema: Schema): Schema {
+  const sorted = <T extends { readonly grants: readonly Grant[] }>(object: T): T => ({
+    ...object,
+    grants: object.grants.map(({ role, privileges }) => ({
+      role,
+      privileges: privileges.map(privilege =>
+        privilege.replace(/\((.*)\)$/, (_, columns: string) => `(${columns.split(', ').sort().join(', ')})`),
+      ),
+    })),
+  })
+  return { ...schema, tables: schema.tables.map(sorted), views: schema.views.map(sorted) }
+}
+
+/** What a partition only repeats after its parent says nothing more. */
+function withoutEchoes(differences: readonly Difference[], tables: readonly Table[]): Difference[] {
+  const parents = new Map(
+    tables.flatMap(table => (table.partitionOf ? [[qualified(table), table.partitionOf.parent]] : [])),
+  )
+  const said = new Set(differences.map(spelled))
+  return differences.filter(difference => {
+    const [, kind = '', table = '', name = ''] = /^(column) (.+)\.([^.]+)$/.exec(difference.object) ?? []
+    const parent = parents.get(table)
+    return parent === undefined || !said.has(spelled({ ...difference, object: `${kind} ${parent}.${name}` }))
+  })
+}
+
+function spelled({ change, object, property, after }: Difference): string {
+  return `${change} ${object} ${property} ${change === 'changed' ? JSON.stringify(after) : ''}`
 }
 
 /**

@@ -1,5 +1,5 @@
 /** Drift: what somebody did to a database by hand is found, and the SQL that is printed takes it back. */
-import fc from 'fast-check'
+import { assert, asyncProperty, constantFrom, uniqueArray } from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Session } from '../../src/engines/engine.ts'
 import { engineOf } from '../../src/engines/registry.ts'
@@ -212,8 +212,8 @@ describe('the way back', () => {
 
   test('from any mixture of them', { timeout: 240_000 }, async () => {
     const { session } = await openShop()
-    await fc.assert(
-      fc.asyncProperty(fc.uniqueArray(fc.constantFrom(...deeds), { minLength: 2, maxLength: 7 }), async done => {
+    await assert(
+      asyncProperty(uniqueArray(constantFrom(...deeds), { minLength: 2, maxLength: 7 }), async done => {
         await thereAndBack(session, done)
       }),
       { numRuns: Number(process.env['DRIFT_RUNS'] ?? 25), endOnFailure: true },
@@ -226,6 +226,37 @@ test('nothing changes where nothing differs', async () => {
   const catalog = await session.introspect()
   expect(await session.engine.writeChanges?.(catalog, catalog)).toEqual([])
   expect(diffSchemas(catalog, catalog)).toEqual([])
+})
+
+test('numbers go on where rows have them', async () => {
+  const { session } = await openShop()
+  await session.script(
+    `insert into shop.customers ("Full Name") values ('a'), ('b'); insert into shop.orders (customer_id) values (1), (2), (2);`,
+  )
+  await thereAndBack(session, [
+    'alter table shop.customers alter column id drop identity',
+    'drop sequence shop.orders_id_seq cascade',
+  ])
+  const { rows } = await session.query(`insert into shop.customers ("Full Name") values ('c') returning id`)
+  expect(rows).toEqual([{ id: 3 }])
+  expect((await session.query('insert into shop.orders (customer_id) values (3) returning id')).rows).toEqual([
+    { id: 4 },
+  ])
+})
+
+test('a difference of a partition that its parent has as well is told once', async () => {
+  const { session } = await openShop()
+  const made = await session.introspect()
+  const told = async (deed: string) => {
+    await session.script(deed)
+    const { differences } = compareCatalogs(made, await session.introspect())
+    return differences.map(one => one.object)
+  }
+  expect(await told("alter table shop.events alter column kind set default 'y'")).toEqual(['column shop.events.kind'])
+  expect(await told("alter table shop.events_2026 alter column kind set default 'z'")).toEqual([
+    'column shop.events.kind',
+    'column shop.events_2026.kind',
+  ])
 })
 
 describe('drift of a track', () => {

@@ -51,7 +51,7 @@ export async function chooseDialect(listing: Listing, dialect: string): Promise<
         details: { folders: own },
       },
     )
-  const { listing: inner, warnings } = await filesOf(await listing.below(first), dialect)
+  const { listing: inner, warnings } = filesOf(await listing.below(first), dialect)
   return { listing: inner, warnings: [`${inner.folder} was taken for ${dialect}.`, ...warnings] }
 }
 

@@ -76,7 +76,7 @@ function marked(marking: Marking): Layout {
       }
       refusePrograms(listing, new Set(parts.map(part => BigInt(part.version).toString())))
       const warnings = listing.files.flatMap(file =>
-        /\.sql$/i.test(file) && !numbered(listing).includes(file) && !/\.checks\.sql$/.test(file)
+        /\.sql$/i.test(file) && !numbered(listing).includes(file) && !file.endsWith('.checks.sql')
           ? [`${file} has no version in its name, so it is left out.`]
           : [],
       )
