@@ -6,9 +6,10 @@ import { type MigrationFile, versionKey } from './migration.ts'
 
 /** By the key of their version. Throws CHECKS_WITHOUT_MIGRATION, VERSION_DUPLICATE, FILE_UNREADABLE. */
 export async function checksIn(
-  { folder, files, read }: Listing,
+  listing: Listing,
   versions: ReadonlySet<string>,
 ): Promise<ReadonlyMap<string, MigrationFile>> {
+  const { folder, files } = listing
   const found = new Map<string, MigrationFile>()
   for (const name of files) {
     const version = /^(\d+)_.*\.checks\.sql$/.exec(name)?.[1]
@@ -27,7 +28,7 @@ export async function checksIn(
         hint: 'A migration has one file of checks; put them together.',
       })
     }
-    found.set(key, await read(name))
+    found.set(key, await listing.read(name))
   }
   return found
 }

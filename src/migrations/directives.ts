@@ -76,7 +76,7 @@ export function describeDirectives(directives: Directives): string {
     .flatMap(([key, { property, unit }]) => {
       const value = directives[property]
       if (value === noDirectives[property] || key === 'reason') return []
-      return [`${key}=${unit === 'ms' ? spellDuration(Number(value)) : value}`]
+      return [`${key}=${unit === 'ms' ? spellDuration(Number(value)) : String(value)}`]
     })
     .join(', ')
 }

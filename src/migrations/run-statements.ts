@@ -138,12 +138,12 @@ async function runBatches(context: StepContext, id: string, statement: Statement
   }
   return runBackfill(context, {
     statement,
-    async keep(cursor) {
+    keep: async cursor => {
       await own()
       await noteBefore(session, id, { backfill: cursor })
       await context.held.fence(session)
     },
-    async finish() {
+    finish: async () => {
       await own()
       await moveCursor(session, id, statement.index + 1, prefixHash(script.statements, statement.index + 1))
       await context.held.fence(session)

@@ -22,9 +22,9 @@ import { driverOf, isBatchable } from './shape.ts'
 export interface Backfill {
   readonly statement: Statement
   /** Writes the cursor down, in the open transaction. */
-  keep(cursor: BatchCursor): Promise<void>
+  readonly keep: (cursor: BatchCursor) => Promise<void>
   /** Counts the whole statement as done, in the open transaction. */
-  finish(): Promise<void>
+  readonly finish: () => Promise<void>
 }
 
 /** Answers the rows that it changed, those of an earlier attempt left out. Throws BACKFILL_UNSUPPORTED before the first batch. */
