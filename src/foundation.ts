@@ -7,6 +7,14 @@ import { hostname, userInfo } from 'node:os'
 import { type ConfigFlags, loadConfig } from './config/load.ts'
 import { asPlinthError } from './errors.ts'
 import { type AdoptRequest, adoptTrack, driftOfTracks } from './foundation/adopt.ts'
+import {
+  eraseTenantFromArchives,
+  listTrackArchives,
+  type PurgeArchivesRequest,
+  purgeTrackArchives,
+  restoreTrackArchive,
+  showTrackArchive,
+} from './foundation/archive.ts'
 import { checkClasses, checkDocuments, generateDocuments } from './foundation/contract.ts'
 import {
   checkWarehouse,
@@ -113,7 +121,12 @@ export async function openFoundation(options: FoundationOptions) {
     rollbackFleet: (request: ApplyRequest) => run(() => rollbackFleet(desk, request)),
     planFleet: (request: PlanRequest) => planFleet(desk, request),
     statusFleet: () => statusOfFleet(desk),
-    redo: (count: number) => run(() => redoTracks(desk, count)),
+    redo: (count: number, acceptLoss?: ApplyRequest['acceptLoss']) => run(() => redoTracks(desk, count, acceptLoss)),
+    archives: () => listTrackArchives(desk),
+    archive: (id: string) => showTrackArchive(desk, id),
+    restoreArchive: (id: string) => run(() => restoreTrackArchive(desk, id)),
+    purgeArchives: (request: PurgeArchivesRequest) => run(() => purgeTrackArchives(desk, request)),
+    eraseFromArchives: (tenant: string) => run(() => eraseTenantFromArchives(desk, tenant)),
     status: () => statusOfTracks(desk),
     verify: () => run(() => verifyTracks(desk)),
     adopt: (request: AdoptRequest) =>

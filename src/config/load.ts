@@ -30,6 +30,7 @@ export interface Config {
   /** All of the project, for what only makes sense as a whole, such as the contract. */
   readonly everyTrack: readonly Track[]
   readonly migrations: Timeouts
+  readonly preserve: Preserve
   readonly seeds: string
   readonly analytics: string
   readonly classification: string
@@ -58,6 +59,19 @@ export interface Track {
   readonly migrations: string
   /** As written, before `${NAME}` is expanded; null means the embedded server. */
   readonly database: string | null
+  /** False for a database that is rebuilt from its source: nothing that its migrations destroy is archived. */
+  readonly preserve?: boolean | undefined
+}
+
+export interface Preserve {
+  /** For rows that were written between a step and its opposite, where the file says nothing. */
+  readonly policy: 'keep' | 'default' | 'fail'
+  /** The column that tells the tenant of a row. */
+  readonly tenantColumn: string
+  /** More is not copied into the archive; 0 sets no limit but the disk. */
+  readonly archiveMegabytesMax: number
+  /** `archive purge` leaves younger archives alone. */
+  readonly retentionDays: number
 }
 
 export interface Timeouts {
@@ -178,6 +192,22 @@ function merge({ root, file, base, overlay, flags, variables, environmentName, e
       lock: pick('migrations.lock', 'auto', base.migrations?.lock, overlay.migrations?.lock),
       leaseSeconds: seconds('leaseSeconds', 30),
     },
+    preserve: {
+      policy: pick('preserve.policy', 'keep', base.preserve?.policy, overlay.preserve?.policy),
+      tenantColumn: pick(
+        'preserve.tenantColumn',
+        'organization_id',
+        base.preserve?.tenantColumn,
+        overlay.preserve?.tenantColumn,
+      ),
+      archiveMegabytesMax: pick(
+        'preserve.archiveMegabytesMax',
+        0,
+        base.preserve?.archiveMegabytesMax,
+        overlay.preserve?.archiveMegabytesMax,
+      ),
+      retentionDays: pick('preserve.retentionDays', 30, base.preserve?.retentionDays, overlay.preserve?.retentionDays),
+    },
     seeds: path('seeds', 'db/seeds/operational'),
     analytics: path('analytics', 'analytics'),
     classification: path('classification', 'configs/data-classification.yml'),
@@ -240,6 +270,7 @@ function tracksOf(state: string, { root, base, overlay, flags, variables }: Pick
         urls[name],
         flagged,
       ),
+      preserve: pick(`tracks.${name}.preserve`, true, file?.preserve, local?.preserve),
     }
   })
 }

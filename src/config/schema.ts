@@ -7,6 +7,7 @@ const track = z.strictObject({
   engine: z.string().optional(),
   migrations: z.string().optional(),
   database: z.string().optional(),
+  preserve: z.boolean().optional(),
 })
 
 const environment = z.strictObject({
@@ -21,6 +22,13 @@ const timeouts = z.strictObject({
   lockRetries: z.number().int().min(0).max(100).optional(),
   lock: z.enum(['auto', 'session', 'lease']).optional(),
   leaseSeconds: seconds.optional(),
+})
+
+const preserve = z.strictObject({
+  policy: z.enum(['keep', 'default', 'fail']).optional(),
+  tenantColumn: z.string().min(1).optional(),
+  archiveMegabytesMax: z.number().positive().optional(),
+  retentionDays: z.number().min(0).optional(),
 })
 
 const hookCommand = z.union([z.string().min(1), z.array(z.string()).min(1)])
@@ -74,6 +82,7 @@ export const configShape = z.strictObject({
   state: z.string().optional(),
   tracks: z.record(z.string(), track).optional(),
   migrations: timeouts.optional(),
+  preserve: preserve.optional(),
   seeds: z.string().optional(),
   analytics: z.string().optional(),
   classification: z.string().optional(),

@@ -13,14 +13,18 @@ import { type ApplyRequest, type PlanRequest, runOptions } from './migrations.ts
 
 export async function applyFleet(desk: Desk, request: ApplyRequest): Promise<FleetReport> {
   const { applyTrack } = await import('../migrations/track.ts')
-  return onFleet(desk, async (session, member) => visitOf(await applyTrack(session, { ...request, ...member })))
+  return onFleet(desk, async (session, member) =>
+    visitOf(await applyTrack(session, { ...request, ...accepting(member, request) })),
+  )
 }
 
 /** Throws TARGET_REQUIRED without a target, and USAGE for one that only means something in one database. */
 export async function rollbackFleet(desk: Desk, request: ApplyRequest): Promise<FleetReport> {
   refuseForeignTarget(request)
   const { rollbackTrack } = await import('../migrations/track.ts')
-  return onFleet(desk, async (session, member) => visitOf(await rollbackTrack(session, { ...request, ...member })))
+  return onFleet(desk, async (session, member) =>
+    visitOf(await rollbackTrack(session, { ...request, ...accepting(member, request) })),
+  )
 }
 
 /** Where each stands; `from` and `to` are what is and what would be. Changes nothing. */
@@ -50,6 +54,11 @@ export async function statusOfFleet(desk: Desk): Promise<FleetReport> {
       error: null,
     }
   })
+}
+
+/** A loss that was accepted by version is accepted on every database. */
+function accepting(member: RunOptions, { acceptLoss = [] }: ApplyRequest): RunOptions {
+  return member.preserve === 'off' ? member : { ...member, preserve: { ...member.preserve, acceptLoss } }
 }
 
 type RunOptions = Omit<ReturnType<typeof runOptions>, 'folder'> & { readonly folder: MigrationFolder }

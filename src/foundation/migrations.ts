@@ -13,6 +13,8 @@ export interface ApplyRequest {
   readonly target?: Target | undefined
   readonly allowOutOfOrder?: boolean | undefined
   readonly retryFailed?: boolean | undefined
+  /** Versions whose loss is accepted. */
+  readonly acceptLoss?: readonly string[] | 'all' | undefined
 }
 
 export interface PlanRequest extends ApplyRequest {
@@ -31,7 +33,7 @@ export async function applyTracks(desk: Desk, request: ApplyRequest): Promise<On
   refuseAmbiguousTarget(desk.config, request.target)
   const { applyTrack } = await import('../migrations/track.ts')
   return onTracks(desk, async (session, track) =>
-    unbroken(await applyTrack(session, { ...request, ...runOptions(desk, track) })),
+    unbroken(await applyTrack(session, { ...request, ...runOptions(desk, track, request.acceptLoss) })),
   )
 }
 
@@ -40,14 +42,18 @@ export async function rollbackTracks(desk: Desk, request: ApplyRequest): Promise
   refuseAmbiguousTarget(desk.config, request.target)
   const { rollbackTrack } = await import('../migrations/track.ts')
   const rollback = async (...[session, track]: Parameters<Parameters<typeof onTracks>[1]>) =>
-    unbroken(await rollbackTrack(session, { ...request, ...runOptions(desk, track) }))
+    unbroken(await rollbackTrack(session, { ...request, ...runOptions(desk, track, request.acceptLoss) }))
   return onTracks(desk, rollback, 'last first')
 }
 
-export async function redoTracks(desk: Desk, count: number): Promise<OnTrack<Report>[]> {
+export async function redoTracks(
+  desk: Desk,
+  count: number,
+  acceptLoss?: ApplyRequest['acceptLoss'],
+): Promise<OnTrack<Report>[]> {
   const { redoTrack } = await import('../migrations/track.ts')
   const redo = async (...[session, track]: Parameters<Parameters<typeof onTracks>[1]>) =>
-    (await redoTrack(session, { ...runOptions(desk, track), count })).map(unbroken)
+    (await redoTrack(session, { ...runOptions(desk, track, acceptLoss), count })).map(unbroken)
   const both = await onTracks(desk, redo, 'last first')
   return both.flatMap(({ track, address, result }) => result.map(report => ({ track, address, result: report })))
 }
@@ -79,14 +85,18 @@ export async function createMigrationFiles({ config }: Desk, title: string): Pro
     })
   }
   const { up, down } = await createMigration({ folder: track.migrations, title })
-  return [up, down]
+  return up === down ? [up] : [up, down]
 }
 
 export function isIdle({ result }: OnTrack<Report>): boolean {
   return result.status === 'nothing-to-do'
 }
 
-export function runOptions({ config, emit, signal, actor, traceId, version }: Desk, track: Track) {
+export function runOptions(
+  { config, emit, signal, actor, traceId, version }: Desk,
+  track: Track,
+  acceptLoss?: ApplyRequest['acceptLoss'],
+) {
   const { lockWaitSeconds, lockTimeoutSeconds, statementTimeoutSeconds, lockRetries, lock, leaseSeconds } =
     config.migrations
   return {
@@ -105,7 +115,16 @@ export function runOptions({ config, emit, signal, actor, traceId, version }: De
     leaseMs: leaseSeconds * 1000,
     hooks: hooksOf(config, emit),
     environment: config.environment.name,
+    preserve: preserveOf(config, track, acceptLoss),
   }
+}
+
+/** What a track's runs keep, and what of it may be lost. */
+export function preserveOf({ preserve }: Config, track: Track, acceptLoss: ApplyRequest['acceptLoss'] = []) {
+  if (track.preserve === false) return 'off' as const
+  const { policy, tenantColumn, archiveMegabytesMax } = preserve
+  const archiveBytesMax = archiveMegabytesMax === 0 ? null : archiveMegabytesMax * 1024 * 1024
+  return { policy, tenantColumn, archiveBytesMax, acceptLoss }
 }
 
 /** A report that failed becomes the failure, with what was done among its details. */

@@ -22,6 +22,7 @@ export function listSettings(config: Config): Setting[] {
       [`tracks.${track.name}.database`, track.database ?? 'embedded'] as const,
     ]),
     ...Object.entries(migrations).map(([key, value]) => [`migrations.${key}`, value] as const),
+    ...Object.entries(config.preserve).map(([key, value]) => [`preserve.${key}`, value] as const),
     ...(config.fleet?.databases ?? []).map(
       one => [`fleet.databases.${one.name}`, one.url ?? one.environment ?? one.database ?? one.schema ?? ''] as const,
     ),

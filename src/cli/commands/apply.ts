@@ -1,4 +1,5 @@
 import type { CommandSpec } from '../command.ts'
+import { acceptedLoss, acceptLossOption } from './accept-loss.ts'
 import { fleetOutcome, isAll } from './fleet.ts'
 import { planOutcome } from './plan.ts'
 import { reportOutcome } from './report.ts'
@@ -16,6 +17,7 @@ export const apply: CommandSpec = {
     { flags: '--dry-run', description: 'print the plan and change nothing' },
     { flags: '--allow-out-of-order', description: 'also apply migrations that are older than the newest applied one' },
     { flags: '--retry-failed', description: 'apply a migration again that failed before and was not edited since' },
+    acceptLossOption,
   ],
   examples: [
     'plinth apply',
@@ -29,6 +31,7 @@ export const apply: CommandSpec = {
       target: targetUp(context),
       allowOutOfOrder: context.options['allowOutOfOrder'] === true,
       retryFailed: context.options['retryFailed'] === true,
+      acceptLoss: acceptedLoss(context),
     }
     if (isAll(context)) return fleetOutcome(await context.foundation.applyFleet(request), 'applied')
     const reports = await context.foundation.apply(request)

@@ -2,6 +2,7 @@
 import type { CommandSpec } from '../command.ts'
 import { adopt } from './adopt.ts'
 import { apply } from './apply.ts'
+import { archiveList, archivePurge, archiveRestore, archiveShow } from './archive.ts'
 import { baseline } from './baseline.ts'
 import { check } from './check.ts'
 import { classifyCheck } from './classify.ts'
@@ -24,8 +25,9 @@ import { verify } from './verify.ts'
 
 const start = [up, stop]
 const migrations = [create, plan, apply, rollback, redo, status, verify, adopt, baseline, drift]
+const archive = [archiveList, archiveShow, archiveRestore, archivePurge]
 const data = [seed, rollupRun, rollupStatus, check, reconcile]
 const contract = [docsGenerate, docsCheck, classifyCheck]
 const operations = [doctor, configShow, explain]
 
-export const commands: readonly CommandSpec[] = [...start, ...migrations, ...data, ...contract, ...operations]
+export const commands: readonly CommandSpec[] = [...start, ...migrations, ...archive, ...data, ...contract, ...operations]

@@ -56,18 +56,25 @@ function describePlan({ track, address, result }: OnTrack<Plan>): string {
       ? 'one transaction'
       : `statement by statement${step.cursor > 0 ? `, from ${step.cursor + 1}` : ''}`,
     String(step.statements.length),
+    step.lossClass ?? 'not judged',
     step.tables.length > 4
       ? `${step.tables.slice(0, 4).join(', ')} and ${step.tables.length - 4} more`
       : step.tables.join(', '),
   ])
   return [
     head,
-    table(['version', 'name', 'how', 'statements', 'tables'], rows),
+    table(['version', 'name', 'how', 'statements', 'loses', 'tables'], rows),
+    ...steps.flatMap(describeLosses),
     ...steps.flatMap(describeWishes),
     ...notices.map(notice => paint.yellow(`! ${notice}`)),
   ]
     .filter(Boolean)
     .join('\n')
+}
+
+/** Why a migration is not lossless. */
+function describeLosses({ version, losses }: Step): string[] {
+  return losses.map(loss => `${paint.dim(version)} ${loss}`)
 }
 
 /** What the head and the checks of a migration ask for, where they ask for anything. */

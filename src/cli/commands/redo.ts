@@ -1,4 +1,5 @@
 import { type CommandSpec, wholeNumber } from '../command.ts'
+import { acceptedLoss, acceptLossOption } from './accept-loss.ts'
 import { reportOutcome } from './report.ts'
 
 export const redo: CommandSpec = {
@@ -7,7 +8,7 @@ export const redo: CommandSpec = {
   description:
     'For work on a new migration: rollback and apply under one lock. Asks for confirmation unless --yes is given.',
   group: 'migrations',
-  options: [{ flags: '--steps <count>', description: 'how many migrations; default 1' }],
+  options: [{ flags: '--steps <count>', description: 'how many migrations; default 1' }, acceptLossOption],
   examples: ['plinth redo --track operational', 'plinth redo --steps 2 --track operational --yes'],
   async run(context) {
     const count = wholeNumber(context, 'steps') ?? 1
@@ -15,10 +16,10 @@ export const redo: CommandSpec = {
     for (const { address, result } of plans) {
       const name = address.split('/').at(-1) ?? address
       await context.confirm({
-        consequence: `${result.steps.length} migrations of ${address} will be taken back and applied again, without the data that only they hold.`,
+        consequence: `${result.steps.length} migrations of ${address} will be taken back and applied again; the data that only they hold goes to the archive and comes back.`,
         name,
       })
     }
-    return reportOutcome(await context.foundation.redo(count))
+    return reportOutcome(await context.foundation.redo(count, acceptedLoss(context)))
   },
 }

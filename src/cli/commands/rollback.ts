@@ -1,5 +1,6 @@
 import type { Target } from '../../migrations/select.ts'
 import type { CommandSpec, Context, Outcome } from '../command.ts'
+import { acceptedLoss, acceptLossOption } from './accept-loss.ts'
 import { fleetOutcome, isAll } from './fleet.ts'
 import { planOutcome } from './plan.ts'
 import { reportOutcome } from './report.ts'
@@ -17,6 +18,7 @@ export const rollback: CommandSpec = {
     { flags: '--run <id>', description: 'what this run applied; `last` is the last that applied something' },
     { flags: '--all', description: 'on every database of the fleet: the canary first, then a few at a time' },
     { flags: '--dry-run', description: 'print the plan and change nothing' },
+    acceptLossOption,
   ],
   examples: [
     'plinth rollback --steps 1 --track operational',
@@ -32,11 +34,11 @@ export const rollback: CommandSpec = {
     for (const { address, result } of plans.filter(one => one.result.steps.length > 0)) {
       const name = address.split('/').at(-1) ?? address
       await context.confirm({
-        consequence: `${result.steps.length} migrations of ${address} will be taken back, with the data that only they hold.`,
+        consequence: `${result.steps.length} migrations of ${address} will be taken back; the data that only they hold goes to the archive, and comes back when they are applied again.`,
         name,
       })
     }
-    return reportOutcome(await context.foundation.rollback({ target }))
+    return reportOutcome(await context.foundation.rollback({ target, acceptLoss: acceptedLoss(context) }))
   },
 }
 
@@ -48,9 +50,9 @@ async function rollbackAll(context: Context, target: Target | undefined): Promis
   const steps = databases.reduce((sum, { stepsDone }) => sum + stepsDone, 0)
   if (steps > 0) {
     await context.confirm({
-      consequence: `${steps} migrations of ${databases.length} databases will be taken back, with the data that only they hold.`,
+      consequence: `${steps} migrations of ${databases.length} databases will be taken back; the data that only they hold goes to the archive.`,
       name: context.foundation.config.environment.name,
     })
   }
-  return fleetOutcome(await context.foundation.rollbackFleet({ target }), 'taken back')
+  return fleetOutcome(await context.foundation.rollbackFleet({ target, acceptLoss: acceptedLoss(context) }), 'taken back')
 }

@@ -13,7 +13,7 @@ import { type Effect, effectOf } from './effects.ts'
 import { judgeRows, type Policy, takeImages } from './images.ts'
 import { moveTables } from './move.ts'
 import { plainly } from './plainly.ts'
-import { constrains, postpone } from './postpone.ts'
+import { constrains, type Postponed, postpone } from './postpone.ts'
 import { releaseTypes } from './release.ts'
 import { restoreObjects } from './restore.ts'
 import { assertRoom } from './room.ts'
@@ -92,8 +92,11 @@ export interface Care {
   close(): Promise<void>
   /** Once for a step, before its first statement: what users wrote since the opposite step ran. */
   begin(): Promise<void>
-  /** Once for a step, in its last transaction: images of what it changed, and everything of the opposite step comes back. */
-  end(): Promise<Preserved>
+  /**
+   * Once for a step, in its last transaction: images of what it changed, and everything of the opposite step comes back. `whole` are all statements
+   * of a step that had several transactions, perhaps in another process.
+   */
+  end(whole?: readonly Statement[]): Promise<Preserved>
 }
 
 export function openCare(
@@ -135,6 +138,9 @@ class StepCare implements Care {
   }
 
   async begin(): Promise<void> {
+    for (const { id, status } of await this.#archives())
+      if (status === 'purged')
+        this.#lose('irreversible', `the archive ${id}, which holds what it would bring back, was purged`)
     if ((await this.#owed()).length === 0) return
     await plainly(this.#session, async () => {
       // A step that stopped half-way took no images: what is there now counts as its own work.
@@ -170,9 +176,10 @@ class StepCare implements Care {
       await this.#alter(effect)
       // What is dropped here may come with a constraint on what returns.
     }
-    const table = constrains(statement)
-    if (table === null) return send()
-    return this.#constrain(statement, table, send)
+    const waiting = await this.#waiting(statement)
+    if (waiting === null) return send()
+    this.#later.push(...waiting.later)
+    if (waiting.text !== '') return send(waiting.text)
   }
 
   async close(): Promise<void> {
@@ -185,8 +192,9 @@ class StepCare implements Care {
     })
   }
 
-  async end(): Promise<Preserved> {
+  async end(whole: readonly Statement[] = []): Promise<Preserved> {
     const session = this.#session
+    for (const statement of whole) this.#later.push(...((await this.#waiting(statement))?.later ?? []))
     const owed = await this.#owed()
     const own = this.#writer.id() ?? (await this.#resumedArchive())
     if (owed.length === 0 && own === null) return this.#preserved(null, [])
@@ -223,7 +231,7 @@ class StepCare implements Care {
   async #archives(): Promise<Archive[]> {
     const { track, version, direction } = this.#subject
     const opposite = direction === 'up' ? 'down' : 'up'
-    return queryArchives(this.#session, { track, version, direction: opposite, statuses: ['kept'] })
+    return queryArchives(this.#session, { track, version, direction: opposite, statuses: ['kept', 'purged'] })
   }
 
   async #owed(): Promise<ArchiveObject[]> {
@@ -248,7 +256,7 @@ class StepCare implements Care {
       const own_reports = restored.map(one => one.report)
       reports.push(...own_reports)
       await endArchive(session, archive.id, {
-        status: restored.every(one => one.whole) ? 'restored' : 'leftover',
+        status: archive.status === 'kept' && restored.every(one => one.whole) ? 'restored' : 'leftover',
         endedAt: this.#options.now(),
         endedBy: this.#subject.runId,
         report: own_reports,
@@ -533,18 +541,17 @@ class StepCare implements Care {
     )
   }
 
-  async #constrain(statement: Statement, table: string, send: Send): Promise<void> {
-    const owed = (await this.#owed()).filter(object => object.kind === 'column')
-    const [oid] = owed.length === 0 ? [] : await this.#resolve([table])
-    if (oid === undefined) return send()
+  /** What of a statement has to wait until the rows are back. */
+  async #waiting(statement: Statement): Promise<Postponed | null> {
+    const table = constrains(statement)
+    const owed = table === null ? [] : (await this.#owed()).filter(object => object.kind === 'column')
+    const [oid] = table === null || owed.length === 0 ? [] : await this.#resolve([table])
+    if (oid === undefined) return null
     const { name } = await plainly(this.#session, () => shapeNow(this.#session, oid, this.#options))
     const columns = new Set(
       owed.filter(object => object.source === name).flatMap(object => object.detail.columns.map(column => column.name)),
     )
-    const waiting = postpone(statement, name, columns)
-    if (waiting === null) return send()
-    this.#later.push(...waiting.later)
-    if (waiting.text !== '') return send(waiting.text)
+    return postpone(statement, name, columns)
   }
 
   // --- proving ---
@@ -560,7 +567,13 @@ class StepCare implements Care {
     for (const one of differences(before, after)) {
       const oid = Number(one.split('.')[0])
       const relation = before.get(oid)
-      if (!relation || relation.schema === 'plinth_archive' || this.#isRedundant(relation) || this.#covered.has(one.replace('.values', ''))) continue
+      if (
+        !relation ||
+        relation.schema === 'plinth_archive' ||
+        this.#isRedundant(relation) ||
+        this.#covered.has(one.replace('.values', ''))
+      )
+        continue
       if (!one.includes('.') && relation.kind === 'table' && relation.size === 0) continue
       // A partition may go without a row: then its tree holds what it held.
       if (!one.includes('.') && relation.root !== oid && after.has(relation.root)) {
@@ -631,11 +644,15 @@ export function lossNotAccepted(
   loss: LossClass,
   line?: number,
 ): PlinthError {
-  return new PlinthError('LOSS_NOT_ACCEPTED', `${version}_${slug} is ${loss}: ${reasons.map(reason => reason.replace(/\.$/, '')).join('; ')}.`, {
-    at: { object: `${version}_${slug}`, ...(line === undefined ? {} : { line }) },
-    hint: `Change the migration, or accept the loss with --accept-loss ${version}.`,
-    details: { version, lossClass: loss, reasons },
-  })
+  return new PlinthError(
+    'LOSS_NOT_ACCEPTED',
+    `${version}_${slug} is ${loss}: ${reasons.map(reason => reason.replace(/\.$/, '')).join('; ')}.`,
+    {
+      at: { object: `${version}_${slug}`, ...(line === undefined ? {} : { line }) },
+      hint: `Change the migration, or accept the loss with --accept-loss ${version}.`,
+      details: { version, lossClass: loss, reasons },
+    },
+  )
 }
 
 /** Relations that are gone, as `oid`; columns that are gone or have another type, as `oid.number`. */

@@ -32,7 +32,7 @@ export async function preserveOptions(
   request: PreserveRequest | 'off' = {},
 ): Promise<PreserveOptions | null> {
   if (request === 'off' || !session.engine.can.postgresSyntax) return null
-  const archives = await queryArchives(session, { track, statuses: ['kept'] })
+  const archives = await queryArchives(session, { track, statuses: ['kept', 'purged'] })
   return {
     policy: request.policy ?? 'keep',
     acceptLoss: request.acceptLoss ?? [],
