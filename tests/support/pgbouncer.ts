@@ -16,6 +16,8 @@ const program = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin']
 
 /** Null when it is installed, else why what needs it is skipped. */
 export const withoutPooler: string | null = program ? null : 'PgBouncer is not installed'
+// Where the machine can install it, as continuous integration does, a missing one is a defect and no reason to skip.
+if (withoutPooler && process.env['PLINTH_PEERS'] === 'required') throw new Error(withoutPooler)
 
 export interface PoolerOptions {
   readonly mode?: 'transaction' | 'session'
