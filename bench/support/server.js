@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import pg from 'pg'
+import { Client } from 'pg'
 import { removeEmbedded, startEmbedded } from '../../dist/engines/postgres/embedded.js'
 
 /** Leaves nothing behind. `work` gets `{ url, folder, freshDatabase }`. */
@@ -23,7 +23,7 @@ export async function withServer(work) {
 }
 
 export async function withClient(url, work) {
-  const client = new pg.Client({ connectionString: url })
+  const client = new Client({ connectionString: url })
   await client.connect()
   try {
     return await work(client)

@@ -27,8 +27,9 @@ export async function loadMigrations(folder: string, options: LoadOptions = {}):
   assertUnique(folder, downs)
   assertUpsExist(folder, ups, downs)
   const checks = await checksIn(listing, new Set(ups.map(up => versionKey(up.version))))
+  const downOf = new Map(downs.map(down => [versionKey(down.version), down.content]))
   const migrations = ups.map(({ version, slug, content }): Migration => {
-    const down = downs.find(other => versionKey(other.version) === versionKey(version))?.content ?? null
+    const down = downOf.get(versionKey(version)) ?? null
     return {
       version,
       slug,

@@ -86,6 +86,7 @@ export interface Attempt {
 
 /** Orders versions by their numbers, part by part: `7` and `007` are the same version, and so are `1.2` and `1.2.0`. */
 export function compareVersions(a: string, b: string): number {
+  if (isPlain(a) && isPlain(b)) return a.length - b.length || (a < b ? -1 : a > b ? 1 : 0)
   const left = numbersOf(a)
   const right = numbersOf(b)
   for (let at = 0; at < Math.max(left.length, right.length); at++) {
@@ -98,9 +99,15 @@ export function compareVersions(a: string, b: string): number {
 
 /** The version without zeros that say nothing, as a key. */
 export function versionKey(version: string): string {
+  if (isPlain(version)) return version
   return numbersOf(version)
     .join('.')
     .replace(/(?:\.0)+$/, '')
+}
+
+/** One number without leading zeros, as nearly all are: its text says it all, and thousands are compared. */
+function isPlain(version: string): boolean {
+  return /^[1-9]\d*$/.test(version)
 }
 
 function numbersOf(version: string): bigint[] {

@@ -68,9 +68,12 @@ export function walk(node: unknown, visit: (kind: string, fields: Fields) => voi
   if (Array.isArray(node)) {
     for (const item of node) walk(item, visit)
   } else if (isFields(node)) {
-    for (const [key, value] of Object.entries(node)) {
-      if (isFields(value) && /^[A-Z]/.test(key)) visit(key, value)
-      if (typeof value === 'object') walk(value, visit)
+    for (const key of Object.keys(node)) {
+      const value = node[key]
+      if (typeof value !== 'object') continue
+      // Kinds begin with a capital, fields do not; `[` is what follows `Z`.
+      if (key < '[' && isFields(value)) visit(key, value)
+      walk(value, visit)
     }
   }
 }

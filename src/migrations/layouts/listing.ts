@@ -1,6 +1,7 @@
 /** A folder on the disk, each of its files read at most once. */
 import { createHash } from 'node:crypto'
-import { readdir, readFile } from 'node:fs/promises'
+import { readFileSync } from 'node:fs'
+import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { PlinthError } from '../../errors.ts'
 import type { MigrationFile } from '../migration.ts'
@@ -21,7 +22,7 @@ export async function listFolder(folder: string): Promise<Listing> {
     folder,
     files: entries.flatMap(entry => (entry.isDirectory() ? [] : [entry.name])).sort(),
     folders: entries.flatMap(entry => (entry.isDirectory() ? [entry.name] : [])).sort(),
-    read: name => once(read, name, () => readMigrationFile(join(folder, name))),
+    read: name => once(read, name, async () => readMigrationFile(join(folder, name))),
     below: name => once(below, name, () => listFolder(join(folder, name))),
   }
 }
@@ -32,20 +33,31 @@ function once<T>(known: Map<string, Promise<T>>, name: string, make: () => Promi
   return made
 }
 
-async function readMigrationFile(file: string): Promise<MigrationFile> {
+/** At once, since hundreds of small files cost five times as much when each waits its turn. */
+function readMigrationFile(file: string): MigrationFile {
   const unreadable = (why: string, cause?: unknown) =>
     new PlinthError('FILE_UNREADABLE', `${file} ${why}.`, {
       at: { file },
       hint: 'Save it as UTF-8 text that this user may read.',
       cause,
     })
-  const bytes = await readFile(file).catch((error: unknown) => {
-    throw unreadable('cannot be read', error)
-  })
+  const bytes = attempt(
+    () => readFileSync(file),
+    error => unreadable('cannot be read', error),
+  )
+  const text = attempt(
+    () => decoder.decode(bytes),
+    error => unreadable('is not UTF-8 text', error),
+  )
+  return { file, text, checksum: createHash('sha256').update(bytes).digest('hex') }
+}
+
+const decoder = new TextDecoder('utf-8', { fatal: true })
+
+function attempt<T>(work: () => T, failure: (cause: unknown) => PlinthError): T {
   try {
-    const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes)
-    return { file, text, checksum: createHash('sha256').update(bytes).digest('hex') }
+    return work()
   } catch (error) {
-    throw unreadable('is not UTF-8 text', error)
+    throw failure(error)
   }
 }
