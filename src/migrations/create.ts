@@ -1,8 +1,11 @@
-/** Writes the two files of a new migration, numbered as the folder numbers its own. */
-import { mkdir, readdir, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+/** Writes a new migration, numbered and divided as the folder has its own. */
+import { mkdir, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { PlinthError } from '../errors.ts'
 import { type Clock, systemClock } from '../telemetry/event.ts'
+import { draftFiles } from './layouts/draft.ts'
+import { layoutOf } from './layouts/index.ts'
+import { listFolder } from './layouts/listing.ts'
 import { compareVersions } from './migration.ts'
 
 export interface CreateOptions {
@@ -18,6 +21,7 @@ export interface CreateOptions {
 export interface Created {
   readonly version: string
   readonly slug: string
+  /** Paths; the same where one file holds both. */
   readonly up: string
   readonly down: string
   /** Null when it has none. */
@@ -33,28 +37,26 @@ export async function createMigration({
 }: CreateOptions): Promise<Created> {
   const slug = slugOf(title)
   await mkdir(folder, { recursive: true })
-  const versions = (await readdir(folder))
-    .flatMap(name => /^(\d+)_.*\.(?:up|down)\.sql$/.exec(name)?.[1] ?? [])
-    .sort(compareVersions)
-  const version = nextVersion(versions, clock)
-  const up = join(folder, `${version}_${slug}.up.sql`)
-  const down = join(folder, `${version}_${slug}.down.sql`)
-  // `wx` refuses to write over a file that somebody made in the same moment.
-  await writeFile(
-    up,
-    content?.up ??
-      `-- ${title.trim().replace(/\s+/g, ' ')}\n-- What other code needs before this runs, and what it waits for, belongs here.\n\n`,
-    { flag: 'wx' },
-  )
-  await writeFile(
-    down,
+  const listing = await listFolder(folder)
+  const layout = await layoutOf(listing)
+  const { parts } = await layout.load(listing)
+  const version = nextVersion(parts.map(part => part.version).sort(compareVersions), clock)
+  const words = title.trim().replace(/\s+/g, ' ')
+  const up =
+    content?.up ?? `-- ${words}\n-- What other code needs before this runs, and what it waits for, belongs here.\n\n`
+  const down =
     content?.down ??
-      `-- Takes back: ${title.trim().replace(/\s+/g, ' ')}\n-- Leaves the database as it was before the up file; say so here if there is nothing to undo.\n\n`,
-    { flag: 'wx' },
-  )
+    `-- Takes back: ${words}\n-- Leaves the database as it was before the up file; say so here if there is nothing to undo.\n\n`
+  const files = draftFiles(layout.name, { version, slug, up, down })
+  for (const { path, text } of files) {
+    await mkdir(dirname(join(folder, path)), { recursive: true })
+    // `wx` refuses to write over a file that somebody made in the same moment.
+    await writeFile(join(folder, path), text, { flag: 'wx' })
+  }
+  const paths = files.map(({ path }) => join(folder, path))
   const checks = content?.checks === undefined ? null : join(folder, `${version}_${slug}.checks.sql`)
   if (checks !== null) await writeFile(checks, content?.checks ?? '', { flag: 'wx' })
-  return { version, slug, up, down, checks }
+  return { version, slug, up: paths[0] ?? '', down: paths.at(-1) ?? '', checks }
 }
 
 /** `Add owner to Orders!` → `add_owner_to_orders`. */
@@ -76,12 +78,14 @@ export function slugOf(title: string): string {
   })
 }
 
-/** The newest version that the folder has decides the form: a minute, a second, or a plain number. */
+/** The newest version that the folder has decides the form: a minute, a second, a millisecond, or a plain number, of which the last part counts. */
 function nextVersion(versions: readonly string[], clock: Clock): string {
   const newest = versions.at(-1)
   if (newest === undefined || newest.length === 12) return nextTime(newest, clock, 12, 60_000)
   if (newest.length === 14) return nextTime(newest, clock, 14, 1000)
-  return String(BigInt(newest) + 1n).padStart(newest.length, '0')
+  if (newest.length === 13 && compareVersions(String(clock.now()), newest) > 0) return String(clock.now())
+  const [, head = '', last = ''] = /^((?:\d+\.)*)(\d+)$/.exec(newest) ?? []
+  return head + String(BigInt(last) + 1n).padStart(last.length, '0')
 }
 
 /** The clock's time, or the next free one when the folder is already there: a new migration is always the newest. */

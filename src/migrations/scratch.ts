@@ -27,7 +27,7 @@ export async function onScratch<T>(place: ScratchPlace, work: (make: Make) => Pr
       work(async (migrations, repeatables = []) => {
         // What is proved was applied long ago; whether it could be taken back is another question.
         const folder = { folder: '', warnings: [], migrations: migrations.map(one => ({ ...one, upOnly: true })) }
-        const run = { track, folder, actor, signal, command: 'prove', allowOutOfOrder: true }
+        const run = { track, folder, actor, signal, command: 'prove', allowOutOfOrder: true, preserve: 'off' as const }
         const { error } = await applyTrack(session, run)
         if (error) throw error
         return catalogWith(session, repeatables)

@@ -2,6 +2,7 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { createMigration } from '../../src/migrations/create.ts'
 import { loadMigrations } from '../../src/migrations/load.ts'
 import { compareVersions, versionKey } from '../../src/migrations/migration.ts'
 import { applyTrack, planTrack, rollbackTrack } from '../../src/migrations/track.ts'
@@ -102,6 +103,36 @@ describe.each(Object.entries(folders))('the layout of %s', (layout, { files, ver
     const back = await rollbackTrack(session, { ...someone, folder, target: { kind: 'steps', count: 1 } })
     expect(back).toMatchObject({ status: 'succeeded', current: versions[0] })
     expect(await tableNames(session)).toEqual(['public.a'])
+  })
+})
+
+describe('a new migration', () => {
+  const clock = { now: () => Date.UTC(2030, 0, 2, 3, 4, 5) }
+
+  test.each([
+    ['pairs', ['11_c.up.sql', '11_c.down.sql']],
+    ['goose', ['20300102030405_c.sql']],
+    ['dbmate', ['20300102030405_c.sql']],
+    ['node-pg-migrate', [`${clock.now()}_c.sql`]],
+    ['flyway', ['V1.11__c.sql', 'U1.11__c.sql']],
+    ['prisma', ['20300102030405_c/migration.sql', '20300102030405_c/down.sql']],
+  ])('is written as %s has its own', async (layout, paths) => {
+    const folder = await treeOf(folders[layout]?.files ?? {})
+    const content = { up: 'create table c (id int);', down: 'drop table c;' }
+    const created = await createMigration({ folder, title: 'c', clock, content })
+    expect([...new Set([created.up, created.down])]).toEqual(paths.map(path => join(folder, path)))
+    const { migrations } = await loadMigrations(folder)
+    expect(migrations.at(-1)).toMatchObject({
+      version: created.version,
+      slug: 'c',
+      up: { text: expect.stringContaining('create table c') },
+      down: { text: expect.stringContaining('drop table c') },
+    })
+  })
+
+  test('is left to graphile-migrate, which signs its files', async () => {
+    const folder = await treeOf(folders['graphile-migrate']?.files ?? {})
+    expect(await failureOf(createMigration({ folder, title: 'c' }))).toMatchObject({ code: 'LAYOUT_UNSUPPORTED' })
   })
 })
 

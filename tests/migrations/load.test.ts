@@ -44,7 +44,7 @@ describe('a folder of migrations', () => {
         '4-c.up.sql': '',
         '5_d.UP.SQL': '',
         'README.md': '',
-        '6_e.checks.sql': '',
+        '1_a.checks.sql': '',
         'embed.go': '',
       }),
     )

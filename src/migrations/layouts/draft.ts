@@ -1,0 +1,52 @@
+/** How a new migration is written in the layout that its folder has. */
+import { PlinthError } from '../../errors.ts'
+import type { LayoutName } from './layout.ts'
+
+export interface Draft {
+  readonly version: string
+  readonly slug: string
+  readonly up: string
+  readonly down: string
+}
+
+/** Files by their path in the folder, up first; one file where both directions share it. Throws LAYOUT_UNSUPPORTED. */
+export function draftFiles(
+  layout: LayoutName,
+  draft: Draft,
+): readonly { readonly path: string; readonly text: string }[] {
+  const { version, slug, up, down } = draft
+  const together = (first: string, second: string) => [
+    { path: `${version}_${slug}.sql`, text: `${first}\n${up.trimEnd()}\n\n${second}\n${down.trimEnd()}\n` },
+  ]
+  switch (layout) {
+    case 'pairs':
+      return [
+        { path: `${version}_${slug}.up.sql`, text: up },
+        { path: `${version}_${slug}.down.sql`, text: down },
+      ]
+    case 'goose':
+      return together('-- +goose Up', '-- +goose Down')
+    case 'dbmate':
+      return together('-- migrate:up', '-- migrate:down')
+    case 'node-pg-migrate':
+      return together('-- Up Migration', '-- Down Migration')
+    case 'flyway':
+      return [
+        { path: `V${version}__${slug}.sql`, text: up },
+        { path: `U${version}__${slug}.sql`, text: down },
+      ]
+    case 'prisma':
+      return [
+        { path: `${version}_${slug}/migration.sql`, text: up },
+        { path: `${version}_${slug}/down.sql`, text: down },
+      ]
+    case 'graphile-migrate':
+      throw new PlinthError(
+        'LAYOUT_UNSUPPORTED',
+        'A committed file of graphile-migrate carries a hash of what is in it.',
+        {
+          hint: 'Write it to current.sql and commit it there; or rename the committed files to <number>_<name>.up.sql.',
+        },
+      )
+  }
+}
