@@ -69,7 +69,7 @@ export async function runStatements(context: StepContext): Promise<Work> {
     const care = careOf(context, [], { knowledge: knowNothing(), mode: 'statement-wise' })
     if (care)
       await inOneTransaction(context, async () => {
-        preserved = await care.end()
+        preserved = await care.end(script.statements)
         await finishAttempt(session, id, reached, outcome())
       })
     else await withFence(session, context.held, () => finishAttempt(session, id, reached, outcome()))

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { describeDirectives, noDirectives, readDirectives } from '../../src/migrations/directives.ts'
-import { applyTrack, planTrack } from '../../src/migrations/track.ts'
+import { applyTrack, planTrack, rollbackTrack } from '../../src/migrations/track.ts'
 import { emptyDatabase, withClient } from '../support/database.ts'
 import { duckDatabase, failureOf, type Files, folderOf, listener, openSession, someone, tableNames } from './support.ts'
 
@@ -119,6 +119,22 @@ describe('PostgreSQL: a run', () => {
     })
     expect(report).toMatchObject({ status: 'succeeded' })
     expect((await session.query('select id from a order by id')).rows).toEqual([{ id: 1 }, { id: 2 }])
+  })
+
+  test('brings a column that may not be null back, with its values, statement by statement', async () => {
+    const session = await openSession((await emptyDatabase()).url)
+    const folder = await folderOf({
+      '1_a': ['create table a (id int primary key, n int not null);\ninsert into a values (1, 5);', 'drop table a;'],
+      '2_b': [
+        'alter table a drop column n;',
+        '-- plinth: transaction=statement\nalter table a add column n int not null;\ncomment on column a.n is $$back$$;',
+      ],
+    })
+    await applyTrack(session, { ...someone, folder })
+    const report = await rollbackTrack(session, { ...someone, folder, target: { kind: 'steps', count: 1 } })
+    expect(report.error).toBeNull()
+    expect((await session.query('select * from a')).rows).toEqual([{ id: 1, n: 5 }])
+    expect(await failureOf(session.query('insert into a (id) values (2)'))).toMatchObject({ sqlState: '23502' })
   })
 
   test('waits as long and as often as the head says', async () => {
