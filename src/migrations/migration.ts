@@ -110,6 +110,16 @@ function isPlain(version: string): boolean {
   return /^[1-9]\d*$/.test(version)
 }
 
+/** Numbers with dots between them; what a person typed may be anything else. */
+export function isVersion(text: string): boolean {
+  return /^\d+(?:\.\d+)*$/.test(text)
+}
+
+/** False when either is no version. */
+export function isSameVersion(a: string, b: string): boolean {
+  return isVersion(a) && isVersion(b) && versionKey(a) === versionKey(b)
+}
+
 function numbersOf(version: string): bigint[] {
   return version.split('.').map(BigInt)
 }

@@ -5,7 +5,15 @@ import { hasBatches } from './backfill/cursor.ts'
 import { hasChanged } from './checksum.ts'
 import { versionsOfRun } from './history.ts'
 import { checksumChanged, downMissing, fileGone, interruptedRollback } from './refusals.ts'
-import { type Attempt, compareVersions, label, type Migration, type VersionHistory, versionKey } from './migration.ts'
+import {
+  type Attempt,
+  compareVersions,
+  isVersion,
+  label,
+  type Migration,
+  type VersionHistory,
+  versionKey,
+} from './migration.ts'
 
 export type Target =
   | { readonly kind: 'latest' }
@@ -290,7 +298,7 @@ function assertKnown(input: SelectInput, version: string): void {
 }
 
 function asVersion(text: string): string {
-  if (/^\d+(?:\.\d+)*$/.test(text)) return text
+  if (isVersion(text)) return text
   throw new PlinthError('VERSION_UNKNOWN', `"${text}" is not a version.`, {
     hint: 'A version is the number that a file name begins with.',
   })

@@ -1,5 +1,6 @@
 /** What a caller may say about preserving, and what a run makes of it. */
 import type { Session } from '../../engines/engine.ts'
+import { isSameVersion } from '../migration.ts'
 import type { Policy } from './images.ts'
 import { queryArchives } from './store.ts'
 
@@ -46,5 +47,5 @@ export const defaultTenantColumn = 'organization_id'
 
 /** Versions are numbers: `7` accepts `007`. */
 export function isAccepted(acceptLoss: readonly string[] | 'all', version: string): boolean {
-  return acceptLoss === 'all' || acceptLoss.some(one => /^\d+$/.test(one) && BigInt(one) === BigInt(version))
+  return acceptLoss === 'all' || acceptLoss.some(one => isSameVersion(one, version))
 }

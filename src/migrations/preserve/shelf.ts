@@ -2,6 +2,7 @@
 import { withTransaction } from '../../engines/brackets.ts'
 import type { Session } from '../../engines/engine.ts'
 import { nearest, PlinthError } from '../../errors.ts'
+import { isSameVersion } from '../migration.ts'
 import { defaultTenantColumn } from './options.ts'
 import { plainly } from './plainly.ts'
 import { restoreObjects } from './restore.ts'
@@ -117,7 +118,7 @@ export async function purgeArchives(session: Session, request: PurgeRequest): Pr
   const due = (named ?? all).filter(
     archive =>
       archive.status !== 'purged' &&
-      (request.version === undefined || BigInt(request.version) === BigInt(archive.version)) &&
+      (request.version === undefined || isSameVersion(request.version, archive.version)) &&
       (named !== null || request.version !== undefined || Date.parse(archive.endedAt ?? archive.createdAt) < before),
   )
   const needed = due.filter(archive => archive.status === 'kept' && request.version === undefined)
