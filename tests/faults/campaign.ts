@@ -1,5 +1,5 @@
 /** Injects many faults, a few at a time, and counts them. */
-import { chooseFaults, type Fault, type FaultOptions, kinds, type Kind, nameOf } from './fault.ts'
+import { chooseFaults, describeFault, type Fault, type FaultOptions, kinds, type Kind, nameOf } from './fault.ts'
 import { openSmallDisk, type SmallDisk } from './small-disk.ts'
 import { openStage, type Stage } from './stage.ts'
 import { tell, type Told } from './story.ts'
@@ -16,6 +16,7 @@ export interface CampaignOptions extends FaultOptions {
 export interface Campaign {
   readonly injected: Readonly<Record<Kind, number>>
   readonly disturbed: number
+  /** One text for each fault that left some. */
   readonly traces: readonly string[]
   /** Faults that could not be injected here, with the reason. */
   readonly skipped: ReadonlyMap<string, number>
@@ -51,9 +52,9 @@ async function count(options: CampaignOptions, { stage, disk, diskStage }: Place
   let disturbed = 0
   let diskTurn: Promise<unknown> = Promise.resolve()
 
-  const faults = chooseFaults(options, async scene => {
-    const size = await stage.undisturbed(scene)
-    sizes.set(nameOf(scene), size.landmarks)
+  const faults = chooseFaults(options, async stand => {
+    const size = await stage.undisturbed(stand)
+    sizes.set(nameOf(stand), size.landmarks)
     return size
   })
 
@@ -71,7 +72,7 @@ async function count(options: CampaignOptions, { stage, disk, diskStage }: Place
     }
     injected[fault.kind] += told.injected
     disturbed += told.disturbed
-    traces.push(...told.traces)
+    if (told.traces.length > 0) traces.push(report(told))
     const { point } = fault.blow
     if (point.kind !== 'time' && told.injected > 0) {
       const name = nameOf(fault)
@@ -103,6 +104,10 @@ export function summarize(campaign: Campaign, seed: number): string {
     `faults: ${total} injected (${each.join(', ')}), ${disturbed} disturbed a run, ${traces.length} left a trace${left}; ` +
     `at ${landmarks.hit} of ${landmarks.all} messages, seed ${seed}`
   )
+}
+
+function report({ fault, traces, said }: Told): string {
+  return [describeFault(fault), `the disturbed run said: ${said ?? 'nothing'}`, ...traces].join('\n  ')
 }
 
 /** What broke is told when nobody works any more. */

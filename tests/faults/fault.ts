@@ -9,11 +9,10 @@ export type Kind = (typeof kinds)[number]
 /** The command line in a process of its own, or the library in this one, with either kind of lock. */
 export type Via = 'process' | 'session lock' | 'lease'
 
-/** What is run: the same for the undisturbed run and for the disturbed one. */
-export interface Scene {
+/** Where a run begins, which says where it ends. */
+export interface Stand {
   readonly story: Case
   readonly leg: Leg
-  readonly via: Via
 }
 
 export interface Blow {
@@ -23,7 +22,8 @@ export interface Blow {
   readonly later: 'refuse' | 'accept'
 }
 
-export interface Fault extends Scene {
+export interface Fault extends Stand {
+  readonly via: Via
   /** From 1; with the seed it names the fault. */
   readonly number: number
   readonly kind: Kind
@@ -32,7 +32,7 @@ export interface Fault extends Scene {
   readonly again: Blow | null
 }
 
-/** How many landmarks an undisturbed run of the scene passes, and how long it takes. */
+/** How many landmarks an undisturbed run passes, and how long it takes. */
 export interface Measure {
   readonly landmarks: number
   readonly durationMs: number
@@ -49,7 +49,7 @@ const weights: Readonly<Record<Kind, number>> = { kill: 6, cut: 5, terminate: 4,
 
 export async function* chooseFaults(
   options: FaultOptions,
-  measure: (scene: Scene) => Promise<Measure>,
+  measure: (stand: Stand) => Promise<Measure>,
 ): AsyncGenerator<Fault> {
   const { seed, count } = options
   const turns = randomOf(seed).shuffle(options.kinds.flatMap(kind => Array.from({ length: weights[kind] }, () => kind)))
@@ -60,20 +60,20 @@ export async function* chooseFaults(
     const kind = turns[number % turns.length] ?? 'kill'
     const stage = stages[Math.imul(number, 7) % stages.length]
     if (!stage) continue
-    const scene = { ...stage, via: viaOf(kind, random) }
-    const size = await measure(scene)
+    const via = viaOf(kind, random)
+    const size = asRunBy(via, await measure(stage))
     // Landmarks are drawn without putting them back, so that after enough faults none was left out.
-    const key = nameOf(scene)
+    const key = nameOf(stage)
     const left = unused.get(key)?.length ? (unused.get(key) ?? []) : random.shuffle(numbersTo(size.landmarks))
     const landmark = left.pop() ?? 1
     unused.set(key, left)
     const again = random.chance(20) ? blowOf(kind, random, size, random.between(1, size.landmarks)) : null
-    yield { number, kind, ...scene, blow: blowOf(kind, random, size, landmark), again }
+    yield { number, kind, ...stage, via, blow: blowOf(kind, random, size, landmark), again }
   }
 }
 
-export function nameOf({ story, leg, via }: Scene): string {
-  return `${story.name}, ${leg}, ${via}`
+export function nameOf({ story, leg }: Stand): string {
+  return `${story.name}, ${leg}`
 }
 
 /** For people, in one line. */
@@ -81,13 +81,18 @@ export function describeFault(fault: Fault): string {
   const blow = ({ point, cut, later }: Blow) =>
     `${describePoint(point)}${fault.kind === 'cut' ? ` (${cut}, ${later} later ones)` : ''}`
   const again = fault.again ? `, and again ${blow(fault.again)}` : ''
-  return `#${fault.number} ${fault.kind} ${blow(fault.blow)}${again}: ${nameOf(fault)}`
+  return `#${fault.number} ${fault.kind} ${blow(fault.blow)}${again}: ${nameOf(fault)}, by ${fault.via}`
 }
 
 function describePoint(point: Point): string {
   if (point.kind === 'time') return `after ${Math.round(point.afterMs)} ms`
   if (point.kind === 'withheld') return `instead of message ${point.landmark}`
   return `${Math.round(point.delayMs)} ms behind message ${point.landmark}`
+}
+
+/** The command line plans a rollback on a connection of its own first, and is slower to begin. */
+function asRunBy(via: Via, { landmarks, durationMs }: Measure): Measure {
+  return via === 'process' ? { landmarks: landmarks + 60, durationMs: durationMs * 1.5 } : { landmarks, durationMs }
 }
 
 function viaOf(kind: Kind, random: Random): Via {

@@ -7,7 +7,7 @@ import { ensureBuilt } from '../migrations/child.ts'
 import { disturb, summarize } from './campaign.ts'
 import { describeFault, type Kind, kinds } from './fault.ts'
 
-const count = Number(process.env['FAULTS'] ?? 60)
+const count = Number(process.env['FAULTS'] ?? 40)
 const seed = Number(process.env['FAULTS_SEED'] ?? Math.floor(Math.random() * 1_000_000))
 const only = process.env['FAULTS_ONLY']
 const wanted = (process.env['FAULTS_KIND'] ?? kinds.join()).split(',') as Kind[]
@@ -25,9 +25,9 @@ test(
       lanes: 3,
       only: only === undefined ? null : Number(only),
       onTold({ fault, injected, disturbed, traces }) {
-        if (traces.length > 0) process.stderr.write(`${traces.join('\n')}\n`)
-        else if (isVerbose)
-          process.stderr.write(`${describeFault(fault)} · ${injected} injected, ${disturbed} disturbed\n`)
+        if (!isVerbose && traces.length === 0) return
+        const what = traces.length > 0 ? 'left a trace' : `${injected} injected, ${disturbed} disturbed`
+        process.stderr.write(`${describeFault(fault)} · ${what}\n`)
       },
     })
     process.stderr.write(`\n${summarize(campaign, seed)}\n`)

@@ -9,7 +9,7 @@ export interface Remains {
   readonly schema: Schema
   /** Rows of each table of the user, as a count and a digest that asks for no order. */
   readonly rows: Readonly<Record<string, string>>
-  /** Objects by schema and kind; those of the tool itself included. */
+  /** Objects by schema and kind, those of the tool itself included; leases have a table once somebody took one. */
   readonly objects: Readonly<Record<string, string>>
   /** Rows of each copy in the archive, whatever it is called. */
   readonly archive: readonly string[]
@@ -114,9 +114,9 @@ async function objectsOf(session: Session): Promise<Record<string, string>> {
   const { rows } = await session.query<{ kind: string; count: string }>(`
     select format('%s in %s', kind, nspname) as kind, count(*) as count
     from (
-      select 'relation ' || relkind::text as kind, relnamespace as namespace from pg_catalog.pg_class
+      select 'relation ' || relkind::text as kind, relnamespace as namespace from pg_catalog.pg_class where relname !~ '^leases'
       union all select 'routine', pronamespace from pg_catalog.pg_proc
-      union all select 'type', typnamespace from pg_catalog.pg_type where typcategory <> 'A'
+      union all select 'type', typnamespace from pg_catalog.pg_type where typcategory <> 'A' and typname !~ '^leases'
       union all select 'trigger', c.relnamespace from pg_catalog.pg_trigger t join pg_catalog.pg_class c on c.oid = t.tgrelid
     ) object
     join pg_catalog.pg_namespace n on n.oid = namespace

@@ -9,7 +9,7 @@ import type { Session } from '../../src/engines/engine.ts'
 import { withClient } from '../support/client.ts'
 import { writeFiles } from '../migrations/support.ts'
 import { type Case, type Leg, legs } from './cases.ts'
-import { type Measure, nameOf, type Scene } from './fault.ts'
+import type { Measure, Stand } from './fault.ts'
 import { type Remains, remainsOf } from './remains.ts'
 import { startRun } from './runs.ts'
 import { openProxy } from './wire-proxy.ts'
@@ -18,10 +18,10 @@ export interface Stage {
   /** Connections to the server, outside of every database that is disturbed. */
   readonly admin: Pool
   /** A copy of what the leg begins with. */
-  copyFor(scene: Scene): Promise<Copy>
+  copyFor(stand: Stand): Promise<Copy>
   folderOf(story: Case): Promise<string>
-  /** What an undisturbed run of the scene does and leaves behind. */
-  undisturbed(scene: Scene): Promise<Undisturbed>
+  /** What a run in this process with a session lock does and leaves behind when nobody disturbs it. */
+  undisturbed(stand: Stand): Promise<Undisturbed>
   close(): Promise<void>
 }
 
@@ -75,14 +75,13 @@ export async function openStage(serverUrl: string, tablespace?: string): Promise
       return template
     })
 
-  const copyFor = async ({ story, leg }: Scene) => create((await templateFor(story, leg)).name, suffix)
+  const copyFor = async ({ story, leg }: Stand) => create((await templateFor(story, leg)).name, suffix)
 
-  const undisturbed = (scene: Scene) =>
-    once(nameOf(scene), async () => {
-      const copy = await copyFor(scene)
+  const undisturbed = ({ story, leg }: Stand) =>
+    once(`${story.name}, ${leg}`, async () => {
+      const copy = await copyFor({ story, leg })
       const proxy = await openProxy({ url: copy.url })
-      const trouble = await startRun(scene.via, { ...scene, url: proxy.url, folder: await folderOf(scene.story) }).ended
-      if (trouble !== null) throw new Error(`${nameOf(scene)} fails undisturbed: ${trouble}`)
+      await runUndisturbed({ url: proxy.url, folder: await folderOf(story), leg })
       const measure = { landmarks: proxy.landmarks.length, durationMs: proxy.durationMs }
       await proxy.close()
       const remains = await onSession(copy.url, remainsOf)

@@ -1,6 +1,6 @@
 /** The story of one fault: a run is disturbed, the next one mends it by itself, and nothing tells that anything happened. */
 import type { Pool } from 'pg'
-import { type Blow, describeFault, type Fault, type Via } from './fault.ts'
+import type { Blow, Fault, Via } from './fault.ts'
 import { awaitSilence, compareRemains, lingering, remainsOf } from './remains.ts'
 import { type Running, startRun, type Trouble } from './runs.ts'
 import { onSession, type Stage } from './stage.ts'
@@ -14,6 +14,8 @@ export interface Told {
   readonly disturbed: number
   /** What is not as it would be without the fault; empty when nothing is. */
   readonly traces: readonly string[]
+  /** What the disturbed run ended with. */
+  readonly said: Trouble
 }
 
 export interface Disk {
@@ -42,9 +44,8 @@ export async function tell(stage: Stage, fault: Fault, disk: Disk | null): Promi
       fault,
       injected: Number(first.struck) + Number(second.struck),
       disturbed: Number(first.disturbed) + Number(second.disturbed),
-      traces: traces.map(
-        trace => `${describeFault(fault)}\n    ${trace}\n    (the disturbed run said: ${first.trouble ?? 'nothing'})`,
-      ),
+      traces,
+      said: first.trouble,
     }
   } finally {
     await disk?.free()
