@@ -1,12 +1,12 @@
 /** A step in one transaction: the change and its history row commit together, so a crash leaves nothing in between. */
 import { asPlinthError } from '../errors.ts'
-import { runChecks } from './checks.ts'
 import { fileOf, opening, type StepContext, timeouts, type Work } from './context.ts'
-import { insertAttempt } from './history.ts'
+import { attemptRow } from './history.ts'
 import { composeMessage, placeFailure } from './message.ts'
 import { cancellable, refuseInterrupted, withLockRetries } from './patience.ts'
 import type { Knowledge, Preserved } from './preserve/care.ts'
 import { careOf, classAfter, insteadOf, learning, type Part, sendCarefully } from './preserve/step.ts'
+import { runChecks } from './run-checks.ts'
 import { StatementTally } from './tally.ts'
 
 /** Rolls back and throws the located error when anything fails. */
@@ -62,7 +62,7 @@ async function attempt(context: StepContext, knowledge: Knowledge): Promise<Work
     prefixHash: null,
     startedAt: new Date(startedAtMs).toISOString(),
   }
-  await insertAttempt(session, origin, row, {
+  const told = attemptRow(origin, row, {
     finishedAt: new Date(clock.now()).toISOString(),
     durationMs: performance.now() - started,
     rows,
@@ -73,7 +73,7 @@ async function attempt(context: StepContext, knowledge: Knowledge): Promise<Work
   })
   refuseInterrupted(context.signal)
   await held.fence(session)
-  await session.query('commit')
+  await session.send([told, { text: 'commit' }])
   return { rows, checks, preserved }
 }
 

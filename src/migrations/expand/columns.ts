@@ -13,7 +13,7 @@ import {
   type Sync,
   witnessTable,
 } from './sync.ts'
-import type { Draft, Drafts } from './write.ts'
+import type { Draft, Drafts } from './draft.ts'
 
 /** Writes a column's name as an expression needs it: `amount` in an update, `new.amount` in a trigger. */
 type Reference = (column: string) => string

@@ -2,7 +2,7 @@
 import { identifier, mentions, qualifiedName, shortName } from './names.ts'
 import { type ExpandRequest, type Subject, usage } from './request.ts'
 import { createSync, dropSync, noteWrite, quietChecks, redundantHead, type Sync, witnessTable } from './sync.ts'
-import type { Drafts } from './write.ts'
+import type { Drafts } from './draft.ts'
 
 /** Pure. Throws USAGE. */
 export function draftNotNull({ table, column, quietMs }: Subject, request: ExpandRequest): Drafts {

@@ -6,28 +6,9 @@ import type { Schema } from '../../schema/model.ts'
 import type { Clock } from '../../telemetry/event.ts'
 import { type Created, createMigration } from '../create.ts'
 import { draftColumns } from './columns.ts'
+import type { Drafts } from './draft.ts'
 import { draftNotNull } from './not-null.ts'
 import { type ExpandRequest, resolveSubject } from './request.ts'
-
-/** One migration: statements without semicolons, the wishes of each head, and why. */
-export interface Draft {
-  readonly title: string
-  readonly up: readonly string[]
-  readonly upHead: readonly string[]
-  readonly upWhy: string
-  readonly down: readonly string[]
-  readonly downHead: readonly string[]
-  readonly downWhy: string
-  readonly checks?: string
-}
-
-export interface Drafts {
-  /** Such as `rename-column shop.orders.amount to total`. */
-  readonly what: string
-  readonly steps: readonly Draft[]
-  /** What has to be done by hand, one sentence each. */
-  readonly notices: readonly string[]
-}
 
 export interface Expanded {
   readonly created: readonly Created[]
