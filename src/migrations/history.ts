@@ -182,10 +182,7 @@ export async function insertRun(
     readonly startedAt: string
   },
 ): Promise<void> {
-  await session.query(
-    "update plinth.migration_runs set status = 'interrupted' where track = $1 and status = 'running'",
-    [origin.track],
-  )
+  await closeOpenRuns(session, origin.track)
   await session.query(
     `insert into plinth.migration_runs (id, track, command, direction, status, steps_planned, steps_done, actor, host, tool_version, trace_id, started_at)
     values ($1, $2, $3, $4, 'running', $5, 0, $6, $7, $8, $9, $10::timestamptz)`,
@@ -201,6 +198,23 @@ export async function insertRun(
       origin.traceId,
       run.startedAt,
     ],
+  )
+}
+
+/** True when a run has begun and not said how it ended: it is at work at this moment, or it died. */
+export async function hasOpenRun(session: Session, track: string): Promise<boolean> {
+  if (!(await hasLedger(session))) return false
+  const { rows } = await session.query("select 1 from plinth.migration_runs where track = $1 and status = 'running'", [
+    track,
+  ])
+  return rows.length > 0
+}
+
+/** Whoever holds the track's lock knows that those which have not ended never will. */
+export async function closeOpenRuns(session: Session, track: string): Promise<void> {
+  await session.query(
+    "update plinth.migration_runs set status = 'interrupted' where track = $1 and status = 'running'",
+    [track],
   )
 }
 

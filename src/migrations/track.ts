@@ -1,13 +1,13 @@
 /** A track from its folder to its database: what apply, rollback, redo and plan mean. */
 import { randomUUID } from 'node:crypto'
-import { type Held, type LockKind, withLock } from '../engines/brackets.ts'
+import { type Held, type LockKind, unfenced, withFence, withLock } from '../engines/brackets.ts'
 import type { Session } from '../engines/engine.ts'
 import { type Code, PlinthError } from '../errors.ts'
 import { openParser, type Parse, type Script } from '../sql/parse.ts'
 import { type Direction, silent } from '../telemetry/event.ts'
 import { refuseDependents } from './dependents.ts'
 import { awaitEarlierWork } from './aftermath.ts'
-import { readHistory, readStoredSql } from './history.ts'
+import { closeOpenRuns, hasOpenRun, readHistory, readStoredSql } from './history.ts'
 import { ensureLedger } from './ledger.ts'
 import { loadMigrations } from './load.ts'
 import { compareVersions, type MigrationFolder, type VersionHistory } from './migration.ts'
@@ -86,6 +86,7 @@ async function runTrack(session: Session, options: RunInput): Promise<Report> {
   for (const message of folder.warnings) options.emit?.({ type: 'warning', message, hint: null })
   const preview = await previewPlan(session, folder, options)
   if (preview?.plan.steps.length === 0) {
+    await closeDeadRuns(session, options)
     return nothingToDo(preview.plan, { runId: options.runId ?? randomUUID(), durationMs: performance.now() - started })
   }
   const run = { ...options, runId: options.runId ?? randomUUID() }
@@ -103,6 +104,16 @@ async function previewPlan(session: Session, folder: MigrationFolder, options: R
     if (thrown instanceof PlinthError && mayPass.has(thrown.code)) return null
     throw thrown
   }
+}
+
+/** A run that died between its last step and its end left everything done but its own row. One that is at work has the lock, and is left alone. */
+async function closeDeadRuns(session: Session, { track, lock, leaseMs, signal }: RunInput): Promise<void> {
+  if (!(await hasOpenRun(session, track))) return
+  const now = { waitMs: 500, emit: silent, signal, kind: lock, leaseMs }
+  // Who may only read, or is refused the lock, has nothing to do all the same.
+  await withLock(session, `plinth:${track}`, now, held =>
+    withFence(session, held, () => closeOpenRuns(session, track)),
+  ).catch(() => undefined)
 }
 
 const mayPass: ReadonlySet<Code> = new Set(['STEP_INTERRUPTED', 'STEP_FAILED_BEFORE', 'FILE_GONE', 'OUT_OF_ORDER'])
@@ -135,6 +146,7 @@ async function runNow(session: Session, folder: MigrationFolder, options: RunInp
   const planned = await planNow(session, folder, options)
   refuseLoss(planned.plan.steps, options.preserve)
   if (planned.plan.steps.length > 0) return runPlan(session, planned, options)
+  await withFence(session, options.held ?? unfenced, () => closeOpenRuns(session, options.track))
   return nothingToDo(planned.plan, { runId: options.runId ?? randomUUID(), durationMs: performance.now() - started })
 }
 
