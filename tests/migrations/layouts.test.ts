@@ -299,3 +299,13 @@ describe('versions with dots', () => {
     expect(versionKey('0')).toBe('0')
   })
 })
+
+test('a dotted version is a target like any other', async () => {
+  const folder = await treeOf(folders['flyway']?.files ?? {})
+  const session = await openSession((await emptyDatabase()).url)
+  const to = (version: string) => ({ ...someone, folder, target: { kind: 'version', version } as const })
+  expect(await applyTrack(session, to('1.9'))).toMatchObject({ current: '1.9', done: [{ version: '1.9' }] })
+  expect(await applyTrack(session, to('1.10'))).toMatchObject({ current: '1.10', done: [{ version: '1.10' }] })
+  expect(await rollbackTrack(session, to('1.9.0'))).toMatchObject({ current: '1.9', done: [{ version: '1.10' }] })
+  expect(await failureOf(applyTrack(session, to('1.x')))).toMatchObject({ code: 'VERSION_UNKNOWN' })
+})

@@ -41,6 +41,7 @@ export function draftFiles(
         { path: `${version}_${slug}/down.sql`, text: down },
       ]
     case 'graphile-migrate':
+    default:
       throw new PlinthError(
         'LAYOUT_UNSUPPORTED',
         'A committed file of graphile-migrate carries a hash of what is in it.',
