@@ -64,6 +64,9 @@ export interface OpenOptions {
   readonly settings?: Readonly<Record<string, string>>
 }
 
+/** A single value that can be sent as a parameter. */
+export type Scalar = Exclude<Value, readonly unknown[]>
+
 /** A value that can be sent as a parameter. */
 export type Value =
   | string
@@ -86,6 +89,12 @@ export interface Result<R = Row> {
   readonly rowCount: number
   /** The command tag's first words, such as `INSERT` or `CREATE TABLE`; empty when the engine does not say. */
   readonly command: string
+}
+
+/** A statement with its parameters. */
+export interface Parameterized {
+  readonly text: string
+  readonly values?: readonly Scalar[]
 }
 
 /** One statement of a script that finished; `index` counts from 0 in the order of the text. */
@@ -112,6 +121,11 @@ export interface Session {
   readonly serverVersion: number
   /** One statement with `$1…` parameters. Throws a PlinthError with `sqlState` where the database spoke. */
   query<R = Row>(text: string, values?: readonly Value[]): Promise<Result<R>>
+  /**
+   * Statements as `query` takes them, sent at once and in order, for what belongs together and answers nothing, such as a last row and its
+   * commit. Behind one that fails none is run.
+   */
+  send(statements: readonly Parameterized[]): Promise<void>
   /**
    * Several statements in one message, without parameters, in the order of the text. Positions in errors (`at.line`, `at.column`, counted in
    * `text`) are the caller's to map to a file. Outside a transaction the engine's own rule for a batch holds, so callers open one.

@@ -1,6 +1,6 @@
 /** The one owner of plinth.migration_runs and plinth.migration_attempts: one row an attempt, never a dirty flag. */
 import { createHash } from 'node:crypto'
-import type { Session, Value } from '../engines/engine.ts'
+import type { Parameterized, Scalar, Session } from '../engines/engine.ts'
 import type { Direction } from '../telemetry/event.ts'
 import type { CheckReport } from './checks.ts'
 import { hasLedger } from './ledger.ts'
@@ -109,7 +109,13 @@ export async function insertAttempt(
   attempt: NewAttempt,
   outcome?: Outcome,
 ): Promise<void> {
-  const columns: Record<string, Value> = {
+  const { text, values } = attemptRow(origin, attempt, outcome)
+  await session.query(text, values)
+}
+
+/** The statement that {@link insertAttempt} sends, for those who send it together with others. */
+export function attemptRow(origin: RunOrigin, attempt: NewAttempt, outcome?: Outcome): Required<Parameterized> {
+  const columns: Record<string, Scalar> = {
     id: attempt.id,
     run_id: origin.runId,
     track: origin.track,
@@ -133,13 +139,13 @@ export async function insertAttempt(
     ...(outcome ? outcomeColumns(outcome) : {}),
   }
   const names = Object.keys(columns)
-  await session.query(
-    `insert into plinth.migration_attempts (attempt_number, ${names.join(', ')})
+  return {
+    text: `insert into plinth.migration_attempts (attempt_number, ${names.join(', ')})
     select coalesce(max(attempt_number), 0) + 1, ${names.map((name, at) => `$${at + 2}${casts[name] ?? ''}`).join(', ')}
     from plinth.migration_attempts
     where track = $1`,
-    [origin.track, ...Object.values(columns)],
-  )
+    values: [origin.track, ...Object.values(columns)],
+  }
 }
 
 /** Says how far a statement-wise attempt is. */
@@ -292,7 +298,7 @@ const casts: Readonly<Record<string, string>> = {
   preserved: '::json',
 }
 
-function outcomeColumns(outcome: Outcome): Record<string, Value> {
+function outcomeColumns(outcome: Outcome): Record<string, Scalar> {
   return {
     finished_at: outcome.finishedAt,
     duration_ms: outcome.durationMs,

@@ -203,6 +203,27 @@ function scriptStories(open: OpenDatabase): void {
     ).rejects.toBe(own)
     expect((await session.query('select 1 as one')).rows).toEqual([{ one: 1 }])
   })
+
+  test('statements with parameters are sent together, and a failing one keeps those behind it from running', async () => {
+    const { session } = await open()
+    await session.send([
+      { text: 'create table pairs (n bigint, word text, bytes text)' },
+      { text: 'insert into pairs values ($1::bigint, $2, $3)', values: [9_007_199_254_740_993n, "it's; fine", null] },
+    ])
+    const failure = await failureOf(
+      session.send([
+        { text: 'begin' },
+        { text: 'insert into pairs (n) values ($1::bigint)', values: [2] },
+        { text: 'insert into never_made values ($1)', values: ['x'] },
+        { text: 'commit' },
+      ]),
+    )
+    expect(failure.code).toBe('SQL_FAILED')
+    expect(failure.message).toContain('never_made')
+    await session.query('rollback')
+    const { rows } = await session.query('select * from pairs')
+    expect(rows).toEqual([{ n: '9007199254740993', word: "it's; fine", bytes: null }])
+  })
 }
 
 function failureStories(open: OpenDatabase): void {

@@ -6,7 +6,17 @@ import { pipeline } from 'node:stream/promises'
 import type { DuckDBConnection, DuckDBMaterializedResult, DuckDBType } from '@duckdb/node-api'
 import { PlinthError } from '../../errors.ts'
 import type { Schema } from '../../schema/model.ts'
-import type { Engine, IntrospectOptions, OpenOptions, Result, Row, Session, StatementDone, Value } from '../engine.ts'
+import type {
+  Engine,
+  IntrospectOptions,
+  OpenOptions,
+  Parameterized,
+  Result,
+  Row,
+  Session,
+  StatementDone,
+  Value,
+} from '../engine.ts'
 import { type Sent, statementFailure } from './failure.ts'
 import { acquireInstance, filePath, type OpenInstance } from './instance.ts'
 import { introspect } from './introspect.ts'
@@ -71,6 +81,10 @@ class OpenSession implements DuckDbSession {
     if (text.includes(';') && splitStatements(text).length > 1) return Promise.reject(severalStatements())
     const translated = translate(text)
     return this.#inTurn(() => this.#read<R>(translated, values))
+  }
+
+  async send(statements: readonly Parameterized[]): Promise<void> {
+    for (const { text, values } of statements) await this.query(text, values)
   }
 
   /** DuckDB parses the whole script before its first statement runs, so a syntax error anywhere changes nothing. */

@@ -8,6 +8,7 @@ import type {
   Engine,
   IntrospectOptions,
   OpenOptions,
+  Parameterized,
   Result,
   Row,
   Session,
@@ -19,7 +20,7 @@ import type {
 import { type Connected, connect, requestCancel } from './connect.ts'
 import { type FailureContext, translate } from './failure.ts'
 import { watchLocks } from './observer.ts'
-import { CallersFailure, type Conversation, CopyIn, OneStatement, readTag, Script } from './wire.ts'
+import { CallersFailure, type Conversation, CopyIn, OneStatement, readTag, Script, Together } from './wire.ts'
 
 /** Throws DATABASE_URL_INVALID, DATABASE_UNREACHABLE, DATABASE_AUTHENTICATION, DATABASE_UNKNOWN. */
 export async function openSession(engine: Engine, url: string, options: OpenOptions = {}): Promise<Session> {
@@ -69,6 +70,16 @@ class PostgresSession implements Session {
       const { command, rowCount } = readTag(statement?.tag ?? '')
       return { rows: result.rows as R[], rowCount, command }
     })
+  }
+
+  async send(statements: readonly Parameterized[]): Promise<void> {
+    const together = new Together(statements.map(({ text, values = [] }) => ({ text: whole(text), values })))
+    const context = {
+      get text() {
+        return statements[together.finished]?.text ?? ''
+      },
+    }
+    await this.#inTurn(context, () => this.#converse(together))
   }
 
   async script(text: string, onStatement?: (done: StatementDone) => void): Promise<void> {

@@ -1,5 +1,5 @@
 /** Messages of PostgreSQL's protocol that `pg` itself does not hand on: one object a conversation, given to `client.query`. */
-import type { StatementDone, Value } from '../engine.ts'
+import type { Parameterized, Scalar, StatementDone, Value } from '../engine.ts'
 import { type Connection, Query, type QueryConfig, type QueryResult, type Submittable } from './driver.ts'
 
 /** A statement with parameters in the extended protocol, which refuses a second statement in the same text. */
@@ -67,6 +67,52 @@ export class Script implements Conversation<void> {
 
   handleError(error: Error): void {
     this.settle.reject(error)
+  }
+
+  handleRowDescription(): void {}
+  handleDataRow(): void {}
+  handleEmptyQuery(): void {}
+  handleCopyData(): void {}
+  handlePortalSuspended(): void {}
+}
+
+/** Statements with parameters behind one another in one message: the server skips what stands behind one that fails. */
+export class Together implements Conversation<void> {
+  settle: Settle<void> = unsettled
+  finished = 0
+  readonly #statements: readonly Required<Parameterized>[]
+
+  constructor(statements: readonly Required<Parameterized>[]) {
+    this.#statements = statements
+  }
+
+  submit(connection: Connection): null {
+    connection.stream.cork()
+    for (const { text, values } of this.#statements) {
+      connection.parse({ text, name: '', types: [] }, true)
+      connection.bind({ values: values.map(asParameter) }, true)
+      connection.execute({}, true)
+    }
+    connection.sync()
+    connection.stream.uncork()
+    return null
+  }
+
+  handleCommandComplete(): void {
+    this.finished++
+  }
+
+  handleReadyForQuery(): void {
+    this.settle.resolve()
+  }
+
+  handleError(error: Error): void {
+    this.settle.reject(error)
+  }
+
+  handleCopyInResponse(connection: Wire): void {
+    connection.sendCopyFail('no rows are sent here')
+    connection.sync()
   }
 
   handleRowDescription(): void {}
@@ -165,6 +211,11 @@ export class CallersFailure extends Error {
 export function readTag(tag: string): { readonly command: string; readonly rowCount: number } {
   const match = /^(\D*?)(?: \d+)*? ?(\d+)?$/.exec(tag)
   return { command: match?.[1] ?? tag, rowCount: Number(match?.[2] ?? 0) }
+}
+
+function asParameter(value: Scalar): string | Buffer | null {
+  if (value === null || typeof value === 'string') return value
+  return value instanceof Uint8Array ? Buffer.from(value) : String(value)
 }
 
 const unsettled: Settle<unknown> = { resolve: () => undefined, reject: () => undefined }
