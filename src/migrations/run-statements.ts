@@ -214,9 +214,13 @@ async function sendGuarded(context: StepContext, care: Care, { segment, head, ta
   return rows
 }
 
-/** What the opposite step left is looked at before anything changes it; a step that goes on did that already. */
+/**
+ * What the opposite step left is looked at before anything changes it. A step that goes on did that already, unless it died between its row
+ * and this look; then it has no statement, batch or note behind it.
+ */
 async function beginCarefully(context: StepContext): Promise<void> {
-  const care = context.resumes ? null : careOf(context, [], { knowledge: knowNothing(), mode: 'statement-wise' })
+  const began = context.step.cursor > 0 || (context.resumes?.note ?? null) !== null
+  const care = began ? null : careOf(context, [], { knowledge: knowNothing(), mode: 'statement-wise' })
   if (care) await inOneTransaction(context, () => care.begin())
 }
 
