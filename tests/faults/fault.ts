@@ -42,6 +42,8 @@ export interface FaultOptions {
   readonly seed: number
   readonly count: number
   readonly kinds: readonly Kind[]
+  /** Part of the name of a case and its leg, such as `backfill, rollback`; empty means all. */
+  readonly where: string
 }
 
 /** As the story asks: kills and cuts are what happens most. */
@@ -53,13 +55,16 @@ export async function* chooseFaults(
 ): AsyncGenerator<Fault> {
   const { seed, count } = options
   const turns = randomOf(seed).shuffle(options.kinds.flatMap(kind => Array.from({ length: weights[kind] }, () => kind)))
-  const stages = randomOf(seed + 1).shuffle(cases.flatMap(story => legs.map(leg => ({ story, leg }))))
+  const stands = cases
+    .flatMap(story => legs.map(leg => ({ story, leg })))
+    .filter(one => nameOf(one).includes(options.where))
+  const stages = randomOf(seed + 1).shuffle(stands)
   const unused = new Map<string, number[]>()
   for (let number = 1; number <= count; number++) {
     const random = randomOf(Math.imul(seed, 31) + number * 7919)
     const kind = turns[number % turns.length] ?? 'kill'
-    const stage = stages[Math.imul(number, 7) % stages.length]
-    if (!stage) continue
+    const stage = stages[number % stages.length]
+    if (!stage) throw new Error(`No case and leg is called "${options.where}".`)
     const via = viaOf(kind, random)
     const size = asRunBy(via, await measure(stage))
     // Landmarks are drawn without putting them back, so that after enough faults none was left out.

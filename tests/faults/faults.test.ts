@@ -22,6 +22,7 @@ test(
       seed,
       count,
       kinds: wanted,
+      where: process.env['FAULTS_WHERE'] ?? '',
       lanes: 3,
       only: only === undefined ? null : Number(only),
       onTold({ fault, injected, disturbed, traces }) {

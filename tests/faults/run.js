@@ -1,4 +1,4 @@
-// `npm run test:faults -- --count 1000 [--seed S] [--kind kill,cut] [--only N] [--verbose]`: the suite of faults at any size.
+// `npm run test:faults -- --count 1000 [--seed S] [--kind kill,cut] [--where 'backfill, rollback'] [--only N] [--verbose]`: the suite of faults at any size.
 import { spawnSync } from 'node:child_process'
 import { parseArgs } from 'node:util'
 
@@ -7,6 +7,7 @@ const { values } = parseArgs({
     count: { type: 'string', default: '300' },
     seed: { type: 'string' },
     kind: { type: 'string' },
+    where: { type: 'string' },
     only: { type: 'string' },
     verbose: { type: 'boolean', default: false },
   },
@@ -26,6 +27,7 @@ const env = {
   FAULTS: values.count,
   ...(values.seed === undefined ? {} : { FAULTS_SEED: values.seed }),
   ...(values.kind === undefined ? {} : { FAULTS_KIND: values.kind }),
+  ...(values.where === undefined ? {} : { FAULTS_WHERE: values.where }),
   ...(values.only === undefined ? {} : { FAULTS_ONLY: values.only }),
   ...(values.verbose ? { FAULTS_VERBOSE: '1' } : {}),
 }
