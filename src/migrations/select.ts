@@ -281,7 +281,8 @@ function refuseRepeatedFailure(migration: Migration, history: VersionHistory | n
 function isPassing(code: string | null): boolean {
   if (code === null) return false
   const exit = code in codes ? codes[code as Code].exit : 1
-  return exit === 6 || exit === 7 || exit === 130 || code === 'DISK_FULL' || code === 'CHECK_FAILED'
+  // What a guard refused never ran.
+  return exit === 5 || exit === 6 || exit === 7 || exit === 130 || code === 'DISK_FULL' || code === 'CHECK_FAILED'
 }
 
 function assertKnown(input: SelectInput, version: string): void {

@@ -3,7 +3,7 @@
 import { applyTrack, rollbackTrack } from '../../dist/migrations/track.js'
 import { engineOf } from '../../dist/engines/registry.js'
 
-const { url, folder, direction = 'up', target, killAt, hold } = JSON.parse(process.argv[2])
+const { url, folder, direction = 'up', target, killAt, hold, preserve } = JSON.parse(process.argv[2])
 const engine = await engineOf(url)
 const session = await engine.open(url, { applicationName: 'plinth test child' })
 const seen = new Map()
@@ -24,6 +24,7 @@ try {
     actor: 'child',
     folder,
     target,
+    preserve,
     emit,
     signal: stop.signal,
     lockWaitMs: 60_000,

@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import type { PreserveRequest } from '../../src/migrations/preserve/options.ts'
 import type { Report } from '../../src/migrations/run.ts'
 import type { Target } from '../../src/migrations/select.ts'
 import type { FactType } from '../../src/telemetry/event.ts'
@@ -13,6 +14,7 @@ export interface ChildOptions {
   readonly folder: string
   readonly direction?: 'up' | 'down'
   readonly target?: Target
+  readonly preserve?: PreserveRequest
   /** Kills itself when the nth fact of that type is told. */
   readonly killAt?: { readonly type: FactType; readonly count: number }
 }

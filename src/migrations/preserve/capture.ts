@@ -8,18 +8,19 @@ import { columnList, ident, literal } from './text.ts'
 import type { Writer } from './writer.ts'
 
 export interface Capture {
+  /** As it was when the capture began. */
   readonly root: Shape
   readonly copy: string
   readonly number: number
-  readonly members: readonly string[]
   readonly oids: readonly number[]
+  /** What each column is called by now; the copy keeps the names of the beginning. */
+  readonly names: ReadonlyMap<string, string>
 }
 
-/** `oid` is the topmost table of its tree; its partitions are watched with it, into one copy. */
+/** `root` is the topmost table of its tree; its partitions are watched with it, into one copy. */
 export async function startCapture(session: Session, writer: Writer, root: Shape): Promise<Capture> {
   const own = ownColumns(root)
   const copy = await writer.nameFor(root.table)
-  const key = root.key
   const { rows: members } = await session.query<{ oid: number; name: string }>(
     `select c.oid, format('%I.%I', n.nspname, c.relname) as name
     from (
@@ -32,53 +33,91 @@ export async function startCapture(session: Session, writer: Writer, root: Shape
     [root.oid],
   )
   const columns = own.map(({ name, kept }) => `${ident(name)} ${kept}`)
-  const names = own.map(column => column.name)
-  const values = own.map(({ name, kept }) => `${ident(name)}::${kept}`).join(', ')
-  const keyed = key ? ' on conflict do nothing' : ''
-  const into = `insert into ${copy} (${columnList(names)}) select ${values}`
-  // Nobody can tell which row an old one became, so they are kept for people to look at and never put back.
-  const withoutKey = `insert into ${copy} (${columnList(names)}, plinth_state) select ${values}, 'changed' from old_rows`
-  const marks = key
-    ? `insert into ${copy} (${columnList(key)}, plinth_inserted) select ${columnList(key)}, true from new_rows on conflict do nothing;`
-    : 'null;'
-  const routine = `${copy.slice(0, -1)}f"`
-  await session.script(`
-create table ${copy} (${[...columns, 'plinth_inserted boolean', 'plinth_image bigint', "plinth_state text not null default 'restore'"].join(', ')});
-${key ? `create unique index on ${copy} (${columnList(key)});` : ''}
-create function ${routine}() returns trigger language plpgsql security definer set search_path = pg_catalog, pg_temp set row_security = off as $plinth$
-begin
-  if tg_op = 'TRUNCATE' then
-    execute ${literal(`${into} from only `)} || tg_relid::regclass || ${literal(keyed)};
-  elsif tg_op = 'INSERT' then
-    ${marks}
-  elsif tg_op = 'UPDATE' then
-    ${key ? `${into} from old_rows on conflict do nothing` : withoutKey};
-    ${marks}
-  else
-    ${into} from old_rows${keyed};
-  end if;
-  return null;
-end
-$plinth$;
-${members.flatMap(({ name }) => triggersOf(name, routine)).join(';\n')}`)
+  const marks = ['plinth_inserted boolean', 'plinth_image bigint', "plinth_state text not null default 'restore'"]
+  const names = new Map(own.map(({ name }) => [name, name]))
+  await session.script(
+    [
+      `create table ${copy} (${[...columns, ...marks].join(', ')})`,
+      ...(root.key ? [`create unique index on ${copy} (${columnList(root.key)})`] : []),
+      routineOf({ root, copy, names }),
+      ...members.flatMap(({ name }) => triggersOf(name, routineName(copy))),
+    ].join(';\n'),
+  )
   const number = await writer.add('rows', {
     source: root.name,
     copy,
     rows: null,
     detail: {
       columns: own.map(({ name, type }) => ({ name, type })),
-      key,
+      key: root.key,
       tenant: root.tenant,
       sequences: root.sequences,
     },
   })
-  return { root, copy, number, members: members.map(member => member.name), oids: members.map(member => member.oid) }
+  return { root, copy, number, oids: members.map(member => member.oid), names }
+}
+
+/** Goes on under another name of a column. */
+export async function renameCaptured(session: Session, capture: Capture, from: string, to: string): Promise<Capture> {
+  const names = new Map([...capture.names].map(([kept, name]) => [kept, name === from ? to : name]))
+  await session.script(routineOf({ ...capture, names }))
+  return { ...capture, names }
+}
+
+/** Copies every row that is there, before the table gets another shape or loses them all; what was captured before wins. */
+export async function captureAll(session: Session, { root, copy, names }: Capture): Promise<void> {
+  await session.script(
+    `insert into ${copy} (${columnsOf(root)}) select ${valuesOf(root, names)} from ${root.name}${keyed(root)}`,
+  )
 }
 
 /** The triggers and their function go; what they kept stays. Tables that were dropped meanwhile took theirs with them. */
-export async function stopCapture(session: Session, { copy }: Capture): Promise<void> {
-  const routine = `${copy.slice(0, -1)}f"`
-  await session.script(`drop function ${routine}() cascade`)
+export async function stopCapture(session: Session, { copy }: Pick<Capture, 'copy'>): Promise<void> {
+  await session.script(`drop function ${routineName(copy)}() cascade`)
+}
+
+function routineName(copy: string): string {
+  return `${copy.slice(0, -1)}f"`
+}
+
+function routineOf({ root, copy, names }: Pick<Capture, 'root' | 'copy' | 'names'>): string {
+  const { key } = root
+  const into = `insert into ${copy} (${columnsOf(root)}) select ${valuesOf(root, names)} from`
+  // Nobody can tell which row an old one became, so they are kept for people to look at and never put back.
+  const withoutKey = `insert into ${copy} (${columnsOf(root)}, plinth_state) select ${valuesOf(root, names)}, 'changed' from old_rows`
+  const marks = key
+    ? `insert into ${copy} (${columnList(key)}, plinth_inserted) select ${columnList(key.map(name => names.get(name) ?? name))}, true from new_rows on conflict do nothing;`
+    : 'null;'
+  const body = `
+begin
+  if tg_op = 'TRUNCATE' then
+    execute ${literal(`${into} only `)} || tg_relid::regclass || ${literal(keyed(root))};
+  elsif tg_op = 'INSERT' then
+    ${marks}
+  elsif tg_op = 'UPDATE' then
+    ${key ? `${into} old_rows on conflict do nothing` : withoutKey};
+    ${marks}
+  else
+    ${into} old_rows${keyed(root)};
+  end if;
+  return null;
+end`
+  return `create or replace function ${routineName(copy)}() returns trigger language plpgsql security definer
+set search_path = pg_catalog, pg_temp set row_security = off as ${literal(body)}`
+}
+
+function columnsOf(root: Shape): string {
+  return columnList(ownColumns(root).map(column => column.name))
+}
+
+function valuesOf(root: Shape, names: ReadonlyMap<string, string>): string {
+  return ownColumns(root)
+    .map(({ name, kept }) => `${ident(names.get(name) ?? name)}::${kept}`)
+    .join(', ')
+}
+
+function keyed({ key }: Shape): string {
+  return key ? ' on conflict do nothing' : ''
 }
 
 /** Always: even in a session that replays changes as a replica would. */

@@ -6,7 +6,7 @@
 import type { Session } from '../../engines/engine.ts'
 import { asPlinthError, PlinthError } from '../../errors.ts'
 import type { Statement } from '../../sql/parse.ts'
-import { type Capture, followers, startCapture, stopCapture } from './capture.ts'
+import { type Capture, captureAll, followers, renameCaptured, startCapture, stopCapture } from './capture.ts'
 import type { LossClass } from './class.ts'
 import { copyColumns, copyTable, holdsRows } from './copy.ts'
 import { type Effect, effectOf } from './effects.ts'
@@ -76,12 +76,16 @@ export function knowNothing(): Knowledge {
 /** Statements that are sent one by one, since the catalog is asked before them. */
 export function needsRoom(statement: Statement): boolean {
   const effect = effectOf(statement)
-  return effect.kind === 'drop' || effect.kind === 'alter' || constrains(statement) !== null
+  return (
+    /^(drop|alter|rename)$/.test(effect.kind) ||
+    (effect.kind === 'write' && effect.empties) ||
+    constrains(statement) !== null
+  )
 }
 
 /** True when the step has to be watched: some statement may change data that was there. */
 export function mayDestroy(statements: readonly Statement[]): boolean {
-  return statements.some(statement => effectOf(statement).kind !== 'none')
+  return statements.some(statement => !/^(none|rename)$/.test(effectOf(statement).kind))
 }
 
 export interface Care {
@@ -122,6 +126,8 @@ class StepCare implements Care {
   /** What was kept in this transaction: `oid` of a relation or `oid.number` of a column. */
   #covered = new Set<string>()
   #digests = new Map<number, string>()
+  /** Tables of which every row was captured. */
+  #whole: Capture[] = []
 
   constructor(
     session: Session,
@@ -152,6 +158,7 @@ class StepCare implements Care {
   async open(): Promise<void> {
     this.#covered = new Set()
     this.#captures = []
+    this.#whole = []
     if (!this.#watched) return
     const session = this.#session
     const targets = await this.#targets()
@@ -172,9 +179,12 @@ class StepCare implements Care {
     const effect = effectOf(statement)
     if (effect.kind === 'beyond') this.#lose(effect.loss, effect.why, statement)
     if (effect.kind === 'drop') return this.#drop(statement, effect, send)
-    if (effect.kind === 'alter') {
-      await this.#alter(effect)
-      // What is dropped here may come with a constraint on what returns.
+    if (effect.kind === 'alter') await this.#alter(effect)
+    if (effect.kind === 'write' && effect.empties) await this.#captureWhole(await this.#resolve(effect.tables))
+    if (effect.kind === 'rename') {
+      const [oid] = await this.#resolve([effect.table])
+      await send()
+      return this.#rename(oid, effect.from, effect.to)
     }
     const waiting = await this.#waiting(statement)
     if (waiting === null) return send()
@@ -361,6 +371,7 @@ class StepCare implements Care {
     const session = this.#session
     const [oid] = await this.#resolve([effect.table])
     if (oid === undefined || !this.#before.has(oid)) return
+    if (effect.changes.dropped.length + effect.changes.retyped.length > 0) await this.#captureWhole([oid])
     await plainly(session, async () => {
       const shape = await shapeNow(session, oid, this.#options)
       const numbers = shape.columns.filter(({ name }) =>
@@ -380,6 +391,32 @@ class StepCare implements Care {
           ),
         })
     })
+  }
+
+  /** Afterwards the rows are gone, or have another shape: whatever is captured of a table is captured now. */
+  async #captureWhole(oids: readonly number[]): Promise<void> {
+    const due = this.#captures.filter(capture => capture.oids.some(oid => oids.includes(oid)))
+    if (due.length === 0) return
+    const session = this.#session
+    await plainly(session, async () => {
+      await this.#settle()
+      for (const capture of due) {
+        const shape = await shapeNow(session, capture.root.oid, this.#options)
+        await assertRoom(session, shape.bytes, this.#options)
+        await stopCapture(session, capture)
+        const now = { ...capture, root: { ...capture.root, name: shape.name } }
+        await withEveryRow(session, [shape], () => captureAll(session, now))
+        this.#whole.push(capture)
+      }
+    })
+    this.#captures = this.#captures.filter(capture => !due.includes(capture))
+  }
+
+  async #rename(oid: number | undefined, from: string, to: string): Promise<void> {
+    const at = this.#captures.findIndex(capture => capture.root.oid === oid)
+    const capture = this.#captures[at]
+    if (!capture) return
+    this.#captures[at] = await plainly(this.#session, () => renameCaptured(this.#session, capture, from, to))
   }
 
   #coverColumn(oid: number, name: string): void {
@@ -558,7 +595,8 @@ class StepCare implements Care {
 
   async #assertNothingLost(after: Witness): Promise<void> {
     const before = this.#before
-    const watched = new Set(this.#captures.flatMap(capture => capture.oids))
+    const captures = [...this.#captures, ...this.#whole]
+    const watched = new Set(captures.flatMap(capture => capture.oids))
     const learned: (() => void)[] = []
     const know = (set: Set<string> | Set<number>, value: string | number) => {
       if ((set as Set<string | number>).has(value)) return
@@ -590,7 +628,7 @@ class StepCare implements Care {
       if (!was || was.kind !== 'table' || was.schema === 'plinth_archive' || was.size === 0) continue
       const changed = now.updated > was.updated || now.deleted > was.deleted
       const rewritten = now.file !== was.file && !this.#covered.has(`${oid}.file`)
-      const capture = this.#captures.find(one => one.oids.includes(oid))
+      const capture = captures.find(one => one.oids.includes(oid))
       if (capture && capture.root.key === null && now.updated > was.updated)
         this.#lose('unproven', `${was.name} has no key, so its updated rows cannot be told apart`)
       if ((changed || rewritten) && !watched.has(oid) && !this.#wasWatched(was))

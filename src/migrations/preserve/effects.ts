@@ -17,7 +17,9 @@ export type Effect =
   | { readonly kind: 'none' }
   /** Runs code that may do anything, such as triggers and functions; what it did is read from the catalog and the counters of rows. */
   | { readonly kind: 'observed' }
-  | { readonly kind: 'write'; readonly tables: readonly string[] }
+  /** `empties`: by truncating, which leaves no old row to look at afterwards. */
+  | { readonly kind: 'write'; readonly tables: readonly string[]; readonly empties: boolean }
+  | { readonly kind: 'rename'; readonly table: string; readonly from: string; readonly to: string }
   | { readonly kind: 'drop'; readonly what: DropTarget; readonly names: readonly string[]; readonly cascade: boolean }
   | { readonly kind: 'alter'; readonly table: string; readonly changes: ColumnChanges }
   /** Nothing can bring that back, or nobody can see it. */
@@ -36,7 +38,7 @@ export interface ColumnChanges {
 export function effectOf({ tree }: Statement): Effect {
   const [kind, fields] = openNode(tree)
   const written = tablesWritten(tree)
-  if (written.length > 0) return { kind: 'write', tables: written }
+  if (written.length > 0) return { kind: 'write', tables: written, empties: kind === 'TruncateStmt' }
   return (effects[kind] ?? runsCode)(fields, tree)
 }
 
@@ -82,6 +84,7 @@ const effects: Readonly<Record<string, Judge>> = {
   ImportForeignSchemaStmt: harmless,
   InsertStmt: watched,
   RefreshMatViewStmt: callsFunctions,
+  RenameStmt: judgeRename,
   SelectStmt: callsFunctions,
 }
 
@@ -162,6 +165,12 @@ function partsOf(node: unknown): string[] {
   if (kind === 'String') return [textOf(fields, 'sval')]
   const list = kind === 'List' ? listOf(fields, 'items') : kind === 'TypeName' ? listOf(fields, 'names') : []
   return list.map(dottedName)
+}
+
+function judgeRename(fields: Fields): Effect {
+  if (textOf(fields, 'renameType') !== 'OBJECT_COLUMN') return none
+  const table = quotedRelation(fieldsOf(fields, 'relation'))
+  return { kind: 'rename', table, from: textOf(fields, 'subname'), to: textOf(fields, 'newname') }
 }
 
 function judgeAlter(fields: Fields): Effect {

@@ -238,7 +238,7 @@ async function untieStatements(session: Session, oids: readonly number[]): Promi
       from pg_catalog.pg_inherits i
       join gone g on g.oid = i.inhrelid
       join pg_catalog.pg_class c on c.oid = i.inhrelid
-      where not exists (select from gone p where p.oid = i.inhparent)
+      where not c.relispartition or not exists (select from gone p where p.oid = i.inhparent)
       union all
       select 11, s.oid::bigint, 'alter table ' || s.oid::regclass || ' not of'
       from pg_catalog.pg_class s

@@ -1,7 +1,7 @@
 /** A column that comes back `not null` has no values yet: it is added without the constraint, restored, and then constrained. */
 import type { Statement } from '../../sql/parse.ts'
-import { fieldsOf, listOf, openNode, quotedRelation, textOf } from '../../sql/tree.ts'
-import { ident } from './text.ts'
+import { dottedName, type Fields, fieldsOf, listOf, openNode, quotedRelation, textOf } from '../../sql/tree.ts'
+import { columnList, ident } from './text.ts'
 
 export interface Postponed {
   /** The statement as it runs now, of the same length, so that positions hold; empty when all of it waits. */
@@ -16,7 +16,9 @@ export function constrains(statement: Statement): string | null {
   if (kind !== 'AlterTableStmt' || textOf(fields, 'objtype') !== 'OBJECT_TABLE') return null
   const some = commandsOf(statement).some(
     ({ subtype, command }) =>
-      subtype === 'AT_SetNotNull' || (subtype === 'AT_AddColumn' && notNullOf(command) !== null),
+      subtype === 'AT_SetNotNull' ||
+      primaryKeyOf(command) !== null ||
+      (subtype === 'AT_AddColumn' && notNullOf(command) !== null),
   )
   return some ? quotedRelation(fieldsOf(fields, 'relation')) : null
 }
@@ -26,7 +28,15 @@ export function postpone(statement: Statement, table: string, columns: ReadonlyS
   const commands = commandsOf(statement)
   const later: string[] = []
   let text = statement.text
+  const waits = ({ subtype, command }: (typeof commands)[number]) =>
+    (subtype === 'AT_SetNotNull' && columns.has(textOf(command, 'name'))) ||
+    (primaryKeyOf(command)?.columns.some(name => columns.has(name)) ?? false)
   for (const { subtype, command } of commands) {
+    const key = primaryKeyOf(command)
+    if (key?.columns.some(name => columns.has(name)) && commands.every(waits)) {
+      const name = key.name === '' ? '' : `constraint ${ident(key.name)} `
+      later.push(`alter table ${table} add ${name}primary key (${columnList(key.columns)})`)
+    }
     const definition = fieldsOf(fieldsOf(command, 'def'), 'ColumnDef')
     const name = subtype === 'AT_SetNotNull' ? textOf(command, 'name') : textOf(definition, 'colname')
     if (!columns.has(name)) continue
@@ -36,10 +46,15 @@ export function postpone(statement: Statement, table: string, columns: ReadonlyS
     if (constraint !== null) text = withoutNotNull(text)
   }
   if (later.length === 0) return null
-  const allWait = commands.every(
-    ({ subtype, command }) => subtype === 'AT_SetNotNull' && columns.has(textOf(command, 'name')),
-  )
+  const allWait = commands.every(waits)
   return { text: allWait ? '' : text, later }
+}
+
+/** `add primary key` as a table's constraint, which needs the values of its columns at once. */
+function primaryKeyOf(command: Fields): { readonly name: string; readonly columns: readonly string[] } | null {
+  const constraint = fieldsOf(fieldsOf(command, 'def'), 'Constraint')
+  if (textOf(constraint, 'contype') !== 'CONSTR_PRIMARY' || textOf(constraint, 'indexname') !== '') return null
+  return { name: textOf(constraint, 'conname'), columns: listOf(constraint, 'keys').map(dottedName) }
 }
 
 function commandsOf(statement: Statement) {

@@ -28,16 +28,41 @@ export async function restoreObjects(
   objects: readonly ArchiveObject[],
   options: Options,
 ): Promise<Restored[]> {
-  const restored: Restored[] = []
-  for (const object of await inOrder(session, objects)) restored.push(await restoreObject(session, object, options))
-  return restored
+  const restored = new Map<ArchiveObject, Restored>()
+  const ordered = await inOrder(session, objects)
+  // A row may wait for another that comes back after it, so what is left is tried again for as long as that helps.
+  for (
+    let due = ordered, helped = true;
+    helped && due.length > 0;
+    due = due.filter(object => !restored.get(object)?.whole)
+  ) {
+    helped = false
+    for (const object of due) {
+      const earlier = restored.get(object)
+      const now = await restoreObject(session, object, options)
+      helped ||= now.report.restored > 0
+      restored.set(object, earlier ? added(earlier, now) : now)
+    }
+  }
+  return ordered.flatMap(object => restored.get(object) ?? [])
 }
 
-/** Whole tables first, parents before children; then the rest in the reverse order of their destruction. */
+/** The later try began with what the earlier one left. */
+function added(earlier: Restored, later: Restored): Restored {
+  const after = {
+    rows: earlier.report.after.rows + later.report.after.rows,
+    digest: String(BigInt(earlier.report.after.digest || '0') + BigInt(later.report.after.digest || '0')),
+  }
+  const restored = earlier.report.restored + later.report.restored
+  const defaulted = Math.max(0, earlier.report.defaulted - later.report.restored)
+  return { ...later, report: { ...later.report, before: earlier.report.before, after, restored, defaulted } }
+}
+
+/** Whole tables first, then the rest in the reverse order of their destruction; and rows of parents before those of their children. */
 async function inOrder(session: Session, objects: readonly ArchiveObject[]): Promise<ArchiveObject[]> {
-  const tables = objects.filter(object => object.kind === 'table')
-  const rest = objects.filter(object => object.kind !== 'table').toSorted((a, b) => b.number - a.number)
-  if (tables.length < 2) return [...tables, ...rest]
+  const rank = (object: ArchiveObject) => (object.kind === 'table' ? 0 : 1)
+  const tables = objects.toSorted((a, b) => rank(a) - rank(b) || b.number - a.number)
+  if (tables.length < 2) return tables
   const { rows } = await session.query<{ child: string; parent: string }>(
     `select distinct child.name as child, parent.name as parent
     from unnest(array[${tables.map(table => literal(table.source)).join(', ')}]::text[]) child (name)
@@ -49,6 +74,7 @@ async function inOrder(session: Session, objects: readonly ArchiveObject[]): Pro
   while (waiting.size > 0) {
     const free = [...waiting].filter(
       one =>
+        one.kind === 'sequence' ||
         !rows.some(({ child, parent }) => child === one.source && [...waiting].some(other => other.source === parent)),
     )
     // A circle of references has no right order; the rows that miss theirs are told.
@@ -57,7 +83,7 @@ async function inOrder(session: Session, objects: readonly ArchiveObject[]): Pro
       waiting.delete(one)
     }
   }
-  return [...sorted, ...rest]
+  return sorted
 }
 
 async function restoreObject(session: Session, object: ArchiveObject, options: Options): Promise<Restored> {
@@ -144,7 +170,8 @@ async function fillRows(session: Session, object: ArchiveObject, copy: Copy, sha
     where exists (select from (${theirs}) t where t.plinth_digest = c.plinth_digest and t.plinth_place = c.plinth_place)`,
   )
   const after = readDigest(rows[0])
-  const whole = after.rows === before.rows
+  const kept = copy.stateful ? await countOf(session, `${copy.name} c where not (${due})`) : 0
+  const whole = after.rows === before.rows && kept === 0
   return {
     whole,
     report: {
@@ -152,6 +179,7 @@ async function fillRows(session: Session, object: ArchiveObject, copy: Copy, sha
       before,
       after,
       restored: after.rows,
+      kept,
       unmatched: before.rows - after.rows,
       keys: { kept: [], orphaned: [], unmatched: [] },
     },

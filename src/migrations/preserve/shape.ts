@@ -86,11 +86,13 @@ export async function shapeOf(
         where k.place <= best.indnkeyatts
       ) as key,
       (
-        select json_agg(json_build_object('column', a.attname, 'name', format('%I.%I', s.schemaname, s.sequencename), 'last', s.last_value::text))
+        select json_agg(json_build_object(
+          'column', a.attname, 'name', format('%I.%I', qn.nspname, q.relname),
+          'last', case when has_sequence_privilege(q.oid, 'select, usage') then pg_catalog.pg_sequence_last_value(q.oid)::text end
+        ))
         from pg_catalog.pg_depend o
         join pg_catalog.pg_class q on q.oid = o.objid and q.relkind = 'S'
         join pg_catalog.pg_namespace qn on qn.oid = q.relnamespace
-        join pg_catalog.pg_sequences s on s.schemaname = qn.nspname and s.sequencename = q.relname
         join pg_catalog.pg_attribute a on a.attrelid = o.refobjid and a.attnum = o.refobjsubid
         where o.classid = 'pg_catalog.pg_class'::regclass and o.refclassid = 'pg_catalog.pg_class'::regclass
           and o.refobjid = c.oid and o.deptype in ('a', 'i')

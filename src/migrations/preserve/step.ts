@@ -117,7 +117,7 @@ export async function sendWatched(
   await care.open()
   for (const part of partsOf(statements)) {
     const [only] = part
-    if (part.length === 1 && only) await care.around(only, text => send({ statements: part, text }))
+    if (part.length === 1 && only && needsRoom(only)) await care.around(only, text => send({ statements: part, text }))
     else await send({ statements: part })
   }
   await care.close()
