@@ -135,8 +135,13 @@ function triggersOf(table: string, routine: string): string[] {
 }
 
 /** Tables whose rows the server changes on its own when rows of these go or change: foreign keys that cascade or set. */
-export async function followers(session: Session, oids: readonly number[]): Promise<number[]> {
+export async function followers(
+  session: Session,
+  oids: readonly number[],
+  by: 'updates' | 'updates and deletes',
+): Promise<number[]> {
   if (oids.length === 0) return []
+  const deleted = by === 'updates' ? '' : "f.confdeltype in ('c', 'n', 'd') or "
   const { rows } = await session.query<{ oid: number }>(`
     with recursive reached (oid) as (
       select unnest(array[${oids.join(', ')}]::oid[])
@@ -144,7 +149,7 @@ export async function followers(session: Session, oids: readonly number[]): Prom
       select coalesce(pg_catalog.pg_partition_root(f.conrelid)::oid, f.conrelid)
       from pg_catalog.pg_constraint f
       join reached r on r.oid = f.confrelid
-      where f.contype = 'f' and (f.confdeltype in ('c', 'n', 'd') or f.confupdtype in ('c', 'n', 'd'))
+      where f.contype = 'f' and (${deleted}f.confupdtype in ('c', 'n', 'd'))
     )
     select oid from reached`)
   return rows.map(row => row.oid)

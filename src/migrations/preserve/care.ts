@@ -167,7 +167,7 @@ class StepCare implements Care {
       this.#before = await witness(session)
       const { captured, copied, folded } = this.#knowledge
       const roots = new Set<number>()
-      for (const oid of await followers(session, [...targets, ...captured]))
+      for (const oid of await followers(session, [...targets, ...captured], this.#changesBy()))
         roots.add(this.#before.get(oid)?.root ?? oid)
       await this.#capture([...roots])
       for (const root of folded) this.#digests.set(root, await this.#digest(root))
@@ -278,6 +278,12 @@ class StepCare implements Care {
   // --- keeping ---
 
   /** Tables that the file's own words write to, as far as they are there already and can be told by name. */
+  /** Its words alone tell enough: what code deletes beyond them is seen in the counters, and learned. */
+  #changesBy(): 'updates' | 'updates and deletes' {
+    const deletes = this.#statements.some(({ text }) => /\b(delete|merge|truncate)\b/i.test(text))
+    return deletes || this.#knowledge.captured.size > 0 ? 'updates and deletes' : 'updates'
+  }
+
   async #targets(): Promise<number[]> {
     const names = new Set<string>()
     for (const statement of this.#statements) {
