@@ -8,6 +8,8 @@ export interface CampaignOptions extends FaultOptions {
   readonly serverUrl: string
   /** Databases that are disturbed at the same time. */
   readonly lanes: number
+  /** No fault begins after that. */
+  readonly secondsMax: number
   /** Only the fault of this number, to see it again. */
   readonly only: number | null
   readonly onTold?: (told: Told) => void
@@ -81,7 +83,9 @@ async function count(options: CampaignOptions, { stage, disk, diskStage }: Place
     options.onTold?.(told)
   }
 
+  const overAtMs = performance.now() + options.secondsMax * 1000
   await inLanes(options.lanes, faults, async fault => {
+    if (performance.now() > overAtMs) return
     if (options.only === null || fault.number === options.only) await one(fault)
   })
   const sum = (numbers: Iterable<number>) => [...numbers].reduce((total, number) => total + number, 0)

@@ -9,6 +9,8 @@ export interface Case {
   /** Before the first migration; not the tool's. */
   readonly setup: string
   readonly files: Files
+  /** Each step is one transaction, so that a down finds all of its up or nothing. */
+  readonly whole: boolean
   /** What people write after the first apply, and after the rollback. */
   readonly afterUp: string
   readonly afterDown: string
@@ -19,6 +21,7 @@ export type Leg = (typeof legs)[number]
 
 const transactional: Case = {
   name: 'transactional',
+  whole: true,
   setup:
     'create table visits (id int primary key, page text); insert into visits select n, md5(n::text) from generate_series(1, 50) n;',
   files: {
@@ -67,6 +70,7 @@ insert into purchases values (1001, 1001, 9.5, 'new');`,
 
 const statements: Case = {
   name: 'statement by statement',
+  whole: false,
   setup: '',
   files: {
     '1_tables': [
@@ -138,6 +142,7 @@ end;`,
 
 const backfill: Case = {
   name: 'backfill',
+  whole: false,
   setup: `create table items (id int primary key, n int not null, label text);
 insert into items select n, n % 7, 'item ' || n from generate_series(1, 300) n;
 create table weights (region text primary key, weight int);
@@ -169,6 +174,7 @@ drop table copies;`,
 
 const destroying: Case = {
   name: 'destroying in one transaction',
+  whole: true,
   setup: `create table customers (id int primary key, name text not null, city text, note text);
 insert into customers select n, 'c' || n, 'city ' || n % 9, md5(n::text) from generate_series(1, 200) n;
 create table letters (id int primary key, customer_id int references customers, body text);
@@ -204,6 +210,7 @@ update customers set note = 'changed' where id = 4;`,
 
 const destroyingStatements: Case = {
   name: 'destroying statement by statement',
+  whole: false,
   setup: destroying.setup,
   files: {
     '1_columns': [

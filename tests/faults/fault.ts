@@ -30,6 +30,8 @@ export interface Fault extends Stand {
   readonly blow: Blow
   /** A second blow of the same kind, for the run that would have mended the first. */
   readonly again: Blow | null
+  /** The next run is the same once more, or takes everything back. */
+  readonly next: 'same' | 'back'
 }
 
 /** How many landmarks an undisturbed run passes, and how long it takes. */
@@ -73,7 +75,9 @@ export async function* chooseFaults(
     const landmark = left.pop() ?? 1
     unused.set(key, left)
     const again = random.chance(20) ? blowOf(kind, random, size, random.between(1, size.landmarks)) : null
-    yield { number, kind, ...stage, via, blow: blowOf(kind, random, size, landmark), again }
+    const blow = blowOf(kind, random, size, landmark)
+    const next = stage.story.whole && stage.leg === 'apply' && random.chance(40) ? 'back' : 'same'
+    yield { number, kind, ...stage, via, blow, again, next }
   }
 }
 
@@ -86,7 +90,7 @@ export function describeFault(fault: Fault): string {
   const blow = ({ point, cut, later }: Blow) =>
     `${describePoint(point)}${fault.kind === 'cut' ? ` (${cut}, ${later} later ones)` : ''}`
   const again = fault.again ? `, and again ${blow(fault.again)}` : ''
-  return `#${fault.number} ${fault.kind} ${blow(fault.blow)}${again}: ${nameOf(fault)}, by ${fault.via}`
+  return `#${fault.number} ${fault.kind} ${blow(fault.blow)}${again}: ${nameOf(fault)}, by ${fault.via}${fault.next === 'back' ? ', then taken back' : ''}`
 }
 
 function describePoint(point: Point): string {

@@ -5,10 +5,14 @@ import { readHistory } from '../../src/migrations/history.ts'
 import { diffSchemas } from '../../src/schema/diff.ts'
 import type { Schema } from '../../src/schema/model.ts'
 
-export interface Remains {
+/** What is the user's own. */
+export interface Belongings {
   readonly schema: Schema
-  /** Rows of each table of the user, as a count and a digest that asks for no order. */
+  /** Rows of each table, as a count and a digest that asks for no order. */
   readonly rows: Readonly<Record<string, string>>
+}
+
+export interface Remains extends Belongings {
   /** Objects by schema and kind, those of the tool itself included; leases have a table once somebody took one. */
   readonly objects: Readonly<Record<string, string>>
   /** Rows of each copy in the archive, whatever it is called. */
@@ -17,18 +21,21 @@ export interface Remains {
   readonly history: Readonly<Record<string, string>>
 }
 
-export async function remainsOf(session: Session): Promise<Remains> {
+export async function belongingsOf(session: Session): Promise<Belongings> {
   const schema = await session.introspect()
-  const tables = await namesOf(session)
-  const own = tables.filter(one => one.schema !== 'plinth_archive')
-  const kept = tables.filter(one => one.schema === 'plinth_archive')
-  const rows = Object.fromEntries(
-    await eachOf(own, async one => [one.name, await digestOf(session, one.name)] as const),
-  )
-  const archive = await eachOf(kept, one => digestOf(session, one.name))
+  const own = (await namesOf(session)).filter(one => one.schema !== 'plinth_archive')
   return {
     schema: { ...schema, tables: schema.tables.filter(table => table.schema !== 'plinth_archive') },
-    rows,
+    rows: Object.fromEntries(await eachOf(own, async one => [one.name, await digestOf(session, one.name)] as const)),
+  }
+}
+
+export async function remainsOf(session: Session): Promise<Remains> {
+  const belongings = await belongingsOf(session)
+  const kept = (await namesOf(session)).filter(one => one.schema === 'plinth_archive')
+  const archive = await eachOf(kept, one => digestOf(session, one.name))
+  return {
+    ...belongings,
     objects: await objectsOf(session),
     archive: archive.sort(),
     history: await historyOf(session),
@@ -37,23 +44,29 @@ export async function remainsOf(session: Session): Promise<Remains> {
 
 /** One sentence for each thing that differs. */
 export function compareRemains(expected: Remains, found: Remains): string[] {
-  const schema = diffSchemas(expected.schema, found.schema).map(
-    ({ change, object, property }) => `schema: ${object} ${change} ${property}`,
-  )
   return [
-    ...schema,
-    ...compareRecords('rows of', expected.rows, found.rows),
+    ...compareBelongings(expected, found),
     ...compareRecords('objects:', expected.objects, found.objects),
     ...compareRecords('archive', { copies: expected.archive.join(' ') }, { copies: found.archive.join(' ') }),
     ...compareRecords('history of', expected.history, found.history),
   ]
 }
 
+export function compareBelongings(expected: Belongings, found: Belongings): string[] {
+  const schema = diffSchemas(expected.schema, found.schema).map(
+    ({ change, object, property }) => `schema: ${object} ${change} ${property}`,
+  )
+  return [...schema, ...compareRecords('rows of', expected.rows, found.rows)]
+}
+
 /** What should be in no database after a run: one sentence for each thing. Asked from outside, so that nobody of the run is there any more. */
 export async function lingering(admin: Pool, session: Session, database: string): Promise<string[]> {
-  const { rows } = await session.query<{ found: string }>(strayQuery)
+  const { rows } = await session.query<{ found: string }>(halfDoneQuery)
+  // A run that died at once may not even have made its ledger.
+  const ledger = await session.query("select 1 where to_regclass('plinth.migration_attempts') is not null")
+  const told = ledger.rowCount > 0 ? await session.query<{ found: string }>(untoldQuery) : { rows: [] }
   const locks = await admin.query<{ found: string }>(lockQuery, [database, session.backendId])
-  return [...rows, ...locks.rows].map(row => row.found)
+  return [...rows, ...told.rows, ...locks.rows].map(row => row.found)
 }
 
 /** Sessions of the run other than the one that asks. They may take as long to end as the server needs to see that their client is gone. */
@@ -78,11 +91,12 @@ where d.datname = $1 and l.locktype = 'advisory' and l.pid <> $2
 union all
 select format('the transaction "%s" is prepared', gid) from pg_catalog.pg_prepared_xacts where database = $1`
 
-const strayQuery = `
+const halfDoneQuery = `
 select format('the index %s is invalid', indexrelid::regclass) as found from pg_catalog.pg_index where not (indisvalid and indisready)
 union all
-select format('a detach of %s is pending', inhrelid::regclass) from pg_catalog.pg_inherits where inhdetachpending
-union all
+select format('a detach of %s is pending', inhrelid::regclass) from pg_catalog.pg_inherits where inhdetachpending`
+
+const untoldQuery = `
 select format('run %s of "%s" never ended', id, command) from plinth.migration_runs where status = 'running'
 union all
 select format('the attempt %s at %s never ended', attempt_number, version) from plinth.migration_attempts where status in ('applying', 'rolling_back')

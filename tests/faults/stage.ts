@@ -10,7 +10,7 @@ import { withClient } from '../support/client.ts'
 import { writeFiles } from '../migrations/support.ts'
 import { type Case, type Leg, legs } from './cases.ts'
 import type { Measure, Stand } from './fault.ts'
-import { type Remains, remainsOf } from './remains.ts'
+import { type Belongings, belongingsOf, type Remains, remainsOf } from './remains.ts'
 import { startRun } from './runs.ts'
 import { openProxy } from './wire-proxy.ts'
 
@@ -22,6 +22,8 @@ export interface Stage {
   folderOf(story: Case): Promise<string>
   /** What a run in this process with a session lock does and leaves behind when nobody disturbs it. */
   undisturbed(stand: Stand): Promise<Undisturbed>
+  /** What a leg begins with. */
+  beginning(stand: Stand): Promise<Belongings>
   close(): Promise<void>
 }
 
@@ -89,13 +91,21 @@ export async function openStage(serverUrl: string, tablespace?: string): Promise
       return { ...measure, remains }
     })
 
+  const beginning = ({ story, leg }: Stand) =>
+    once(`beginning of ${story.name}, ${leg}`, async () => {
+      const copy = await copyFor({ story, leg })
+      const belongings = await onSession(copy.url, belongingsOf)
+      await copy.drop()
+      return belongings
+    })
+
   const close = async () => {
     for (const name of made) await admin.query(`drop database if exists ${name} with (force)`)
     await admin.end()
     await rm(folder, { recursive: true, force: true })
   }
 
-  return { admin, copyFor, folderOf, undisturbed, close }
+  return { admin, copyFor, folderOf, undisturbed, beginning, close }
 }
 
 export async function onSession<T>(url: string, work: (session: Session) => Promise<T>): Promise<T> {

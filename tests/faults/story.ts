@@ -1,7 +1,7 @@
 /** The story of one fault: a run is disturbed, the next one mends it by itself, and nothing tells that anything happened. */
 import type { Pool } from 'pg'
 import type { Blow, Fault, Via } from './fault.ts'
-import { awaitSilence, compareRemains, lingering, remainsOf } from './remains.ts'
+import { awaitSilence, belongingsOf, compareBelongings, compareRemains, lingering, remainsOf } from './remains.ts'
 import { type Running, startRun, type Trouble } from './runs.ts'
 import { onSession, type Stage } from './stage.ts'
 import { openProxy, type Strike } from './wire-proxy.ts'
@@ -33,11 +33,14 @@ export async function tell(stage: Stage, fault: Fault, disk: Disk | null): Promi
     const again = fault.again && { fault, blow: fault.again, url: copy.url, folder, disk }
     const second = again ? await strikeOnce(stage.admin, again) : missed
     // The very next run, without a flag, a repair or a hand.
-    const trouble = await startRun(mendingVia(fault.via), { url: copy.url, folder, leg }).ended
+    const next = fault.next === 'same' ? leg : 'rollback'
+    const trouble = await startRun(mendingVia(fault.via), { url: copy.url, folder, leg: next }).ended
     const traces = await onSession(copy.url, async session => [
       ...(trouble === null ? [] : [`the next run: ${trouble}`]),
       ...(await awaitSilence(stage.admin, session, copy.name)),
-      ...compareRemains(expected.remains, await remainsOf(session)),
+      ...(fault.next === 'same'
+        ? compareRemains(expected.remains, await remainsOf(session))
+        : compareBelongings(await stage.beginning(fault), await belongingsOf(session))),
       ...(await lingering(stage.admin, session, copy.name)),
     ])
     return {
