@@ -1,4 +1,4 @@
-// How fast migrations are applied and how soon a command answers. `node bench/migrate/run.js [--quick] [--server URL]`, after `npm run build`.
+// How fast migrations are applied and how soon a command answers. `node bench/migrate/run.js [--quick]`, after `npm run build`.
 // Writes results.json and results.md beside itself, unless it was quick.
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
