@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util'
 
 const { values } = parseArgs({
   options: {
-    count: { type: 'string', default: '300' },
+    count: { type: 'string' },
     seed: { type: 'string' },
     kind: { type: 'string' },
     where: { type: 'string' },
@@ -24,7 +24,7 @@ if (strange.length > 0) {
 }
 const env = {
   ...process.env,
-  FAULTS: values.count,
+  FAULTS: values.count ?? values.only ?? '300',
   ...(values.seed === undefined ? {} : { FAULTS_SEED: values.seed }),
   ...(values.kind === undefined ? {} : { FAULTS_KIND: values.kind }),
   ...(values.where === undefined ? {} : { FAULTS_WHERE: values.where }),
