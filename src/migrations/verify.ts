@@ -11,6 +11,9 @@ import type { Schema } from '../schema/model.ts'
 import { type Emit, silent } from '../telemetry/event.ts'
 import { loadMigrations } from './load.ts'
 import { label, type Migration, type MigrationFolder } from './migration.ts'
+import type { LossClass } from './preserve/class.ts'
+import { digestTables, writeSamples } from './preserve/sample.ts'
+import type { Digest, RestoreReport } from './preserve/store.ts'
 import type { Report } from './run.ts'
 import { applyTrack, rollbackTrack } from './track.ts'
 
@@ -32,9 +35,16 @@ export interface VerifyReport {
   readonly steps: readonly VerifiedStep[]
   /** Between the first end and the end after everything was rolled back and applied again. */
   readonly reapplied: readonly Difference[]
+  /** Tables that took rows to prove on, and what all tables held before everything was rolled back and after it was applied again. */
+  readonly data: VerifiedData
   readonly durationMs: number
   /** VERIFY_FAILED, or why a step could not run; null when all is well. */
   readonly error: PlinthError | null
+}
+
+export interface VerifiedData {
+  readonly sampled: readonly string[]
+  readonly tables: readonly { readonly table: string; readonly before: Digest; readonly after: Digest | null }[]
 }
 
 export interface VerifiedStep {
@@ -43,13 +53,20 @@ export interface VerifiedStep {
   readonly upMs: number
   /** Null when the rollback did not come so far. */
   readonly downMs: number | null
+  /** How much it can lose; null where nobody judges. */
+  readonly lossClass: LossClass | null
+  /** What came back when it was applied again, each with the digests of before and after. */
+  readonly restored: readonly RestoreReport[]
   /** What the down left behind or took too much; empty when it is true. */
   readonly differences: readonly Difference[]
 }
 
 /** Throws only what keeps it from beginning, such as DATABASE_UNREACHABLE and FOLDER_NOT_FOUND. */
 export async function verifyTrack(options: VerifyOptions): Promise<VerifyReport> {
-  const folder = typeof options.folder === 'string' ? await loadMigrations(options.folder, { dialect: options.engine.name }) : options.folder
+  const folder =
+    typeof options.folder === 'string'
+      ? await loadMigrations(options.folder, { dialect: options.engine.name })
+      : options.folder
   const name = `plinth_verify_${randomBytes(6).toString('hex')}`
   const scratch = await options.engine.createScratch(options.url, name)
   try {
@@ -62,13 +79,14 @@ export async function verifyTrack(options: VerifyOptions): Promise<VerifyReport>
 }
 
 interface Progress {
+  data: VerifiedData
   readonly steps: Map<string, VerifiedStep>
   reapplied: readonly Difference[]
 }
 
 async function verifyOn(session: Session, folder: MigrationFolder, options: VerifyOptions): Promise<VerifyReport> {
   const started = performance.now()
-  const progress: Progress = { steps: new Map(), reapplied: [] }
+  const progress: Progress = { steps: new Map(), reapplied: [], data: { sampled: [], tables: [] } }
   const error = await goThrough(session, folder, options, progress).catch((thrown: unknown) => {
     if (thrown instanceof PlinthError) return thrown
     throw thrown
@@ -79,6 +97,7 @@ async function verifyOn(session: Session, folder: MigrationFolder, options: Veri
     status: error ? 'failed' : 'passed',
     steps: [...progress.steps.values()],
     reapplied: progress.reapplied,
+    data: progress.data,
     durationMs: performance.now() - started,
     error,
   }
@@ -91,35 +110,78 @@ async function goThrough(
   progress: Progress,
 ): Promise<PlinthError | null> {
   const { emit = silent } = options
-  const run = { track: options.track, folder, actor: options.actor, command: 'verify', signal: options.signal }
+  const run = {
+    track: options.track,
+    folder,
+    actor: options.actor,
+    command: 'verify',
+    signal: options.signal,
+    preserve: { acceptLoss: 'all' as const },
+  }
   const total = folder.migrations.length * 2
   const catalogs: Schema[] = [await session.introspect()]
   for (const [done, { version, slug }] of folder.migrations.entries()) {
-    const upMs = timeOf(await applyTrack(session, { ...run, target: { kind: 'version', version } }))
-    progress.steps.set(version, { version, slug, upMs, downMs: null, differences: [] })
+    const { durationMs: upMs, lossClass } = stepOf(
+      await applyTrack(session, { ...run, target: { kind: 'version', version } }),
+    )
+    progress.steps.set(version, { version, slug, upMs, downMs: null, lossClass, restored: [], differences: [] })
     catalogs.push(await session.introspect())
     emit({ type: 'progress', task: 'verify', done: done + 1, total, unit: 'steps' })
   }
+  const proves = session.engine.can.postgresSyntax
+  const sampled = proves ? await writeSamples(session) : []
+  const held = proves ? await digestTables(session) : new Map<string, Digest>()
   for (const [at, migration] of [...folder.migrations.entries()].toReversed()) {
-    const downMs = timeOf(await rollbackTrack(session, { ...run, target: { kind: 'steps', count: 1 } }))
+    const { durationMs: downMs } = stepOf(await rollbackTrack(session, { ...run, target: { kind: 'steps', count: 1 } }))
     const before = catalogs[at]
     const differences = before ? diffSchemas(before, await session.introspect()) : []
     const { version, slug } = migration
-    progress.steps.set(version, { version, slug, upMs: progress.steps.get(version)?.upMs ?? 0, downMs, differences })
+    const known = progress.steps.get(version)
+    progress.steps.set(version, { ...(known ?? unknown), version, slug, downMs, differences })
     emit({ type: 'progress', task: 'verify', done: total - at, total, unit: 'steps' })
     // What this down left would be counted against every earlier one as well.
     if (differences.length > 0) return falseDown(migration, differences)
   }
   const again = await applyTrack(session, run)
   if (again.error) throw again.error
+  for (const { version, preserved } of again.done) {
+    const known = progress.steps.get(version)
+    if (known) progress.steps.set(version, { ...known, restored: preserved?.restored ?? [] })
+  }
+  progress.data = { sampled, tables: compareDigests(held, proves ? await digestTables(session) : held) }
   const end = catalogs.at(-1)
   progress.reapplied = end ? diffSchemas(end, await session.introspect()) : []
-  return progress.reapplied.length === 0 ? null : changedByRepetition(progress.reapplied)
+  if (progress.reapplied.length > 0) return changedByRepetition(progress.reapplied)
+  const lost = progress.data.tables.filter(
+    ({ before, after }) => before.digest !== after?.digest || before.rows !== after.rows,
+  )
+  return lost.length === 0 ? null : changedRows(lost)
 }
 
-function timeOf(report: Report): number {
+function stepOf(report: Report): Pick<VerifiedStep, 'lossClass'> & { readonly durationMs: number } {
   if (report.error) throw report.error
-  return report.done[0]?.durationMs ?? 0
+  return report.done[0] ?? { durationMs: 0, lossClass: null }
+}
+
+const unknown = { upMs: 0, lossClass: null, restored: [] } as const
+
+function compareDigests(
+  before: ReadonlyMap<string, Digest>,
+  after: ReadonlyMap<string, Digest>,
+): VerifiedData['tables'] {
+  return [...before].map(([table, digest]) => ({ table, before: digest, after: after.get(table) ?? null }))
+}
+
+function changedRows(lost: VerifiedData['tables']): PlinthError {
+  const names = lost.map(({ table }) => table.replaceAll('"', ''))
+  return new PlinthError(
+    'VERIFY_FAILED',
+    `After everything was taken back and applied again, rows differ in ${names.slice(0, shown).join(', ')}${names.length > shown ? ` and ${names.length - shown} more` : ''}.`,
+    {
+      hint: 'Look for rows that the up writes with a new key each time, and that its down does not remove.',
+      details: { tables: lost },
+    },
+  )
 }
 
 function falseDown(migration: Migration, differences: readonly Difference[]): PlinthError {

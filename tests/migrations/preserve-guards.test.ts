@@ -178,7 +178,9 @@ create table d (id int primary key);`,
 insert into b values (1, 1, 'x'), (2, 2, 'y'); insert into c select * from b; insert into d values (1)`)
   await up('2')
   const erased = await eraseTenant(session, '1')
-  expect(erased.tables.map(({ source, rows }) => [source, rows]).sort()).toEqual([
+  expect(
+    erased.tables.map(({ source, rows }) => [source, rows] as const).toSorted(([a], [b]) => a.localeCompare(b)),
+  ).toEqual([
     ['public.a', 1],
     ['public.b', 1],
     ['public.c', 1],

@@ -8,12 +8,12 @@ import { type Files, folderOf, openSession, someone } from './support.ts'
 export interface Story {
   readonly url: string
   readonly session: Session
-  sql(text: string): Promise<void>
-  rows(text: string): Promise<unknown[]>
-  up(version?: string, options?: Partial<TrackOptions>): Promise<Report>
-  down(options?: Partial<TrackOptions>): Promise<Report>
+  readonly sql: (text: string) => Promise<void>
+  readonly rows: (text: string) => Promise<unknown[]>
+  readonly up: (version?: string, options?: Partial<TrackOptions>) => Promise<Report>
+  readonly down: (options?: Partial<TrackOptions>) => Promise<Report>
   /** Names of the copies that are left in the archive. */
-  copies(): Promise<number>
+  readonly copies: () => Promise<number>
 }
 
 export async function story(files: Files): Promise<Story> {

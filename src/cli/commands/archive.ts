@@ -1,5 +1,5 @@
 import type { OnTrack } from '../../foundation/desk.ts'
-import type { PurgeReport, ShelvedArchive } from '../../migrations/preserve/shelf.ts'
+import type { ErasureReport, PurgeReport, ShelvedArchive } from '../../migrations/preserve/shelf.ts'
 import type { RestoreReport } from '../../migrations/preserve/store.ts'
 import { type CommandSpec, text, wholeNumber } from '../command.ts'
 import { count, paint, table } from '../print.ts'
@@ -79,14 +79,7 @@ export const archivePurge: CommandSpec = {
       const tracks = await context.foundation.eraseFromArchives(tenant)
       return {
         data: { tracks: tracks.map(({ track, address, result }) => ({ track, address, erased: result })) },
-        text: tracks
-          .map(({ track, result }) => `${paint.bold(track)}: ${count(result.rows, 'row')} of the tenant erased.`)
-          .join('\n'),
-        warnings: tracks.flatMap(({ result }) =>
-          result.untold.map(
-            ({ archiveId, source }) => `The archive ${archiveId} holds rows of ${source} that name no tenant.`,
-          ),
-        ),
+        text: tracks.map(describeErasure).join('\n'),
       }
     }
     const version = text(context, 'versionOf')
@@ -149,6 +142,15 @@ function describeArchive(archive: ShelvedArchive): string {
 
 function describeRestore({ source, restored, kept, defaulted, orphaned, unmatched }: RestoreReport): string {
   return `${source.replaceAll('"', '')}: ${restored} restored, ${kept} kept, ${defaulted} defaulted, ${orphaned} orphaned, ${unmatched} unmatched.`
+}
+
+function describeErasure({ track, result }: OnTrack<ErasureReport>): string {
+  return [
+    `${paint.bold(track)}: ${count(result.rows, 'row')} of the tenant erased.`,
+    ...result.untold.map(({ archiveId, source }) =>
+      paint.yellow(`! The archive ${archiveId} holds rows of ${source.replaceAll('"', '')} that name no tenant.`),
+    ),
+  ].join('\n')
 }
 
 function describePurge({ track, result }: OnTrack<PurgeReport>): string {

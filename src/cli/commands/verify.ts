@@ -1,4 +1,6 @@
 import { PlinthError } from '../../errors.ts'
+import type { RestoreReport } from '../../migrations/preserve/store.ts'
+import type { VerifiedData } from '../../migrations/verify.ts'
 import type { CommandSpec } from '../command.ts'
 import { count, duration, paint, table } from '../print.ts'
 
@@ -34,9 +36,30 @@ export const verify: CommandSpec = {
         duration(step.upMs),
         step.downMs === null ? '' : duration(step.downMs),
         paint.green('equal'),
+        step.lossClass ?? 'not judged',
+        step.restored
+          .filter(one => one.kind !== 'sequence')
+          .map(describeProof)
+          .join(', '),
       ])
-      return `${paint.bold(track)}: ${count(result.steps.length, 'migration')} applied, taken back and applied again in ${duration(result.durationMs)}; every catalog is equal.\n${table(['version', 'name', 'up', 'down', 'catalog'], rows)}`
+      return `${paint.bold(track)}: ${count(result.steps.length, 'migration')} applied, taken back and applied again in ${duration(result.durationMs)}; every catalog is equal.\n${table(['version', 'name', 'up', 'down', 'catalog', 'loses', 'rows before = after'], rows)}${describeData(result.data)}`
     })
     return { data, text: text.join('\n\n') }
   },
+}
+
+/** Rows and digest of what was destroyed and of what came back, which are the same here. */
+function describeProof({ source, before, after }: RestoreReport): string {
+  const equal = before.rows === after.rows && before.digest === after.digest ? '=' : '≠'
+  return `${source.replaceAll('"', '')} ${before.rows} ${short(before.digest)} ${equal} ${after.rows} ${short(after.digest)}`
+}
+
+function describeData({ sampled, tables }: VerifiedData): string {
+  if (tables.length === 0) return ''
+  const rows = tables.reduce((sum, { before }) => sum + before.rows, 0)
+  return `\n${count(rows, 'row')} in ${count(tables.length, 'table')} went down and came up again, ${sampled.length} tables of them with rows made for it; every digest is equal.`
+}
+
+function short(digest: string): string {
+  return BigInt.asUintN(64, BigInt(digest)).toString(16).padStart(16, '0').slice(0, 8)
 }

@@ -5,6 +5,7 @@
 import type { Session } from '../../engines/engine.ts'
 import { asPlinthError } from '../../errors.ts'
 import { keyText, typedKey } from './images.ts'
+import { rewriteColumns } from './rewrite.ts'
 import { ownColumns, type Shape, type ShapeColumn, shapeOf } from './shape.ts'
 import type { ArchiveObject, Digest, RestoreReport } from './store.ts'
 import { columnList, ident, literal, rowDigest, tableDigest } from './text.ts'
@@ -132,7 +133,6 @@ async function fillRows(session: Session, object: ArchiveObject, copy: Copy, sha
   const names = columns.map(column => column.name)
   const keyed = object.detail.key?.every(name => names.includes(name)) ?? false
   const due = copy.stateful ? "c.plinth_state = 'restore'" : 'true'
-  const before = await digestOf(session, `${copy.name} c where ${due}`, names, 'c.')
   const values = columns.map(column => cast(column, 'c')).join(', ')
   const references = await referencesExist(session, object, copy, shape)
   if (keyed) {
@@ -151,8 +151,9 @@ async function fillRows(session: Session, object: ArchiveObject, copy: Copy, sha
       where ${[due, references, `not exists (select from ${shape.name} t where ${same})`].join(' and ')}
       on conflict do nothing`,
     )
-    return accountByKey(session, { object, copy, shape, names, before, same, due })
+    return accountByKey(session, { object, copy, shape, names, same, due })
   }
+  const before = await digestOf(session, `${copy.name} c where ${due}`, names, 'c.')
   const mine = `select c.*, ${rowDigest(names, 'c.')} as plinth_digest, row_number() over (partition by ${rowDigest(names, 'c.')}) as plinth_place from ${copy.name} c where ${due}`
   const theirs = `select ${rowDigest(names, 't.')} as plinth_digest, row_number() over (partition by ${rowDigest(names, 't.')}) as plinth_place from ${shape.name} t`
   await session.script(
@@ -191,25 +192,29 @@ interface Account {
   readonly copy: Copy
   readonly shape: Shape
   readonly names: readonly string[]
-  readonly before: Digest
   readonly same: string
   readonly due: string
 }
 
 /** Whoever is equal in the table is restored and leaves the copy; what is left says why. */
 async function accountByKey(session: Session, account: Account): Promise<Filled> {
-  const { object, copy, shape, names, before, same, due } = account
+  const { object, copy, shape, names, same, due } = account
   const equal = `${same} and ${due} and ${rowDigest(names, 't.')} = ${rowDigest(names, 'c.')}`
-  const { rows } = await session.query<{ rows: string; digest: string }>(
-    `select count(*) as rows, coalesce(sum(${rowDigest(names, 't.')}::numeric), 0)::text as digest
-    from ${copy.name} c
-    join ${shape.name} t on ${equal}`,
-  )
-  const after = readDigest(rows[0])
-  const total = copy.stateful ? await countOf(session, copy.name) : before.rows
-  if (after.rows === total) return { whole: true, report: { ...nothing(object), before, after, restored: after.rows } }
-  await session.script(`delete from ${copy.name} c using ${shape.name} t where ${equal}`)
   const key = object.detail.key ?? []
+  // The limit keeps the planner from working each digest out again wherever it is named.
+  const { rows } = await session.query<Record<'total' | 'rows' | 'digest' | 'equal' | 'same', string>>(
+    `select count(*) as total, count(*) filter (where c.due) as rows, count(*) filter (where c.due and c.digest = t.digest) as equal,
+      coalesce(sum(c.digest::numeric) filter (where c.due), 0)::text as digest,
+      coalesce(sum(t.digest::numeric) filter (where c.due and c.digest = t.digest), 0)::text as same
+    from (select ${columnList(key, 'c.')}, ${due} as due, ${rowDigest(names, 'c.')} as digest from ${copy.name} c offset 0) c
+    left join (select ${columnList(key, 't.')}, ${rowDigest(names, 't.')} as digest from ${shape.name} t offset 0) t on ${same}`,
+  )
+  const [seen] = rows
+  const before = { rows: Number(seen?.rows ?? 0), digest: seen?.digest ?? '0' }
+  const after = { rows: Number(seen?.equal ?? 0), digest: seen?.same ?? '0' }
+  if (after.rows === Number(seen?.total ?? 0))
+    return { whole: true, report: { ...nothing(object), before, after, restored: after.rows } }
+  await session.script(`delete from ${copy.name} c using ${shape.name} t where ${equal}`)
   const there = `exists (select from ${shape.name} t where ${same})`
   const state = copy.stateful ? 'c.plinth_state' : "'restore'"
   const left = async (where: string) => keysWhere(session, copy.name, key, where)
@@ -237,20 +242,30 @@ async function fillColumns(session: Session, object: ArchiveObject, copy: Copy, 
   const names = columns.map(column => column.name)
   if (columns.length < object.detail.columns.length) return leftWhole(session, object, copy)
   const due = copy.stateful ? "c.plinth_state = 'restore'" : 'true'
-  const before = await digestOf(session, `${copy.name} c where ${due}`, names, 'c.')
   const sets = columns.map(column => `${ident(column.name)} = ${cast(column, 'c')}`).join(', ')
   const differs = `not (${columns.map(({ name }) => `t.${ident(name)} is null and c.${ident(name)} is null`).join(' and ')})`
   const { key } = object.detail
-  if (key === null) return fillByRest(session, { object, copy, shape, names, before, sets, due })
+  if (key === null) {
+    const before = await digestOf(session, `${copy.name} c where ${due}`, names, 'c.')
+    return fillByRest(session, { object, copy, shape, names, before, sets, due })
+  }
   const same = typedKey(object, shape, 'c', 't')
-  await session.script(`update ${shape.name} t set ${sets} from ${copy.name} c where ${same} and ${due} and ${differs}`)
-  const filled = await accountByKey(session, { object, copy, shape, names, before, same, due })
+  const rewritten =
+    object.kind === 'column' && (await rewriteColumns(session, { copy: copy.name, shape, key, columns }))
+  if (!rewritten)
+    await session.script(
+      `update ${shape.name} t set ${sets} from ${copy.name} c where ${same} and ${due} and ${differs}`,
+    )
+  const filled = await accountByKey(session, { object, copy, shape, names, same, due })
   const defaulted = object.kind === 'values' ? 0 : (await countOf(session, shape.name)) - filled.report.restored
   return { ...filled, report: { ...filled.report, defaulted: Math.max(0, defaulted) } }
 }
 
 /** Rows that are the same in all that stayed share out their values; `ctid` holds for one statement, and is used within one. */
-async function fillByRest(session: Session, input: Omit<Account, 'same'> & { readonly sets: string }): Promise<Filled> {
+async function fillByRest(
+  session: Session,
+  input: Omit<Account, 'same'> & { readonly sets: string; readonly before: Digest },
+): Promise<Filled> {
   const { object, copy, shape, names, before, sets, due } = input
   const rest = rowDigest(object.detail.imageColumns ?? [], 't.')
   const pairs = `
@@ -350,8 +365,16 @@ function cast(column: ShapeColumn, from: string): string {
 function nothing({ kind, source }: ArchiveObject): RestoreReport {
   const empty = { rows: 0, digest: '0' }
   return {
-    ...{ kind, source, restored: 0, kept: 0, defaulted: 0, orphaned: 0, unmatched: 0 },
-    ...{ keys: { kept: [], orphaned: [], unmatched: [] }, before: empty, after: empty },
+    kind,
+    source,
+    restored: 0,
+    kept: 0,
+    defaulted: 0,
+    orphaned: 0,
+    unmatched: 0,
+    keys: { kept: [], orphaned: [], unmatched: [] },
+    before: empty,
+    after: empty,
   }
 }
 

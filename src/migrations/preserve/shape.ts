@@ -31,6 +31,8 @@ export interface ShapeColumn {
   readonly default: string | null
   /** It is computed from others, so it holds no data of its own. */
   readonly generated: boolean
+  /** Quoted and qualified; null where it is the type's own. */
+  readonly collation: string | null
 }
 
 export interface OwnedSequence {
@@ -58,7 +60,8 @@ export async function shapeOf(
           'number', a.attnum, 'name', a.attname, 'type', format_type(a.atttypid, a.atttypmod),
           'kept', case when tn.nspname = 'pg_catalog' then format_type(a.atttypid, a.atttypmod) else 'text' end,
           'notNull', a.attnotnull, 'default', case when a.attgenerated = '' then pg_catalog.pg_get_expr(d.adbin, d.adrelid) end,
-          'generated', a.attgenerated <> ''
+          'generated', a.attgenerated <> '',
+          'collation', case when a.attcollation <> t.typcollation then a.attcollation::regcollation::text end
         ) order by a.attnum)
         from pg_catalog.pg_attribute a
         join pg_catalog.pg_type t on t.oid = a.atttypid

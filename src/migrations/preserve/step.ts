@@ -40,7 +40,11 @@ export function careOf(
   return openCare(
     session,
     {
-      ...{ track, version: step.version, slug: step.slug, direction: step.direction, runId },
+      track,
+      version: step.version,
+      slug: step.slug,
+      direction: step.direction,
+      runId,
       resumed: mode === 'statement-wise',
     },
     {

@@ -58,8 +58,17 @@ export function openWriter(
     }
     id = source.newId()
     await insertArchive(session, {
-      ...{ id, track, version, slug, direction, runId, status: 'kept', createdAt: source.now() },
-      ...{ endedAt: null, endedBy: null, report: null },
+      id,
+      track,
+      version,
+      slug,
+      direction,
+      runId,
+      status: 'kept',
+      createdAt: source.now(),
+      endedAt: null,
+      endedBy: null,
+      report: null,
     })
     return { id, next: 1 }
   }
