@@ -53,8 +53,8 @@ alter table orders alter column total type numeric(12,2);
 alter table people drop column age;`,
     ],
     '4_rename': [
-      'alter table people rename column note to remark;\nalter table orders rename to purchases;',
-      'alter table purchases rename to orders;\nalter table people rename column remark to note;',
+      'alter table people rename column note to remark;\nupdate people set remark = upper(remark) where id < 20;\nalter table orders rename to purchases;',
+      'alter table purchases rename to orders;\nupdate people set remark = lower(remark) where id < 20;\nalter table people rename column remark to note;',
     ],
     '3_change.checks.sql': `-- check: nobody_is_nameless before
 select from people where email = '';
