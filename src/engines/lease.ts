@@ -63,10 +63,8 @@ export async function withLease<T>(
 
 /** Who has the lease at this moment, for people to read; null when nobody has. For those that hold a session lock of the same name. */
 export async function leaseHolder(session: Session, name: string): Promise<string | null> {
-  const { rows } = await session.query<{ present: boolean }>(
-    "select to_regclass('plinth.leases') is not null as present",
-  )
-  if (!rows[0]?.present) return null
+  const { rows } = await session.query(readableQuery)
+  if (rows.length === 0) return null
   const found = await readLease(session, name)
   return found && !found.free ? describe(found) : null
 }
@@ -208,6 +206,14 @@ commit`
 const isFree = `(held.expires_at <= clock_timestamp() or (held.backend_pid is not null and not exists (
   select from pg_catalog.pg_stat_activity as alive
   where alive.pid = held.backend_pid and (alive.backend_start is null or alive.backend_start = held.backend_started_at))))`
+
+/** Asked of the catalog, since a role that may not enter the schema may not even name the table. */
+const readableQuery = `
+select 1
+from pg_catalog.pg_class as c
+join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
+where n.nspname = 'plinth' and c.relname = 'leases'
+  and has_schema_privilege(n.oid, 'usage') and has_table_privilege(c.oid, 'select')`
 
 const readQuery = `
 select held.owner, held.host, held.process_id, held.run_id, held.expires_at, held.renewed_at,
