@@ -105,10 +105,11 @@ test.each([1, 2, 3])(
         runs++
       }
     })()
-    await Promise.all(writers.map(writer => write(world, writer, 12)))
+    // However slow the machine is, some runs begin while others write.
+    do await Promise.all(writers.map(writer => write(world, writer, 12)))
+    while (runs < 2)
     state.writing = false
     await running
-    expect(runs).toBeGreaterThan(1)
     await world.run()
     await expectExact(world)
     expect(await world.reconcile({ action: 'report' })).toMatchObject({

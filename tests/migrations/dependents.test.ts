@@ -175,6 +175,7 @@ test('a rollback says how long others may have waited for it', async () => {
   const [note, table] = down.done
   expect(note?.lockedMsMax).toBe(0)
   expect(table?.lockedMsMax).toBeGreaterThan(0)
-  expect(down.downtime.totalMs).toBe(table?.lockedMsMax)
+  // On a slow machine somebody watched, and then what he saw counts.
+  expect(down.downtime.totalMs).toBe((note?.blockedMsMax ?? 0) + (table?.blockedMsMax ?? table?.lockedMsMax ?? 0))
   expect(down.downtime.longestMs).toBeLessThanOrEqual(down.durationMs)
 })
