@@ -97,17 +97,16 @@ test.each([1, 2, 3])(
     const writers: Writer[] = []
     for (let n = 0; n < 8; n++)
       writers.push({ client: await world.connect(), chance: random(seed * 100 + n), known: [] })
-    const state = { writing: true }
-    let runs = 0
+    const state = { writing: true, runs: 0 }
     const running = (async () => {
       while (state.writing) {
         await world.run()
-        runs++
+        state.runs++
       }
     })()
     // However slow the machine is, some runs begin while others write.
     do await Promise.all(writers.map(writer => write(world, writer, 12)))
-    while (runs < 2)
+    while (state.runs < 2)
     state.writing = false
     await running
     await world.run()

@@ -49,7 +49,9 @@ describe('runners at the same time', () => {
     const sessions = await Promise.all(Array.from({ length: 16 }, () => openSession(url)))
     await Promise.all(sessions.map(session => ensureLedger(session, { emit: silent, lockWaitMs: 30_000 })))
     const session = await openSession(url)
-    expect((await session.query('select version from plinth.migration_ledger')).rows).toEqual([{ version: ledgerVersion }])
+    expect((await session.query('select version from plinth.migration_ledger')).rows).toEqual([
+      { version: ledgerVersion },
+    ])
   })
 
   test('two tracks of one database do not wait for each other and do not mix', async () => {
