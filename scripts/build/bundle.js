@@ -24,9 +24,10 @@ const always = [
   /src\/config\/(load|remember|yaml|fleet|hooks)\.ts$/,
   /src\/telemetry\/(event|trace)\.ts$/,
   /src\/telemetry\/sinks\/(index|terminal|pace|ndjson)\.ts$/,
-  /src\/engines\/(registry|brackets)\.ts$/,
-  /src\/engines\/postgres\/(index|url|session|connect|driver|navigator|wire|values|failure)\.ts$/,
-  /src\/migrations\/(status|checksum|history|load|migration|ledger)\.ts$/,
+  /src\/engines\/[^/]+\.ts$/,
+  /src\/engines\/postgres\/(index|url|session|connect|driver|navigator|wire|values|failure|observer)\.ts$/,
+  /src\/migrations\/(status|checksum|history|load|migration|ledger|check-files)\.ts$/,
+  /src\/migrations\/layouts\//,
   /node_modules\/(pg|pg-.*|postgres-.*|pgpass|split2|xtend)\//,
 ]
 
@@ -40,9 +41,10 @@ export async function bundle() {
   })
   const { output } = await build.write({
     dir: folder,
-    format: 'esm',
-    entryFileNames: 'plinth.js',
-    chunkFileNames: '[name]-[hash].js',
+    // Node reads these ten milliseconds sooner than modules.
+    format: 'cjs',
+    entryFileNames: 'plinth.cjs',
+    chunkFileNames: '[name]-[hash].cjs',
     codeSplitting: {
       includeDependenciesRecursively: false,
       groups: [

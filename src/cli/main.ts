@@ -36,7 +36,7 @@ async function run(argv: readonly string[], signal: AbortSignal): Promise<number
   let status = 0
   const program = buildProgram(async (spec, context, globals) => {
     status = await execute(spec, context, globals, signal)
-  })
+  }, mayBeMeant(argv))
   try {
     await program.parseAsync([...argv])
     return status
@@ -131,8 +131,18 @@ async function confirm({ consequence, name }: Confirmation, globals: Globals): P
     throw new PlinthError('CONFIRMATION_REQUIRED', 'The name did not match, so nothing was done.')
 }
 
-/** The whole tree of commands, also for documentation and completion. */
-export function buildProgram(action: (spec: CommandSpec, parsed: Parsed, globals: Globals) => Promise<void>): Command {
+/** Those whose first word was written somewhere, or all: to describe a command to the parser takes longer than to run a small one. */
+function mayBeMeant(argv: readonly string[]): readonly CommandSpec[] {
+  const written = new Set(argv.slice(2))
+  const named = commands.filter(spec => written.has(spec.name.split(' ')[0] ?? ''))
+  return named.length > 0 && !written.has('help') ? named : commands
+}
+
+/** The tree of commands, all of them for documentation and completion. */
+export function buildProgram(
+  action: (spec: CommandSpec, parsed: Parsed, globals: Globals) => Promise<void>,
+  chosen: readonly CommandSpec[] = commands,
+): Command {
   const program = new Command('plinth')
     .description(
       'The data foundation of a multi-tenant platform: versions, checks, applies, rolls back, seeds, rolls up and documents its schemas.',
@@ -142,7 +152,7 @@ export function buildProgram(action: (spec: CommandSpec, parsed: Parsed, globals
     .configureHelp({ sortSubcommands: false })
     .exitOverride()
   for (const option of globalOptions()) program.addOption(option)
-  for (const spec of commands) addCommand(program, spec, action)
+  for (const spec of chosen) addCommand(program, spec, action)
   program.addHelpText(
     'after',
     `\nExit status: 0 ok, 1 failure, 2 usage or configuration, 3 differences found, 4 lint errors, 5 refused by a guard,\n6 lock or timeout (safe to retry), 7 database unreachable, 130 interrupted after a clean rollback.`,
