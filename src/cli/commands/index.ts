@@ -30,4 +30,11 @@ const data = [seed, rollupRun, rollupStatus, check, reconcile]
 const contract = [docsGenerate, docsCheck, classifyCheck]
 const operations = [doctor, configShow, explain]
 
-export const commands: readonly CommandSpec[] = [...start, ...migrations, ...archive, ...data, ...contract, ...operations]
+export const commands: readonly CommandSpec[] = [
+  ...start,
+  ...migrations,
+  ...archive,
+  ...data,
+  ...contract,
+  ...operations,
+]

@@ -54,5 +54,8 @@ async function rollbackAll(context: Context, target: Target | undefined): Promis
       name: context.foundation.config.environment.name,
     })
   }
-  return fleetOutcome(await context.foundation.rollbackFleet({ target, acceptLoss: acceptedLoss(context) }), 'taken back')
+  return fleetOutcome(
+    await context.foundation.rollbackFleet({ target, acceptLoss: acceptedLoss(context) }),
+    'taken back',
+  )
 }
