@@ -6,6 +6,7 @@
 import type { Session } from '../../engines/engine.ts'
 import { asPlinthError, PlinthError } from '../../errors.ts'
 import type { Statement } from '../../sql/parse.ts'
+import { onlyAddsRows } from './calm.ts'
 import { type Capture, captureAll, followers, renameCaptured, startCapture, stopCapture } from './capture.ts'
 import type { LossClass } from './class.ts'
 import { copyColumns, copyTable, holdsRows } from './copy.ts'
@@ -118,7 +119,7 @@ class StepCare implements Care {
   readonly #knowledge: Knowledge
   readonly #options: CareOptions
   readonly #writer: Writer
-  readonly #watched: boolean
+  #watched: boolean
   readonly #losses: string[] = []
   readonly #later: string[] = []
   #before: Witness = new Map()
@@ -159,8 +160,9 @@ class StepCare implements Care {
     this.#covered = new Set()
     this.#captures = []
     this.#whole = []
-    if (!this.#watched) return
     const session = this.#session
+    if (this.#watched && this.#nothingLearned()) this.#watched = !(await onlyAddsRows(session, this.#statements))
+    if (!this.#watched) return
     const targets = await this.#targets()
     await plainly(session, async () => {
       if (!(await countsRows(session))) await this.#demandCounters()
@@ -278,6 +280,11 @@ class StepCare implements Care {
   // --- keeping ---
 
   /** Tables that the file's own words write to, as far as they are there already and can be told by name. */
+  #nothingLearned(): boolean {
+    const { captured, copied, folded } = this.#knowledge
+    return captured.size + copied.size + folded.size === 0
+  }
+
   /** Its words alone tell enough: what code deletes beyond them is seen in the counters, and learned. */
   #changesBy(): 'updates' | 'updates and deletes' {
     const deletes = this.#statements.some(({ text }) => /\b(delete|merge|truncate)\b/i.test(text))

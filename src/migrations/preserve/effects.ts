@@ -42,6 +42,20 @@ export function effectOf({ tree }: Statement): Effect {
   return (effects[kind] ?? runsCode)(fields, tree)
 }
 
+/**
+ * The table of an insert whose own words run no code: values alone, no function, operator or relation to read. What the table itself runs,
+ * such as triggers, is for the catalog to say. Null for every other statement.
+ */
+export function plainInsert({ tree }: Statement): string | null {
+  const [kind, fields] = openNode(tree)
+  if (kind !== 'InsertStmt' || tablesWritten(tree).length > 0) return null
+  let plain = callsFunctions(fields, tree).kind === 'none'
+  walk(tree, inner => {
+    if (inner === 'RangeVar' || inner === 'A_Expr') plain = false
+  })
+  return plain ? quotedRelation(fieldsOf(fields, 'relation')) : null
+}
+
 /** Tables whose existing rows the statement changes by its own words, also inside a `with`. */
 function tablesWritten(tree: unknown): string[] {
   const names = new Set<string>()
