@@ -39,6 +39,8 @@ export interface CareOptions {
   /** The loss of this version was accepted by name. */
   readonly lossAccepted: boolean
   readonly tenantColumn: string
+  /** Whether the opposite step left an archive, as far as the run knows: asking for each step costs as much as a small one. */
+  readonly owed: 'nothing' | 'something'
   /** More than that is not copied; null sets no limit but the disk. */
   readonly archiveBytesMax: number | null
   /** Bare names of columns and sequences that stand elsewhere as well, and are not kept. */
@@ -241,6 +243,7 @@ class StepCare implements Care {
 
   /** Archives of the opposite direction that nobody restored, oldest first. */
   async #archives(): Promise<Archive[]> {
+    if (this.#options.owed === 'nothing') return []
     const { track, version, direction } = this.#subject
     const opposite = direction === 'up' ? 'down' : 'up'
     return queryArchives(this.#session, { track, version, direction: opposite, statuses: ['kept', 'purged'] })

@@ -31,19 +31,17 @@ export async function restoreObjects(
 ): Promise<Restored[]> {
   const restored = new Map<ArchiveObject, Restored>()
   const ordered = await inOrder(session, objects)
-  // A row may wait for another that comes back after it, so what is left is tried again for as long as that helps.
-  for (
-    let due = ordered, helped = true;
-    helped && due.length > 0;
-    due = due.filter(object => !restored.get(object)?.whole)
-  ) {
-    helped = false
+  // A row may wait for another that comes back after it, so what is left is tried again for as long as others come back.
+  let due = ordered
+  while (due.length > 0) {
+    const helpers = new Set<ArchiveObject>()
     for (const object of due) {
       const earlier = restored.get(object)
-      const now = await restoreObject(session, object, options)
-      helped ||= now.report.restored > 0
-      restored.set(object, earlier ? added(earlier, now) : now)
+      const result = await restoreObject(session, object, { ...options, again: earlier !== undefined })
+      if (result.report.restored > 0) helpers.add(object)
+      restored.set(object, earlier ? added(earlier, result) : result)
     }
+    due = due.filter(object => !restored.get(object)?.whole && [...helpers].some(helper => helper !== object))
   }
   return ordered.flatMap(object => restored.get(object) ?? [])
 }
@@ -87,12 +85,17 @@ async function inOrder(session: Session, objects: readonly ArchiveObject[]): Pro
   return sorted
 }
 
-async function restoreObject(session: Session, object: ArchiveObject, options: Options): Promise<Restored> {
+async function restoreObject(
+  session: Session,
+  object: ArchiveObject,
+  options: Options & { readonly again: boolean },
+): Promise<Restored> {
   const shape = await shapeOf(session, object.source, options)
   if (object.kind === 'sequence') return restoreSequence(session, object)
   if (object.copy === null) return { object, report: nothing(object), whole: true }
   await openCopy(session, object.copy)
-  const copy = { name: object.copy, stateful: object.kind === 'rows' || object.kind === 'values' }
+  const stateful = object.kind === 'rows' || object.kind === 'values'
+  const copy = { name: object.copy, stateful, fresh: !options.again }
   await session.query('savepoint plinth_restore')
   try {
     const result = shape
@@ -117,7 +120,10 @@ async function restoreObject(session: Session, object: ArchiveObject, options: O
 
 interface Copy {
   readonly name: string
+  /** Its rows say what became of theirs in the table. */
   readonly stateful: boolean
+  /** Nothing was taken out of it yet. */
+  readonly fresh: boolean
 }
 
 type Filled = Omit<Restored, 'object'>
@@ -251,7 +257,7 @@ async function fillColumns(session: Session, object: ArchiveObject, copy: Copy, 
   }
   const same = typedKey(object, shape, 'c', 't')
   const rewritten =
-    object.kind === 'column' && (await rewriteColumns(session, { copy: copy.name, shape, key, columns }))
+    object.kind === 'column' && copy.fresh && (await rewriteColumns(session, { copy: copy.name, shape, key, columns }))
   if (!rewritten)
     await session.script(
       `update ${shape.name} t set ${sets} from ${copy.name} c where ${same} and ${due} and ${differs}`,

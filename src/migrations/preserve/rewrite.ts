@@ -46,6 +46,15 @@ export async function rewriteColumns(session: Session, rewrite: Rewrite): Promis
 /** Below that, an update is over before the index of the copy is built. */
 const worthIt = 4 * 1024 * 1024
 
+/** Without it the collation of the restored column would decide, and the index would not serve. */
+function collated({ columns }: Shape, name: string): string {
+  const column = columns.find(one => one.name === name)
+  return column && /^(text|character)/.test(column.type) ? ` collate ${column.collation ?? 'pg_catalog."default"'}` : ''
+}
+
+/** How far the cursor goes to catch up; further away, asking the index is cheaper. */
+const blocksAhead = 200
+
 /** An altered column would be altered in the partitions and heirs, too, whose order is another. */
 async function isDivided(session: Session, shape: Shape): Promise<boolean> {
   const { rows } = await session.query(
@@ -60,39 +69,48 @@ function collation(column: ShapeColumn): string {
 }
 
 /**
- * Answers the archived value of a key, or the value that is there where the copy has none. It looks a few rows ahead, since rows that were
- * deleted in between are still in the copy, and goes back when that did not help.
+ * Answers the archived value of a key, or the value that is there where the copy has none. Where the next row of the copy is another one, the
+ * index is asked: a row a little ahead means that rows were deleted in between, so the cursor goes there; else it waits where it was.
  */
 function walkerOf({ copy, shape, key }: Rewrite, column: ShapeColumn, name: string): string {
   const types = new Map(shape.columns.map(one => [one.name, one.type]))
   const value = `c.${ident(column.name)}::${column.type}`
-  const found = key.map((_, at) => `r.k${at} = $${at + 1}`).join(' and ')
+  const found = key.map((_, at) => `k${at} = $${at + 1}`).join(' and ')
+  const names = key.map((_, at) => `k${at}`).join(', ')
+  const declared = key.map((part, at) => `  k${at} ${types.get(part) ?? 'text'};`).join('\n')
   const keys = key.map((part, at) => `c.${ident(part)} as k${at}`).join(', ')
-  const lookup = key.map((part, at) => `c.${ident(part)} = $${at + 1}`).join(' and ')
+  const lookup = key.map((part, at) => `c.${ident(part)} = $${at + 1}${collated(shape, part)}`).join(' and ')
   const body = `
 declare
   walk refcursor := ${literal(`walk_${name}`)};
-  r record;
-  ahead integer := 0;
+${declared}
+  v ${column.type};
+  v_skipped ${column.type};
+  here tid;
+  there tid;
+  stepped boolean;
 begin
-  loop
-    fetch walk into r;
-    exit when not found;
-    ahead := ahead + 1;
-    if ${found} then
-      return r.v;
-    end if;
-    exit when ahead = 8;
-  end loop;
-  move backward ahead from walk;
-  select ${value} as v into r from ${copy} c where ${lookup};
-  if found then
-    return r.v;
+  fetch walk into ${names}, v, here;
+  stepped := found;
+  if stepped and ${found} then
+    return v;
   end if;
-  return $${key.length + 1};
+  select ${value}, c.ctid into v, there from ${copy} c where ${lookup};
+  if stepped and there > here and (there::text::point)[0] - (here::text::point)[0] <= ${blocksAhead} then
+    while here < there loop
+      fetch walk into ${names}, v_skipped, here;
+      exit when not found;
+    end loop;
+  elsif stepped then
+    move backward 1 from walk;
+  end if;
+  if there is null then
+    return $${key.length + 1};
+  end if;
+  return v;
 end`
   return [
     `create function ${archiveSchema}.${ident(`walk_${name}`)}(${[...key.map(part => types.get(part) ?? 'text'), column.type].join(', ')}) returns ${column.type} language plpgsql volatile as ${literal(body)}`,
-    `declare ${ident(`walk_${name}`)} scroll cursor for select ${keys}, ${value} as v from ${copy} c`,
+    `declare ${ident(`walk_${name}`)} scroll cursor for select ${keys}, ${value} as v, c.ctid as place from ${copy} c`,
   ].join(';\n')
 }

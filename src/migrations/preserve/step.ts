@@ -54,6 +54,7 @@ export function careOf(
         policy: step.directives.policy ?? preserve.policy,
         lossAccepted: isAccepted(preserve.acceptLoss, step.version),
         tenantColumn: preserve.tenantColumn,
+        owed: preserve.owed.has(`${step.version}:${opposite}`) ? 'something' : 'nothing',
         archiveBytesMax: preserve.archiveBytesMax,
         redundant: step.directives.redundant,
         newId,
