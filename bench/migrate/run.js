@@ -21,7 +21,7 @@ import { writeTable } from './report.js'
 
 const quick = process.argv.includes('--quick')
 const count = 300
-const rounds = quick ? 3 : 9
+const rounds = quick ? 3 : 7
 const starts = quick ? 5 : 21
 
 const folder = temporaryFolder()
