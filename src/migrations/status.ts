@@ -53,7 +53,9 @@ export async function readStatus(
   options: { readonly track: string; readonly folder: string | MigrationFolder },
 ): Promise<TrackStatus> {
   const [folder, history] = await Promise.all([
-    typeof options.folder === 'string' ? loadMigrations(options.folder, { dialect: session.engine.name }) : options.folder,
+    typeof options.folder === 'string'
+      ? loadMigrations(options.folder, { dialect: session.engine.name })
+      : options.folder,
     readHistory(session, options.track),
   ])
   return compareStatus(options.track, folder, history)

@@ -110,7 +110,8 @@ export function summarize(campaign: Campaign, seed: number): string {
   )
 }
 
-function report({ fault, traces, said }: Told): string {
+/** What a fault left, with what names it. */
+export function report({ fault, traces, said }: Told): string {
   return [describeFault(fault), `the disturbed run said: ${said ?? 'nothing'}`, ...traces].join('\n  ')
 }
 

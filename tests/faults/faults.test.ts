@@ -4,7 +4,7 @@
  */
 import { expect, inject, test } from 'vitest'
 import { ensureBuilt } from '../migrations/child.ts'
-import { disturb, summarize } from './campaign.ts'
+import { disturb, report, summarize } from './campaign.ts'
 import { describeFault, type Kind, kinds } from './fault.ts'
 
 const asked = process.env['FAULTS']
@@ -29,10 +29,11 @@ test(
       // Beside all other tests, a slow machine injects fewer.
       secondsMax: asked === undefined ? 60 : Infinity,
       only: only === undefined ? null : Number(only),
-      onTold({ fault, injected, disturbed, traces }) {
-        if (!isVerbose && traces.length === 0) return
-        const what = traces.length > 0 ? 'left a trace' : `${injected} injected, ${disturbed} disturbed`
-        process.stderr.write(`${describeFault(fault)} · ${what}\n`)
+      onTold(told) {
+        const { fault, injected, disturbed, traces } = told
+        if (traces.length > 0) process.stderr.write(`${report(told)}\n`)
+        else if (isVerbose)
+          process.stderr.write(`${describeFault(fault)} · ${injected} injected, ${disturbed} disturbed\n`)
       },
     })
     process.stderr.write(`\n${summarize(campaign, seed)}\n`)

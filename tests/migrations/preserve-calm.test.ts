@@ -59,11 +59,11 @@ test.each(tables)('what $title changes is kept', async ({ base, up = 'insert int
 
 test('rows that users changed come back with the insert that made them', async () => {
   const { sql, rows, up, down } = await story({
-    '1_base': [
-      'create table t (id int primary key, name text not null, v int default 7);',
-      'drop table t;',
+    '1_base': ['create table t (id int primary key, name text not null, v int default 7);', 'drop table t;'],
+    '2_rows': [
+      "insert into t (id, name) values (1, 'ada'), (2, 'grace');",
+      "delete from t where name in ('ada', 'grace');",
     ],
-    '2_rows': ["insert into t (id, name) values (1, 'ada'), (2, 'grace');", "delete from t where name in ('ada', 'grace');"],
   })
   const first = await up()
   expect(first.done[1]?.preserved?.archiveId ?? null).toBeNull()
