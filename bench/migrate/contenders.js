@@ -1,7 +1,6 @@
 // Who takes part: each brings an empty database to the end of the same history and answers its milliseconds.
 import { spawn, spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -104,8 +103,4 @@ migrations:
   lockTimeoutSeconds: 5
 `,
   )
-}
-
-export function temporaryFolder() {
-  return mkdtempSync(join(tmpdir(), 'plinth-bench-'))
 }

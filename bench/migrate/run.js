@@ -1,21 +1,12 @@
 // How fast migrations are applied and how soon a command answers. `node bench/migrate/run.js [--quick]`, after `npm run build`.
 // Writes results.json and results.md beside itself, unless it was quick.
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { isLoaded, machineFacts } from '../support/machine.js'
 import { withServer } from '../support/server.js'
 import { beyond, compare, summary, takeTurns } from '../support/statistics.js'
-import {
-  hasPsql,
-  installDbmate,
-  makeProject,
-  plinth,
-  plinthApart,
-  psqlSession,
-  temporaryFolder,
-  wholeProcess,
-} from './contenders.js'
+import { hasPsql, installDbmate, makeProject, plinth, plinthApart, psqlSession, wholeProcess } from './contenders.js'
 import { generateMigrations, writePairs, writeSections } from './generate.js'
 import { writeTable } from './report.js'
 
@@ -24,25 +15,20 @@ const count = 300
 const rounds = quick ? 3 : 7
 const starts = quick ? 5 : 21
 
-const folder = temporaryFolder()
-try {
-  const results = await withServer(measure)
-  const table = writeTable(results)
-  process.stdout.write(table)
-  if (!quick) {
-    const place = name => fileURLToPath(new URL(name, import.meta.url))
-    writeFileSync(place('results.json'), `${JSON.stringify(results, null, 2)}\n`)
-    writeFileSync(place('results.md'), table)
-  }
-} finally {
-  rmSync(folder, { recursive: true, force: true })
+const results = await withServer(measure)
+const table = writeTable(results)
+process.stdout.write(table)
+if (!quick) {
+  const place = name => fileURLToPath(new URL(name, import.meta.url))
+  writeFileSync(place('results.json'), `${JSON.stringify(results, null, 2)}\n`)
+  writeFileSync(place('results.md'), table)
 }
 
 async function measure(server) {
   const machine = machineFacts(server.version)
   const migrations = generateMigrations(count)
-  writePairs(join(folder, 'pairs'), migrations)
-  writeSections(join(folder, 'sections'), migrations)
+  writePairs(join(server.folder, 'pairs'), migrations)
+  writeSections(join(server.folder, 'sections'), migrations)
   return {
     machine,
     loaded: isLoaded(machine),
@@ -62,8 +48,8 @@ async function applyApart(server, migrations) {
   if (psql === null) return { skipped: 'There is no psql on this machine.' }
   const times = await takeTurns(
     {
-      plinth: () => onFreshDatabase(server, url => plinthApart(url, join(folder, 'pairs'), migrations)),
-      psql: () => onFreshDatabase(server, url => psqlSession(url, join(folder, 'pairs'), migrations)),
+      plinth: () => onFreshDatabase(server, url => plinthApart(url, join(server.folder, 'pairs'), migrations)),
+      psql: () => onFreshDatabase(server, url => psqlSession(url, join(server.folder, 'pairs'), migrations)),
     },
     rounds,
   )
@@ -72,15 +58,15 @@ async function applyApart(server, migrations) {
 
 /** From the start of a process to its end. */
 async function applyWhole(server) {
-  const dbmate = installDbmate(folder)
+  const dbmate = installDbmate(server.folder)
   if (dbmate.reason) return { skipped: dbmate.reason }
-  const options = { cwd: folder }
+  const options = { cwd: server.folder }
   const up = (url, args) => [
     ...args,
     '--url',
     url,
     '--migrations-dir',
-    join(folder, 'sections'),
+    join(server.folder, 'sections'),
     '--no-dump-schema',
     'up',
   ]
@@ -88,7 +74,11 @@ async function applyWhole(server) {
     {
       plinth: () =>
         onFreshDatabase(server, url =>
-          wholeProcess(process.execPath, [plinth, 'apply', '--dir', join(folder, 'pairs'), '--database', url], options),
+          wholeProcess(
+            process.execPath,
+            [plinth, 'apply', '--dir', join(server.folder, 'pairs'), '--database', url],
+            options,
+          ),
         ),
       dbmate: () => onFreshDatabase(server, url => wholeProcess(process.execPath, up(url, [dbmate.script]), options)),
       dbmateProgram: () => onFreshDatabase(server, url => wholeProcess(dbmate.program, up(url, []), options)),
@@ -111,8 +101,8 @@ async function startUp(server) {
   const node = (args, cwd) => wholeProcess(process.execPath, args, { cwd })
   const times = await takeTurns(
     {
-      node: () => node(['-e', '0'], folder),
-      help: () => node([plinth, '--help'], folder),
+      node: () => node(['-e', '0'], server.folder),
+      help: () => node([plinth, '--help'], server.folder),
       status: () => node([plinth, 'status'], small),
       statusOfAll: () => node([plinth, 'status'], large),
       applyNothing: () => node([plinth, 'apply'], small),
@@ -130,7 +120,7 @@ async function startUp(server) {
 }
 
 async function projectWith(server, amount) {
-  const project = join(folder, `project-${amount}`)
+  const project = join(server.folder, `project-${amount}`)
   mkdirSync(project)
   writePairs(join(project, 'migrations'), generateMigrations(amount))
   makeProject(project, await server.freshDatabase(), 'migrations')

@@ -5,20 +5,22 @@ import { join } from 'node:path'
 import { Client } from 'pg'
 import { removeEmbedded, startEmbedded } from '../../dist/engines/postgres/embedded.js'
 
-/** Leaves nothing behind. `work` gets `{ url, folder, freshDatabase }`. */
+/** Leaves nothing behind, also when it is interrupted. `work` gets the URL, a folder, the version, and ways to make and drop databases. */
 export async function withServer(work) {
   const folder = mkdtempSync(join(tmpdir(), 'plinth-bench-'))
-  try {
-    const server = await startEmbedded({ folder: join(folder, 'server') })
-    return await work({
-      url: server.url,
-      folder,
-      version: await ask(server.url, 'show server_version'),
-      ...databases(server.url),
-    })
-  } finally {
+  const cleanUp = async () => {
     await removeEmbedded({ folder: join(folder, 'server') }).catch(() => undefined)
     rmSync(folder, { recursive: true, force: true })
+  }
+  const interrupt = () => void cleanUp().finally(() => process.exit(130))
+  process.once('SIGINT', interrupt).once('SIGTERM', interrupt)
+  try {
+    const server = await startEmbedded({ folder: join(folder, 'server') })
+    const version = await ask(server.url, 'show server_version')
+    return await work({ url: server.url, folder, version, ...databases(server.url) })
+  } finally {
+    await cleanUp()
+    process.off('SIGINT', interrupt).off('SIGTERM', interrupt)
   }
 }
 
