@@ -1,9 +1,11 @@
 /** Runs that exclude each other by a lease, with and without a pooler: whoever lost it changes nothing more. */
 import { describe, expect, test } from 'vitest'
+import { engineOf } from '../../src/engines/registry.ts'
+import { adopt } from '../../src/migrations/adopt/index.ts'
 import { readAttempts } from '../../src/migrations/history.ts'
 import { applyTrack } from '../../src/migrations/track.ts'
 import { emptyDatabase, withClient } from '../support/database.ts'
-import { folderOf, listener, openSession, someone, tableNames } from './support.ts'
+import { failureOf, folderOf, listener, openSession, someone, tableNames } from './support.ts'
 
 const leased = { ...someone, lock: 'lease', leaseMs: 600 } as const
 
@@ -60,6 +62,26 @@ describe('a run whose lease was taken while it slept', () => {
     expect(await applyTrack(await openSession(url), { ...leased, folder })).toMatchObject({ status: 'succeeded' })
     expect(await tableNames(session)).toEqual(['public.a', 'public.b'])
   })
+})
+
+test('taking over a history writes nothing once the lease was taken', async () => {
+  const { url } = await emptyDatabase()
+  const session = await openSession(url)
+  const folder = await folderOf({ '1_a': ['create table a (id int);', 'drop table a;'] })
+  const scratch = { engine: await engineOf(url), url }
+  const options = { ...leased, leaseMs: 60_000, folder, scratch, from: 'baseline', version: '1' } as const
+  await applyTrack(session, { ...leased, folder })
+  // The ledger is there and empty again, and writing to it takes its time.
+  await session.script(`
+    delete from plinth.migration_attempts;
+    delete from plinth.migration_runs;
+    create function slowly() returns trigger language plpgsql as 'begin perform pg_sleep(1); return new; end';
+    create trigger slowly before insert on plinth.migration_runs for each row execute function slowly();`)
+  const adopting = failureOf(adopt(session, { ...options, drift: 'accept' }))
+  await robSleeper(url)
+  expect(await adopting).toMatchObject({ code: 'LEASE_LOST', exitStatus: 6 })
+  expect(await readAttempts(session, someone.track, { limit: 10 })).toEqual([])
+  expect((await session.query('select 1 from plinth.migration_runs')).rowCount).toBe(0)
 })
 
 test('sixteen runners on a database without a ledger: each version is applied exactly once', async () => {

@@ -4,7 +4,7 @@
  */
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
-import { withLock } from '../../engines/brackets.ts'
+import { type LockKind, withLock } from '../../engines/brackets.ts'
 import type { Engine, Session } from '../../engines/engine.ts'
 import { PlinthError } from '../../errors.ts'
 import type { Difference } from '../../schema/diff.ts'
@@ -43,6 +43,9 @@ export interface AdoptOptions {
   readonly emit?: Emit | undefined
   readonly signal?: AbortSignal | undefined
   readonly lockWaitMs?: number | undefined
+  /** Default `auto`: a lease behind a pooler, else a session lock. */
+  readonly lock?: LockKind | undefined
+  readonly leaseMs?: number | undefined
   readonly toolVersion?: string | undefined
   readonly traceId?: string | undefined
   readonly clock?: Clock | undefined
@@ -192,9 +195,12 @@ function nearestOf(proofs: readonly Proof[]): Proof {
 
 /** Under the lock the history may be another one by now; what somebody adopted meanwhile is left as it is. */
 async function write(session: Session, source: Source, proof: Proof, options: AdoptOptions): Promise<Adopted[]> {
-  const { emit = silent, signal, lockWaitMs = 600_000, track, from } = options
-  await ensureLedger(session, { emit, signal, lockWaitMs })
-  return withLock(session, `plinth:${track}`, { waitMs: lockWaitMs, emit, signal }, async () => {
+  const { emit = silent, signal, lockWaitMs = 600_000, lock, leaseMs, track, actor, from } = options
+  const origin = originOf(options)
+  const polling = { waitMs: lockWaitMs, emit, signal }
+  const locking = { ...polling, kind: lock, leaseMs, owner: { actor, runId: origin.runId } }
+  await ensureLedger(session, { emit, signal, lockWaitMs, lock })
+  return withLock(session, `plinth:${track}`, locking, async held => {
     const isNew = newTo(await readHistory(session, track))
     const rows = new Map(source.history.applied.map(row => [versionKey(row.version), row]))
     const adopted = proof.applied.filter(isNew).map((migration): Adopted => {
@@ -205,7 +211,7 @@ async function write(session: Session, source: Source, proof: Proof, options: Ad
     const command = from === 'baseline' ? 'baseline' : 'adopt'
     const accepted = proof.comparison.differences.map(({ change, object, property }) => ({ change, object, property }))
     const note = { from: source.found?.tool.name ?? 'baseline', table: source.found?.table ?? null, by: null, accepted }
-    await recordAdoption(session, originOf(options), adopted, { command, note, clock: options.clock })
+    await recordAdoption(session, origin, adopted, { command, note, held, clock: options.clock })
     return adopted
   })
 }

@@ -1,6 +1,6 @@
 /** Writes down what was adopted: one attempt a version, as if it had been applied here, and who said so. */
 import { randomUUID } from 'node:crypto'
-import { withTransaction } from '../../engines/brackets.ts'
+import { type Held, withTransaction } from '../../engines/brackets.ts'
 import type { Session } from '../../engines/engine.ts'
 import { type Clock, systemClock } from '../../telemetry/event.ts'
 import { finishRun, insertAttempt, insertRun, type RunOrigin } from '../history.ts'
@@ -26,7 +26,7 @@ export interface AdoptedNote {
   }
 }
 
-/** All in one transaction; the caller holds the track's lock and has made the ledger. */
+/** All in one transaction. The caller has made the ledger and holds the track's lock; whoever slept past the end of his lease writes nothing. */
 export async function recordAdoption(
   session: Session,
   origin: RunOrigin,
@@ -34,10 +34,11 @@ export async function recordAdoption(
   options: {
     readonly command: 'adopt' | 'baseline'
     readonly note: AdoptedNote['adopted']
+    readonly held: Held
     readonly clock?: Clock | undefined
   },
 ): Promise<void> {
-  const { command, note, clock = systemClock } = options
+  const { command, note, held, clock = systemClock } = options
   const now = new Date(clock.now()).toISOString()
   await withTransaction(session, async () => {
     await insertRun(session, origin, { command, direction: 'up', stepsPlanned: adopted.length, startedAt: now })
@@ -77,6 +78,7 @@ export async function recordAdoption(
       errorCode: null,
       finishedAt: now,
     })
+    await held.fence(session)
   })
 }
 
