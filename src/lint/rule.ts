@@ -45,6 +45,8 @@ interface Described {
   /** Markdown: what to write instead. */
   readonly instead: string
   readonly examples: { readonly bad: readonly Example[]; readonly good: readonly Example[] }
+  /** The files that it looks at; only those of the way up by default, since what a down takes away is its purpose. Not for schema rules. */
+  readonly directions?: readonly ('up' | 'down')[]
 }
 
 /** SQL that the tests run. `before` was applied earlier. The history and the step must run on PostgreSQL as they stand. */
@@ -134,13 +136,13 @@ export interface CatalogView {
   readonly classOf: ClassOf
 }
 
-/** What can be known of relations from text alone. Names are as written, lower-cased unless quoted. */
+/** What can be known of relations from text alone. Names are as the parser reads them; `public.` may be left out. */
 export interface TextCatalog {
-  /** The relation was made by an earlier statement of the same file, so nobody uses it yet. */
+  /** The relation or index was made by an earlier statement of the same file, so nobody uses it yet. */
   madeHere(relation: string, statement: number): boolean
   /** The file and the ones before it make the relation; else nobody can say what it looks like. */
   knows(relation: string): boolean
-  /** Type as written in lower case, such as `varchar(10)`; null when unknown. */
+  /** Type as the parser spells it, such as `int4` or `varchar(10)` (see sql/type-text.ts); null when unknown. */
   typeOf(relation: string, column: string): string | null
 }
 
