@@ -1,0 +1,46 @@
+import { optionsOf, textOf } from '../../sql/tree.ts'
+import { targetOf } from '../alter.ts'
+import type { StatementRule } from '../rule.ts'
+import { inUse, sized } from '../use.ts'
+
+export const rule: StatementRule = {
+  name: 'lock-reindex-nonconcurrent',
+  category: 'locks',
+  severity: 'error',
+  shape: 'statement',
+  needs: 'text',
+  kinds: ['ReindexStmt'],
+  title: 'Indexes are built anew while nobody can write',
+  why: `\`reindex\` holds a \`SHARE\` lock on the table and \`ACCESS EXCLUSIVE\` on the index until it is done: writes wait, and so do queries that
+would use the index.`,
+  instead: 'Write `reindex … concurrently` in a file of its own.',
+  examples: {
+    bad: [
+      {
+        title: 'a table in use',
+        before: 'create table users (id bigint primary key);',
+        up: 'reindex table users;',
+      },
+      {
+        title: 'one index',
+        before: 'create table users (id bigint primary key);',
+        up: 'reindex index users_pkey;',
+      },
+    ],
+    good: [
+      {
+        title: 'concurrently',
+        before: 'create table users (id bigint primary key);',
+        up: 'reindex table concurrently users;',
+      },
+    ],
+  },
+  *check(view) {
+    if (optionsOf(view.fields, 'params').has('concurrently')) return
+    const written = targetOf(view)
+    // A schema or a database holds tables in use, whatever they are.
+    const target = written ? inUse(view, written) : textOf(view.fields, 'name') || 'the database'
+    if (target === null) return
+    yield { message: `Writes wait until the indexes of ${sized(view, target)} are built anew.`, object: target }
+  },
+}

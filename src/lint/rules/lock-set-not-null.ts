@@ -1,0 +1,68 @@
+import { alterations, constraintsAdded, targetOf } from '../alter.ts'
+import { isSame, tableIn } from '../catalog.ts'
+import type { StatementRule, StatementView } from '../rule.ts'
+import { inUse, sized } from '../use.ts'
+
+export const rule: StatementRule = {
+  name: 'lock-set-not-null',
+  category: 'locks',
+  severity: 'error',
+  shape: 'statement',
+  needs: 'text',
+  kinds: ['AlterTableStmt'],
+  title: 'A column becomes not null while every row is read and nobody can use the table',
+  why: `\`set not null\` reads the whole table under \`ACCESS EXCLUSIVE\`, unless a valid \`check (<column> is not null)\` proves that there are
+no nulls. Since PostgreSQL 18 a not-null constraint can be added \`not valid\` as well and validated later.`,
+  instead: `Add \`check (<column> is not null) not valid\`, validate it in a later file, then \`set not null\` and drop the check.
+On PostgreSQL 18 or later: \`alter table … add constraint … not null <column> not valid\`, then \`validate constraint\` in a later file.`,
+  examples: {
+    bad: [
+      {
+        title: 'without a check that proves it',
+        before: 'create table users (id bigint primary key, email text);',
+        up: 'alter table users alter column email set not null;',
+      },
+    ],
+    good: [
+      {
+        title: 'with a valid check',
+        before:
+          'create table users (id bigint primary key, email text);\nalter table users add constraint email_filled check (email is not null);',
+        up: 'alter table users alter column email set not null;\nalter table users drop constraint email_filled;',
+      },
+      {
+        title: 'on a table of the same file',
+        up: 'create table users (id bigint primary key, email text);\nalter table users alter column email set not null;',
+      },
+    ],
+  },
+  *check(view) {
+    const table = inUse(view, targetOf(view))
+    if (table === null || !readsRows(view, table)) return
+    const columns = [
+      ...alterations(view)
+        .filter(({ kind }) => kind === 'SetNotNull')
+        .map(({ name }) => name),
+      ...constraintsAdded(view)
+        .filter(({ type, notValid, inline }) => type === 'not null' && !notValid && !inline)
+        .flatMap(one => one.columns),
+    ]
+    for (const column of columns) {
+      if (tableIn(view.file.before, table)?.columns.some(({ name, nullable }) => name === column && !nullable)) continue
+      yield {
+        message: `Nobody can use ${sized(view, table)} while every row is read for nulls in ${column}.`,
+        object: `${table}.${column}`,
+      }
+    }
+  },
+}
+
+/** Without a rehearsal: a check that the file validates, or drops behind it, may be the one that proves it. */
+function readsRows({ seen, file }: StatementView, table: string): boolean {
+  if (seen) return seen.scans.includes(table)
+  return !file.statements.some(
+    other =>
+      isSame(table, targetOf(other)) &&
+      alterations(other).some(({ kind }) => kind === 'ValidateConstraint' || kind === 'DropConstraint'),
+  )
+}

@@ -1,0 +1,83 @@
+/** What a statement means for those who use the database meanwhile: which relations are in use, and what was seen to be locked and changed. */
+import { type LockMode, lockStrength, type ObjectChange, type ObjectKind } from '../schema/rehearsal.ts'
+import { dottedName, listOf, textOf } from '../sql/tree.ts'
+import { holds, isSame, relationIn } from './catalog.ts'
+import type { StatementView } from './rule.ts'
+import { leadOf } from './transactions.ts'
+
+/** Statements whose effects their text does not tell, since they run code. */
+export const opaqueKinds = ['DoStmt', 'CallStmt', 'SelectStmt', 'ExecuteStmt'] as const
+
+export function isOpaque({ statement }: StatementView): boolean {
+  return opaqueKinds.some(kind => kind === statement.kind)
+}
+
+/** The relation's full name where others may use it: it was there before the file, and the file leaves it. Null where nobody can. */
+export function inUse(view: StatementView, written: string): string | null {
+  if (written === '' || isDroppedLater(view, written)) return null
+  const locked = view.seen?.locks.find(({ relation }) => isSame(relation, written))
+  if (locked) return locked.relation
+  if (view.file.text.madeHere(written, view.statement.index)) return null
+  return view.file.before ? relationIn(view.file.before, written) : written
+}
+
+/** Locks at least that strong on tables from before the step. */
+export function locksSeen({ seen }: StatementView, mode: LockMode): readonly string[] {
+  return (seen?.locks ?? [])
+    .filter(lock => lock.kind.endsWith('table') && lockStrength(lock.mode) >= lockStrength(mode))
+    .map(({ relation }) => relation)
+}
+
+/** What the statement dropped of what was there before the file. */
+export function dropsSeen({ seen, file }: StatementView, kind: ObjectKind): readonly ObjectChange[] {
+  return (seen?.changes ?? []).filter(
+    change => change.action === 'drop' && change.kind === kind && (!file.before || holds(file.before, change)),
+  )
+}
+
+/** As {@link dropsSeen}, without what the file makes anew. */
+export function lossesSeen(view: StatementView, kind: ObjectKind): readonly ObjectChange[] {
+  const after = view.file.step?.after
+  return dropsSeen(view, kind).filter(change => !after || !holds(after, change))
+}
+
+/** The names that a `drop` lists, as written, when it drops that type of object, such as `TABLE`. */
+export function dropped({ fields, statement }: Pick<StatementView, 'fields' | 'statement'>, type: string): string[] {
+  if (statement.kind !== 'DropStmt' || textOf(fields, 'removeType') !== `OBJECT_${type}`) return []
+  return listOf(fields, 'objects').map(dottedName)
+}
+
+/** The table's name, with the rows that the target has where they are known. */
+export function sized({ file }: StatementView, table: string): string {
+  const rows = Object.entries(file.settings.targetRows).find(([name]) => isSame(name, table))?.[1]
+  return rows === undefined || rows < 1 ? table : `${table} (about ${Math.round(rows).toLocaleString('en')} rows)`
+}
+
+/** Everything else in the file runs outside transactions too, so this statement may as well. */
+export function mayRunBare({ file, statement }: StatementView): boolean {
+  return (
+    file.script.text === file.script.body &&
+    file.script.statements.every(
+      other => other.index === statement.index || other.bare || (other.setsSession && other.control === null),
+    )
+  )
+}
+
+/** An edit that puts a word behind the statement's first words; null where something stands between them. */
+export function insertAfter({ statement }: StatementView, words: RegExp, text: string) {
+  const lead = leadOf(statement.text)
+  const match = words.exec(statement.text.slice(lead))
+  if (match?.index !== 0) return null
+  const at = statement.start + lead + match[0].length
+  return { start: at, end: at, text }
+}
+
+function isDroppedLater({ file, statement }: StatementView, written: string): boolean {
+  return file.statements.some(
+    later =>
+      later.statement.index > statement.index &&
+      ['TABLE', 'MATVIEW'].some(type =>
+        dropped(later, type).some(name => isSame(name, written) || isSame(written, name)),
+      ),
+  )
+}
