@@ -96,6 +96,8 @@ export interface Problem {
   readonly object?: string
   /** String indexes within the file's text; else the whole statement. */
   readonly range?: { readonly start: number; readonly end: number }
+  /** It says why PostgreSQL refuses the statement, so that the failed rehearsal needs no finding of its own. */
+  readonly explainsFailure?: true
   /** Only where the rewrite is certain. */
   readonly fix?: { readonly title: string; readonly edits: readonly Edit[] }
 }
@@ -124,6 +126,8 @@ export interface FileView {
   readonly step: RehearsedStep | null
   /** The catalog before this step; null without a rehearsal. */
   readonly before: Schema | null
+  /** The catalog behind this file's opposite, once that was rehearsed after this file; null when it was not. */
+  readonly undone: Schema | null
   readonly settings: Settings
   readonly classOf: ClassOf
 }
@@ -140,10 +144,10 @@ export interface CatalogView {
 export interface TextCatalog {
   /** The relation or index was made by an earlier statement of the same file, so nobody uses it yet. */
   madeHere(relation: string, statement: number): boolean
-  /** The file and the ones before it make the relation; else nobody can say what it looks like. */
-  knows(relation: string): boolean
-  /** Type as the parser spells it, such as `int4` or `varchar(10)` (see sql/type-text.ts); null when unknown. */
-  typeOf(relation: string, column: string): string | null
+  /** Something before the statement, in this file or an earlier one, makes the relation; else nobody can say what it looks like. */
+  knows(relation: string, statement: number): boolean
+  /** Type as the parser spells it, such as `int4` or `varchar(10)` (see sql/type-text.ts); as it is before the statement; null when unknown. */
+  typeOf(relation: string, column: string, statement: number): string | null
 }
 
 /** What a team declares; every rule reads only this, the SQL and the rehearsal. */

@@ -10,18 +10,23 @@ import type { TextCatalog } from './rule.ts'
 /** The catalog of a file; `earlier` answers the scripts before it, oldest first. */
 export function textCatalog(script: Script, earlier: () => Iterable<Script>): TextCatalog {
   let made: ReadonlyMap<string, readonly number[]> | undefined
-  let known: ReadonlyMap<string, ReadonlyMap<string, string>> | undefined
-  const everything = () => {
-    known ??= relationsOf([...earlier(), script])
-    return known
+  let state: { readonly relations: Relations; next: number } | undefined
+  /** The relations before a statement; rules ask from the first to the last, so each statement is followed once. */
+  const before = (statement: number): Relations => {
+    if (!state || state.next > statement) state = { relations: relationsOf(earlier()), next: 0 }
+    for (; state.next < statement; state.next++) {
+      const passed = script.statements[state.next]
+      if (passed) follow(passed, state.relations)
+    }
+    return state.relations
   }
   return {
     madeHere(relation, statement) {
       made ??= makersIn(script)
       return made.get(plain(relation))?.some(maker => maker < statement) ?? false
     },
-    knows: relation => everything().has(plain(relation)),
-    typeOf: (relation, column) => everything().get(plain(relation))?.get(column) ?? null,
+    knows: (relation, statement) => before(statement).has(plain(relation)),
+    typeOf: (relation, column, statement) => before(statement).get(plain(relation))?.get(column) ?? null,
   }
 }
 
@@ -82,14 +87,14 @@ function renaming(kind: string, fields: Fields): { readonly from: string; readon
   }
 }
 
-/** Relations with their columns after all scripts; a relation whose columns come from a query has none that are known. */
-function relationsOf(scripts: readonly Script[]): ReadonlyMap<string, ReadonlyMap<string, string>> {
-  const relations = new Map<string, Map<string, string>>()
+/** Columns with their types; a relation whose columns come from a query has none that are known. */
+type Relations = Map<string, Map<string, string>>
+
+function relationsOf(scripts: Iterable<Script>): Relations {
+  const relations: Relations = new Map()
   for (const { statements } of scripts) for (const statement of statements) follow(statement, relations)
   return relations
 }
-
-type Relations = Map<string, Map<string, string>>
 
 function follow({ tree }: Statement, relations: Relations): void {
   const [kind, fields] = openNode(tree)

@@ -1,0 +1,119 @@
+/** Asks every rule about every file, and answers what they said with its place. Pure. */
+import type { ClassOf } from '../schema/classification.ts'
+import type { Rehearsal } from '../schema/rehearsal.ts'
+import { attribute } from './attribute.ts'
+import type { FileRule, Problem, Rule, SchemaRule, Settings, StatementRule } from './rule.ts'
+import type { ViewedFile } from './view.ts'
+
+/** What a rule said, before anybody asked how grave it is or whether it is allowed. */
+export interface Said {
+  readonly rule: string
+  readonly problem: Problem
+  /** The sentence to follow where the problem has none of its own. */
+  readonly hint: string
+  readonly file: ViewedFile
+  readonly statement: number | null
+  readonly basis: 'rehearsal' | 'text'
+}
+
+export interface Judged {
+  readonly rules: readonly Rule[]
+  readonly files: readonly ViewedFile[]
+  readonly rehearsal: Rehearsal | null
+  readonly settings: Settings
+  readonly classOf: ClassOf
+}
+
+export function judge(input: Judged): Said[] {
+  const schemaRules = input.rules.filter(rule => rule.shape === 'schema')
+  const ask = statementAsker(input.rules.filter(rule => rule.shape === 'statement'))
+  const fileRules = input.rules.filter(rule => rule.shape === 'file')
+  return [
+    ...input.files.flatMap(file => [...ask(file), ...fileRules.flatMap(rule => askFile(rule, file))]),
+    ...judgeSchema(schemaRules, input),
+  ]
+}
+
+/** Which rules look at a statement is decided by its kind, so that most rules are not even called. */
+function statementAsker(rules: readonly StatementRule[]): (file: ViewedFile) => Said[] {
+  const byKind = new Map<string, readonly StatementRule[]>()
+  const rulesFor = (kind: string) => {
+    const known = byKind.get(kind) ?? rules.filter(rule => !rule.kinds || rule.kinds.includes(kind))
+    byKind.set(kind, known)
+    return known
+  }
+  return file => {
+    const said: Said[] = []
+    for (const view of file.view.statements) {
+      const { kind, index } = view.statement
+      const rehearsed = file.step?.statements.some(one => one.index === index) ?? false
+      const asked = kind === 'DoStmt' && rehearsed ? rules : rulesFor(kind)
+      for (const rule of asked) {
+        if (!looksAt(rule, file) || (rule.needs === 'rehearsal' && !rehearsed)) continue
+        file.witnessed()
+        const problems = [...(rule.check(view) ?? [])]
+        const basis = file.witnessed() ? 'rehearsal' : 'text'
+        for (const problem of problems)
+          said.push({ rule: rule.name, problem, hint: hintOf(rule), file, statement: index, basis })
+      }
+    }
+    return said
+  }
+}
+
+function askFile(rule: FileRule, file: ViewedFile): Said[] {
+  if (!looksAt(rule, file) || (rule.needs === 'rehearsal' && !file.step)) return []
+  file.witnessed()
+  const problems = [...(rule.check(file.view) ?? [])]
+  const basis = file.witnessed() ? 'rehearsal' : 'text'
+  return problems.map(problem => ({
+    rule: rule.name,
+    problem,
+    hint: hintOf(rule),
+    file,
+    statement: statementAt(file, problem),
+    basis,
+  }))
+}
+
+function looksAt(rule: Rule, { source }: ViewedFile): boolean {
+  return (rule.directions ?? ['up']).includes(source.direction)
+}
+
+function statementAt({ script }: ViewedFile, { range }: Problem): number | null {
+  const within = range && script.statements.find(one => one.start <= range.start && range.start < one.end)
+  return within?.index ?? null
+}
+
+/** What is wrong behind the last step that ran whole, and was not wrong before the first one. */
+function judgeSchema(rules: readonly SchemaRule[], { rehearsal, files, settings, classOf }: Judged): Said[] {
+  if (!rehearsal || rules.length === 0) return []
+  const whole = rehearsal.steps.filter(step => step.failure === null)
+  const { before } = rehearsal
+  const after = whole.at(-1)?.after ?? before
+  return rules.flatMap(rule => {
+    const old = new Set([...rule.check({ schema: before, before, settings, classOf })].map(problem => problem.object))
+    return [...rule.check({ schema: after, before, settings, classOf })].flatMap((problem): Said[] => {
+      if (old.has(problem.object)) return []
+      const place = attribute(problem.object, whole, files)
+      if (!place) return []
+      const range = problem.range ?? place.range
+      return [
+        {
+          rule: rule.name,
+          problem: range ? { ...problem, range } : problem,
+          hint: hintOf(rule),
+          file: place.file,
+          statement: place.statement,
+          basis: 'rehearsal',
+        },
+      ]
+    })
+  })
+}
+
+/** The first sentence of what to do instead, without its markup. */
+function hintOf({ instead }: Rule): string {
+  const text = instead.trim().split(/\n\s*\n/)[0] ?? ''
+  return /^[\s\S]*?[.:](?=\s|$)/.exec(text)?.[0].replace(/\s+/g, ' ') ?? text
+}

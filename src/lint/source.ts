@@ -1,0 +1,51 @@
+/** What is linted: texts with their place in the order of applying, and what a parser makes of them. */
+import { asPlinthError, type PlinthError } from '../errors.ts'
+import type { Parse, Script } from '../sql/parse.ts'
+
+/** One direction of one migration, or a text of its own. */
+export interface LintSource {
+  /** As given, for people; `-` for standard input. */
+  readonly path: string
+  readonly direction: 'up' | 'down'
+  readonly version: string | null
+  readonly slug: string | null
+  readonly text: string
+  /** The text of the opposite direction; null when there is none. */
+  readonly opposite: string | null
+  /** `context` is only read so that what follows it can be understood. */
+  readonly role: 'judged' | 'context'
+}
+
+export interface ReadSource {
+  readonly source: LintSource
+  /** Null when it cannot be parsed. Context is parsed when somebody asks. */
+  readonly script: Script | null
+  /** SQL_SYNTAX or SQL_UNSUPPORTED. */
+  readonly failure: PlinthError | null
+}
+
+/** Reads each text once. A text that cannot be parsed keeps its failure to itself. */
+export function readSources(sources: readonly LintSource[], parse: Parse): ReadSource[] {
+  return sources.map(source => {
+    let result: Pick<ReadSource, 'script' | 'failure'> | undefined
+    const read = () => (result ??= attempt(source, parse))
+    if (source.role === 'judged') read()
+    return {
+      source,
+      get script() {
+        return read().script
+      },
+      get failure() {
+        return read().failure
+      },
+    }
+  })
+}
+
+function attempt({ text, path }: LintSource, parse: Parse): Pick<ReadSource, 'script' | 'failure'> {
+  try {
+    return { script: parse(text, path), failure: null }
+  } catch (thrown) {
+    return { script: null, failure: asPlinthError(thrown) }
+  }
+}

@@ -1,0 +1,50 @@
+/** Every rule keeps its word: its bad examples are found, its good ones are not, and PostgreSQL runs them all as they say. */
+import { describe, expect, test } from 'vitest'
+import { frameRules } from '../../src/lint/frame-rules.ts'
+import { categories, type Example, type Rule } from '../../src/lint/rule.ts'
+import { rules } from '../../src/lint/rules/index.ts'
+import { severities } from '../../src/schema/finding.ts'
+import { lintExample } from '../support/lint.ts'
+
+test('names are unique, and tell what they are about', () => {
+  const names = [...rules, ...frameRules].map(rule => rule.name)
+  expect(new Set(names).size).toBe(names.length)
+  for (const name of names) expect(name).toMatch(/^[a-z]+(-[a-z0-9]+)*$/)
+})
+
+describe.each(rules.map(rule => [rule.name, rule] as const))('%s', (_, rule) => {
+  test('explains itself', () => {
+    expect(categories).toContain(rule.category)
+    expect(severities).toContain(rule.severity)
+    expect(rule.title).toMatch(/^[A-Z`][^\n]*[^.\n]$/)
+    expect(rule.why.trim()).toMatch(/^[\s\S]{40,}[.`)|]$/)
+    expect(rule.instead.trim().length).toBeGreaterThan(15)
+    expect(rule.examples.bad.length).toBeGreaterThan(0)
+    expect(rule.examples.good.length).toBeGreaterThan(0)
+    const titles = [...rule.examples.bad, ...rule.examples.good].map(example => example.title)
+    expect(new Set(titles).size).toBe(titles.length)
+  })
+
+  for (const example of rule.examples.bad.filter(one => readsText(rule) && one.only !== 'rehearsal'))
+    test(`finds in the text: ${example.title}`, async () => {
+      const found = await saidOf(rule, example)
+      expect(found).not.toEqual([])
+    })
+
+  for (const example of rule.examples.good)
+    test(`leaves alone in the text: ${example.title}`, async () => {
+      const found = await saidOf(rule, example)
+      expect(found).toEqual([])
+    })
+})
+
+function readsText(rule: Rule): boolean {
+  return rule.shape !== 'schema' && rule.needs === 'text'
+}
+
+/** What the rule says of the text, where nothing but the rule itself is asked. */
+async function saidOf(rule: Rule, example: Example) {
+  const { findings } = await lintExample(example, null, [rule])
+  expect(findings.filter(one => one.rule === 'syntax')).toEqual([])
+  return findings.map(({ rule: name, message, line }) => ({ name, message, line }))
+}
