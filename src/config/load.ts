@@ -9,6 +9,7 @@ import { parseEnv } from 'node:util'
 import { nearest, PlinthError } from '../errors.ts'
 import { type FleetSetting, readFleet } from './fleet.ts'
 import { type HookSetting, readHooks } from './hooks.ts'
+import { lintOrigins, type LintSetting, readLint } from './lint.ts'
 import { remember } from './remember.ts'
 import type { ConfigFile, OverlayFile } from './schema.ts'
 import { readYaml } from './yaml.ts'
@@ -38,6 +39,7 @@ export interface Config {
   /** Databases that `--all` means; null when the configuration names none. */
   readonly fleet: FleetSetting | null
   readonly hooks: readonly HookSetting[]
+  readonly lint: LintSetting
   /** Environment variables, with those of `.env` where the process has none of that name. */
   readonly variables: Readonly<Record<string, string | undefined>>
   /** Where each value came from, by dotted path. */
@@ -169,6 +171,7 @@ function merge({ root, file, base, overlay, flags, variables, environmentName, e
   const seconds = (name: Exclude<keyof Timeouts, 'lock'>, fallback: number) =>
     pick(`migrations.${name}`, fallback, base.migrations?.[name], overlay.migrations?.[name])
   const declared = base.environments?.[environmentName]
+  for (const [key, origin] of lintOrigins(base.lint, overlay.lint)) origins.set(key, origin)
   origins.set(
     'environment',
     flags.env ? 'flag' : variables['PLINTH_ENV'] ? 'environment variable' : base.environment ? 'file' : 'default',
@@ -214,6 +217,7 @@ function merge({ root, file, base, overlay, flags, variables, environmentName, e
     docs: path('docs', 'db/docs'),
     fleet: readFleet(base.fleet, overlay.fleet),
     hooks: readHooks(root, base.hooks, overlay.hooks),
+    lint: readLint(root, base.lint, overlay.lint),
     variables,
     origins,
   }

@@ -1,5 +1,6 @@
 /** The shape of `configs/migrate.yaml` and of the files in `configs/environments/`. */
 import * as z from 'zod'
+import { severities } from '../schema/finding.ts'
 
 const seconds = z.number().positive().max(86_400)
 
@@ -74,6 +75,49 @@ const fleet = z.strictObject({
   query: z.strictObject({ database: z.string().optional(), sql: z.string().min(1) }).optional(),
 })
 
+const name = z.string().min(1)
+
+const pattern = z.string().refine(isPattern, { message: 'this is not a regular expression' })
+
+/** `{table}` and `{columns}` stand for names, so they must not end a pattern where a bracket would be read as a count. */
+function isPattern(text: string): boolean {
+  try {
+    return Boolean(new RegExp(text.replace(/\{(?:table|columns)\}/g, 'x'), 'u'))
+  } catch {
+    return false
+  }
+}
+
+const lint = z.strictObject({
+  rehearsal: z.enum(['required', 'preferred', 'off']).optional(),
+  apply: z.enum(['refuse', 'report', 'off']).optional(),
+  warningsMax: z.number().int().min(0).optional(),
+  rules: z.record(z.string(), z.enum(severities)).optional(),
+  ignore: z.array(name).optional(),
+  baseline: name.optional(),
+  smallTableRows: z.number().int().min(0).optional(),
+  postgresVersion: z.number().int().min(9).max(99).optional(),
+  tenantColumn: name.nullable().optional(),
+  tenantTable: name.nullable().optional(),
+  sharedTables: z.record(z.string(), name).optional(),
+  publishedSchemas: z.array(name).optional(),
+  naming: z
+    .strictObject({
+      index: pattern.optional(),
+      unique: pattern.optional(),
+      primaryKey: pattern.optional(),
+      foreignKey: pattern.optional(),
+      check: pattern.optional(),
+      table: pattern.optional(),
+      column: pattern.optional(),
+      file: pattern.optional(),
+    })
+    .optional(),
+  extensions: z.array(name).nullable().optional(),
+  partitionsAheadMin: z.number().int().min(0).max(10_000).optional(),
+  runnerSetsTimeouts: z.boolean().optional(),
+})
+
 export const configShape = z.strictObject({
   version: z.literal(1),
   project: z.string().min(1).optional(),
@@ -89,6 +133,7 @@ export const configShape = z.strictObject({
   docs: z.string().optional(),
   fleet: fleet.optional(),
   hooks: hooks.optional(),
+  lint: lint.optional(),
 })
 
 /** A file of one environment may override everything but the list of environments. */
@@ -100,5 +145,6 @@ export const overlayShape = configShape.omit({ version: true, environment: true,
 export type ConfigFile = z.infer<typeof configShape>
 export type OverlayFile = z.infer<typeof overlayShape>
 export type HookEntry = z.infer<typeof hookEntry>
+export type LintFile = z.infer<typeof lint>
 export type HooksFile = z.infer<typeof hooks>
 export type FleetFile = z.infer<typeof fleet>

@@ -27,6 +27,7 @@ export function listSettings(config: Config): Setting[] {
       one => [`fleet.databases.${one.name}`, one.url ?? one.environment ?? one.database ?? one.schema ?? ''] as const,
     ),
     ...(config.fleet?.query ? [['fleet.query', config.fleet.query.sql] as const] : []),
+    ...listLint(config),
     ...config.hooks.map(({ place, action }) => [place, describeAction(action)] as const),
     ...(['seeds', 'analytics', 'classification', 'docs'] as const).map(key => [key, config[key]] as const),
   ]
@@ -35,6 +36,25 @@ export function listSettings(config: Config): Setting[] {
     value: maskPassword(String(value)),
     origin: origins.get(path) ?? (/^(fleet|hooks)\./.test(path) ? 'file' : 'flag'),
   }))
+}
+
+/** What is said, and how strict it is; a rule that nobody speaks of has no row. */
+function listLint({ lint }: Config): (readonly [string, unknown])[] {
+  const { rehearsal, apply, warningsMax, smallTableRows, rules, settings, ignore } = lint
+  const own = { rehearsal, apply, warningsMax: warningsMax ?? 'any', smallTableRows }
+  return [
+    ...Object.entries(own).map(([key, value]) => [`lint.${key}`, value] as const),
+    ...(ignore.length > 0 ? [['lint.ignore', ignore.join(', ')] as const] : []),
+    ...Object.entries(rules).map(([rule, severity]) => [`lint.rules.${rule}`, severity] as const),
+    ...Object.entries(settings).flatMap(([key, value]) => {
+      const text = typeof value === 'object' && value !== null ? spellList(value) : String(value)
+      return text === '' ? [] : [[`lint.${key}`, text] as const]
+    }),
+  ]
+}
+
+function spellList(value: object): string {
+  return Array.isArray(value) ? value.join(', ') : Object.keys(value).join(', ')
 }
 
 function describeAction(action: HookAction): string {
