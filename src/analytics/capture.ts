@@ -3,7 +3,7 @@ import type { Readable } from 'node:stream'
 import type { Session } from '../engines/engine.ts'
 import { PlinthError } from '../errors.ts'
 import { rowHash, summedColumns } from './canonical.ts'
-import { type Batch, type ChangedHour, stretchesOf } from './plan.ts'
+import { type Batch, type ChangedHour, hourAfter, stretchesOf } from './plan.ts'
 import type { CapturedSource } from './project.ts'
 
 /** Which database a cursor belongs to. Null where this user may not ask. */
@@ -114,6 +114,19 @@ export async function countRows(
   return counted.map(hour => ({ ...hour, rows: byHour.get(hour.hour) ?? 0 }))
 }
 
+/**
+ * Statements that copy the batch's rows in binary form, each column as the type given, with the cell of each row at the end. Scattered
+ * hours take several statements, so that each reads little beside its hours.
+ */
+export function copiesOf(source: CapturedSource, batch: Batch, types: readonly string[]): string[] {
+  const values = [...source.columns.map(({ name }) => `event.${name}`), hourOf(source), shardOf(source)]
+  const columns = values.map((value, index) => `${value}::${types[index]}`).join(', ')
+  return filtersOf(source, batch).map(
+    filter =>
+      `copy (select ${columns} from ${source.capture.table} as event where ${filter}) to stdout (format binary)`,
+  )
+}
+
 /** The batch's rows as CSV, with the cell of each row at the end. The session writes times as ISO 8601 in UTC. */
 export function copyRows(session: Session, source: CapturedSource, batch: Batch): Readable {
   const columns = source.columns.map(({ name }) => `event.${name}`)
@@ -207,7 +220,8 @@ export async function trimMarks(session: Session, source: string, captured: Capt
 }
 
 export function hourOf(source: CapturedSource): string {
-  return `date_trunc('hour', event.${source.capture.timeColumn}, 'UTC')`
+  // The hour in UTC, as date_trunc would answer it at six times the cost.
+  return `date_bin('1 hour', event.${source.capture.timeColumn}, timestamptz '2000-01-01T00:00:00Z')`
 }
 
 function shardOf(source: CapturedSource): string {
@@ -228,13 +242,44 @@ function cellFilter(source: CapturedSource, batch: Pick<Batch, 'hours' | 'whole'
     return bounds.join(' and ') || 'true'
   }
   if (batch.hours.length === 0) return 'false'
-  const stretches = stretchesOf(batch.hours, 40).map(
+  const stretches = stretchesOf(batch.hours, stretchesAtOnce).map(
     ({ from, until }) => `(${time} >= '${from}' and ${time} < '${until}')`,
   )
+  const within = `(${stretches.join(' or ')})`
+  const all = source.capture.shards
+  if (isContiguous(batch.hours) && batch.hours.every(({ shards }) => shards === 'all' || shards.length === all))
+    return within
   const cells = batch.hours.flatMap(({ hour, shards }) =>
-    shards === 'all' ? [] : shards.map(shard => `('${hour}'::timestamptz, ${shard})`),
+    (shards === 'all' ? Array.from({ length: all }, (_, shard) => shard) : shards).map(
+      shard => `('${hour}'::timestamptz, ${shard})`,
+    ),
   )
-  return `(${stretches.join(' or ')}) and (${hourOf(source)}, ${shardOf(source)}::integer) in (values ${cells.join(', ')})`
+  return `${within} and (${hourOf(source)}, ${shardOf(source)}::integer) in (values ${cells.join(', ')})`
+}
+
+/** How many stretches of time one statement is held to: each is a look into an index. */
+const stretchesAtOnce = 40
+
+/** The conditions of the statements that together read the batch. Hours that are far apart are not read over, but read one after another. */
+function filtersOf(source: CapturedSource, batch: Batch): string[] {
+  if (batch.whole === 'yes' || batch.hours.length === 0) return [cellFilter(source, batch)]
+  const groups: ChangedHour[][] = []
+  let stretches = 0
+  let last: ChangedHour | undefined
+  for (const hour of batch.hours) {
+    if (!last || hourAfter(last.hour) !== hour.hour) stretches++
+    if (groups.length === 0 || stretches > stretchesAtOnce) {
+      groups.push([])
+      stretches = 1
+    }
+    groups.at(-1)?.push(hour)
+    last = hour
+  }
+  return groups.map(hours => cellFilter(source, { ...batch, hours }))
+}
+
+function isContiguous(hours: readonly ChangedHour[]): boolean {
+  return hours.every((hour, index) => index === 0 || hourAfter(hours[index - 1]?.hour ?? '') === hour.hour)
 }
 
 async function clusterIdentity(session: Session): Promise<Pick<SourceIdentity, 'systemIdentifier' | 'timeline'>> {

@@ -4,9 +4,9 @@
  * What differs is repaired by marking it, as if the source had changed there, and running.
  */
 import { withTransaction } from '../engines/brackets.ts'
-import { allHours, markCells, pendingMarks, sourceDigests } from './capture.ts'
+import { allHours, markCells, pendingMarks } from './capture.ts'
 import { batchOfCells, listCells, rawCondition } from './cells.ts'
-import { compareDigests, type Difference, keyOf, warehouseDigests } from './digest.ts'
+import { compareDigests, type Difference, keyOf } from './digest.ts'
 import { namesOf } from './compile.ts'
 import { descendantsOf } from './graph.ts'
 import { readCursor, recordReconciliation, requireTable } from './ledger.ts'
@@ -15,6 +15,7 @@ import { type Batch, defaultLimits, planBatches } from './plan.ts'
 import { storeProof } from './proof.ts'
 import { capturedSources, type CapturedSource, type Project, sourceKey } from './project.ts'
 import { type Desk, refuseRestored, type RollupOptions, runRollup, withDesk, withWarehouse } from './run.ts'
+import { sourceCells, warehouseCells } from './transfer.ts'
 
 export interface ReconcileOptions extends Omit<RollupOptions, 'mode'> {
   /** `report` changes nothing but the history of reconciliations. Default `repair`. */
@@ -131,8 +132,8 @@ async function inspect(
       for (const batch of batches) {
         const compared = await withTransaction(warehouse, async () => {
           await listCells(warehouse, batch)
-          const expected = await sourceDigests(desk.reader, source, batch)
-          const present = await warehouseDigests(warehouse, source, rawCondition(batch))
+          const expected = await sourceCells(desk.reader, source, batch)
+          const present = await warehouseCells(warehouse, source, rawCondition(batch))
           const raw = compareDigests(`${source.schema}.${source.identifier}`, expected, present)
           const different = raw.filter(
             difference => !pending.has(keyOf({ hour: difference.bucket, shard: difference.shard })),

@@ -3,19 +3,19 @@
  * one transaction of the warehouse. Whatever fails or dies in between leaves the warehouse as it was.
  */
 import { withTransaction } from '../engines/brackets.ts'
-import { loadCsv } from '../engines/duckdb/write.ts'
 import type { Session } from '../engines/engine.ts'
 import { PlinthError } from '../errors.ts'
 import type { Emit } from '../telemetry/event.ts'
-import { type CellDigest, copyRows, type Cursor, sourceDigests } from './capture.ts'
+import type { CellDigest, Cursor } from './capture.ts'
 import { listCells, rawCondition } from './cells.ts'
 import type { Names } from './compile.ts'
-import { compareDigests, type Difference, warehouseDigests } from './digest.ts'
+import { compareDigests, type Difference } from './digest.ts'
 import { type Claim, claimTarget, moveCursor, recordRun, type RunRecord, storeFingerprint } from './ledger.ts'
 import { compareCells, hasCells, rebuild, replaceCells } from './materialize.ts'
 import type { Batch } from './plan.ts'
 import { storeProof } from './proof.ts'
 import { type CapturedSource, sourceKey, type Transform } from './project.ts'
+import { type Loaded, loadRows, warehouseCells } from './transfer.ts'
 
 /** Where a run is; told so that tests can stop it or let it die there. */
 export type Stage = 'leased' | 'captured' | 'claimed' | 'loaded' | 'replaced' | 'proved' | 'committed' | 'acknowledged'
@@ -57,43 +57,39 @@ export async function applyBatch(context: StepContext, batch: Batch, closing: Cl
     await claimTarget(warehouse, context.claim)
     await onStage('claimed')
     await listCells(warehouse, batch)
-    const rows = await loadRaw(context, batch)
+    const loaded = await loadRaw(context, batch)
     await onStage('loaded')
     const tables = await runTransforms(context, batch, closing)
     await onStage('replaced')
-    const proved = await prove(context, batch)
+    const proved = await prove(context, batch, loaded.cells)
     await storeProof(warehouse, source, batch, { runId: context.claim.runId, readAt: context.readAt, cells: proved })
     await onStage('proved')
     if (closing) {
       await moveCursor(warehouse, sourceKey(source), closing.cursor, context.claim.runId, rawTable(source))
       for (const [name, fingerprint] of closing.fingerprints)
         await storeFingerprint(warehouse, name, fingerprint, context.claim.runId)
-      await recordRun(warehouse, closing.run(rows))
+      await recordRun(warehouse, closing.run(loaded.rows))
     }
-    return { rows, cells: proved.length, tables }
+    return { rows: loaded.rows, cells: proved.length, tables }
   })
   await onStage('committed')
   return result
 }
 
-async function loadRaw(context: StepContext, batch: Batch): Promise<number> {
+async function loadRaw(context: StepContext, batch: Batch): Promise<Loaded> {
   const { warehouse, source, emit } = context
   const started = performance.now()
   const table = rawTable(source)
   await warehouse.query(`delete from ${table} as raw where ${rawCondition(batch)}`)
-  const rows = await loadCsv(warehouse, {
-    table: `${source.schema}.${source.identifier}`,
-    columns: [...source.columns, { name: 'bucket_hour', type: 'timestamptz' }, { name: 'shard', type: 'smallint' }],
-    source: copyRows(context.reader, source, batch),
-  })
+  const loaded = await loadRows(context.reader, warehouse, source, batch)
   emit({
     type: 'rollup.loaded',
     table: sourceKey(source),
-    rows,
+    rows: loaded.rows,
     cells: batch.cells,
     durationMs: Math.round(performance.now() - started),
   })
-  return rows
+  return loaded
 }
 
 async function runTransforms(
@@ -126,10 +122,9 @@ async function runTransforms(
 }
 
 /** The run's own reconciliation: raw against the source at the same snapshot, transforms against their inputs. */
-async function prove(context: StepContext, batch: Batch): Promise<CellDigest[]> {
-  const { reader, warehouse, source, names } = context
-  const expected = await sourceDigests(reader, source, batch)
-  const found = await warehouseDigests(warehouse, source, rawCondition(batch))
+async function prove(context: StepContext, batch: Batch, expected: CellDigest[]): Promise<CellDigest[]> {
+  const { warehouse, source, names } = context
+  const found = await warehouseCells(warehouse, source, rawCondition(batch))
   const differences: Difference[] = compareDigests(`${source.schema}.${source.identifier}`, expected, found)
   for (const transform of context.transforms) {
     if (hasCells(transform) && !context.stale.has(transform.name))

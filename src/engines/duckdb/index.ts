@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import type { Engine, OpenOptions, Scratch, Session } from '../engine.ts'
 import { filePath } from './instance.ts'
 import { openSession, quoteLiteral } from './session.ts'
+import { warehouse } from './warehouse.ts'
 
 export const duckdb: Engine = {
   name: 'duckdb',
@@ -18,7 +19,9 @@ export const duckdb: Engine = {
     postgresSyntax: false,
     capture: false,
     warehouse: true,
+    statefulSessions: true,
   },
+  warehouse,
   open: (url: string, options: OpenOptions = {}): Promise<Session> => openSession(duckdb, url, options),
   describe: (url: string): string => filePath(url) ?? ':memory:',
   createScratch,

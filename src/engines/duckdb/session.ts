@@ -18,6 +18,8 @@ import type {
   Value,
 } from '../engine.ts'
 import { type Sent, statementFailure } from './failure.ts'
+import type { Block, BlockType } from '../block.ts'
+import { appendBlocks, readBlocks } from './blocks.ts'
 import { acquireInstance, filePath, type OpenInstance } from './instance.ts'
 import { introspect } from './introspect.ts'
 import { bind, createConverter, type DuckDbModule } from './rows.ts'
@@ -27,6 +29,16 @@ import { commandOf, splitStatements } from './statements.ts'
 export interface DuckDbSession extends Session {
   /** Runs `work` with the path of a file that holds the bytes of `source`; the file is gone afterwards. */
   withBulkFile<T>(source: AsyncIterable<Uint8Array | string>, work: (path: string) => Promise<T>): Promise<T>
+  /** Appends rows to a table whose columns have these types in this order, and answers their number. */
+  appendBlocks(table: TableName, types: readonly BlockType[], blocks: AsyncIterable<Block>): Promise<number>
+  /** The rows of a query; the block is filled anew each time. */
+  readBlocks(text: string, types: readonly BlockType[]): AsyncIterable<Block>
+}
+
+export interface TableName {
+  readonly catalog?: string
+  readonly schema: string
+  readonly name: string
 }
 
 /** How long a busy file is waited for when the caller does not say. */
@@ -129,6 +141,39 @@ class OpenSession implements DuckDbSession {
       await pipeline(source, createWriteStream(path, { mode: 0o600 }))
       return work(path)
     })
+  }
+
+  appendBlocks(table: TableName, types: readonly BlockType[], blocks: AsyncIterable<Block>): Promise<number> {
+    const text = `insert into ${table.schema}.${table.name}`
+    return this.#inTurn(() =>
+      appendBlocks(this.#duckdb, { connection: this.#connection, ...table, types, blocks }).catch((error: unknown) => {
+        throw error instanceof PlinthError
+          ? error
+          : statementFailure(error, { text, script: text, offset: 0, address: this.address })
+      }),
+    )
+  }
+
+  async *readBlocks(text: string, types: readonly BlockType[]): AsyncGenerator<Block, void> {
+    let release = (): void => undefined
+    const turn = new Promise<void>(resolve => {
+      release = resolve
+    })
+    // The turn lasts until the last row was read, since another statement would end the stream.
+    await new Promise<void>((start, refuse) => {
+      this.#inTurn(async () => {
+        start()
+        await turn
+      }).catch(refuse)
+    })
+    try {
+      yield* readBlocks(this.#connection, text, types)
+    } catch (error) {
+      if (error instanceof PlinthError) throw error
+      throw statementFailure(error, { text, script: text, offset: 0, address: this.address })
+    } finally {
+      release()
+    }
   }
 
   introspect(options: IntrospectOptions = {}): Promise<Schema> {

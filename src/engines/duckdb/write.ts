@@ -1,7 +1,9 @@
 /** What a warehouse needs beyond plain SQL: loading rows in bulk. Callers open the transaction. */
 import { PlinthError } from '../../errors.ts'
+import type { Block, BlockType } from '../block.ts'
 import type { Session } from '../engine.ts'
-import { type DuckDbSession, quoteLiteral } from './session.ts'
+import { readType, storedType } from './blocks.ts'
+import { type DuckDbSession, quoteLiteral, type TableName } from './session.ts'
 
 export interface Load {
   /** Qualified name of an existing table, which may be a temporary one. */
@@ -25,6 +27,66 @@ export async function loadCsv(session: Session, load: Load): Promise<number> {
     )
     return rowCount
   })
+}
+
+export interface BlockColumnName {
+  readonly name: string
+  readonly type: BlockType
+}
+
+/** Appends rows to a table by the names of their columns, and answers their number. */
+export async function loadBlocks(
+  session: Session,
+  table: TableName,
+  columns: readonly BlockColumnName[],
+  blocks: AsyncIterable<Block>,
+): Promise<number> {
+  const duckdb = bulk(session)
+  const { rows: stored } = await session.query<{ name: string; type: string }>(
+    `select column_name as name, data_type as type from duckdb_columns()
+     where database_name = current_database() and schema_name = $1 and table_name = $2 order by column_index`,
+    [table.schema, table.name],
+  )
+  const order = stored.map(({ name, type }) =>
+    columns.findIndex(column => column.name === name && storedType(column.type) === normalized(type)),
+  )
+  const types = columns.map(column => column.type)
+  if (order.length === columns.length && !order.includes(-1)) {
+    const ordered = order.map(index => types[index] as BlockType)
+    return duckdb.appendBlocks(table, ordered, inOrder(blocks, order))
+  }
+  // A table with columns of its own, or of other types, is filled through one that has just these.
+  const passage = { schema: 'main', name: 'plinth_passage' }
+  const list = columns.map(({ name, type }) => `${quoteName(name)} ${storedType(type)}`).join(', ')
+  await session.query(`create or replace temp table ${passage.name} (${list})`)
+  await duckdb.appendBlocks({ ...passage, catalog: 'temp' }, types, blocks)
+  const names = columns.map(column => quoteName(column.name)).join(', ')
+  const { rowCount } = await session.query(
+    `insert into ${quoteName(table.schema)}.${quoteName(table.name)} (${names}) select ${names} from temp.main.${passage.name}`,
+  )
+  await session.query(`drop table temp.main.${passage.name}`)
+  return rowCount
+}
+
+/** The named columns of what stands behind `from`, such as a table with an alias and a condition. The block is filled anew each time. */
+export function readColumns(session: Session, columns: readonly BlockColumnName[], from: string): AsyncIterable<Block> {
+  const list = columns.map(({ name, type }) => `cast(${quoteName(name)} as ${readType(type)})`).join(', ')
+  return bulk(session).readBlocks(
+    `select ${list} from ${from}`,
+    columns.map(column => column.type),
+  )
+}
+
+/** The same block with its columns in another order; the arrays are the same. */
+async function* inOrder(blocks: AsyncIterable<Block>, order: readonly number[]): AsyncGenerator<Block, void> {
+  for await (const block of blocks)
+    yield { rows: block.rows, columns: order.map(index => block.columns[index] as Block['columns'][number]) }
+}
+
+/** As DuckDB's catalog writes types. */
+function normalized(type: string): string {
+  const lower = type.toLowerCase().replace(/\s*,\s*/g, ', ')
+  return lower === 'timestamp with time zone' ? 'timestamptz' : lower
 }
 
 function bulk(session: Session): DuckDbSession {

@@ -1,0 +1,89 @@
+/** Rows of cells on their way from the source into the warehouse, and what both sides hold, each read once. */
+import { type Block, type BlockType } from '../engines/block.ts'
+import { type BlockColumnName, loadBlocks, readColumns } from '../engines/duckdb/write.ts'
+import type { Session } from '../engines/engine.ts'
+import { readBinary, wireType } from '../engines/postgres/binary.ts'
+import { columnKind } from './canonical.ts'
+import { type CellDigest, copiesOf } from './capture.ts'
+import { createFold } from './fold.ts'
+import type { Batch } from './plan.ts'
+import type { CapturedSource } from './project.ts'
+
+export interface Loaded {
+  readonly rows: number
+  /** What the source holds in the batch's cells, by the rows that came out of it. */
+  readonly cells: CellDigest[]
+}
+
+/** Copies the batch's rows into the raw table. */
+export async function loadRows(
+  reader: Session,
+  warehouse: Session,
+  source: CapturedSource,
+  batch: Batch,
+): Promise<Loaded> {
+  const fold = createFold()
+  const columns = columnsOf(source)
+  const rows = await loadBlocks(
+    warehouse,
+    { schema: source.schema, name: source.identifier },
+    columns,
+    folded(rowsOf(reader, source, batch, columns), fold),
+  )
+  return { rows, cells: fold.cells() }
+}
+
+/** What the source holds in the batch's cells. */
+export async function sourceCells(reader: Session, source: CapturedSource, batch: Batch): Promise<CellDigest[]> {
+  const fold = createFold()
+  for await (const block of rowsOf(reader, source, batch, columnsOf(source))) fold.add(block)
+  return fold.cells()
+}
+
+/** What the raw table holds in the cells that `condition`, on the alias `raw`, lets through. */
+export async function warehouseCells(
+  warehouse: Session,
+  source: CapturedSource,
+  condition: string,
+): Promise<CellDigest[]> {
+  const fold = createFold()
+  const from = `"${source.schema}"."${source.identifier}" as raw where ${condition}`
+  for await (const block of readColumns(warehouse, columnsOf(source), from)) fold.add(block)
+  return fold.cells()
+}
+
+/** The source's columns, then the cell. */
+function columnsOf(source: CapturedSource): BlockColumnName[] {
+  return [
+    ...source.columns.map(({ name, type }) => ({ name, type: blockType(type) })),
+    { name: 'bucket_hour', type: { kind: 'timestamp' } },
+    { name: 'shard', type: { kind: 'int16' } },
+  ]
+}
+
+function blockType(type: string): BlockType {
+  const kind = columnKind(type)
+  if (kind === 'decimal') {
+    const [precision = 18, scale = 0] = (type.match(/\d+/g) ?? []).map(Number)
+    return { kind, precision, scale }
+  }
+  if (kind !== 'integer') return { kind: kind ?? 'text' }
+  return { kind: /small|int2/i.test(type) ? 'int16' : /big|int8/i.test(type) ? 'int64' : 'int32' }
+}
+
+async function* rowsOf(
+  reader: Session,
+  source: CapturedSource,
+  batch: Batch,
+  columns: readonly BlockColumnName[],
+): AsyncGenerator<Block, void> {
+  const types = columns.map(column => column.type)
+  for (const copy of copiesOf(source, batch, types.map(wireType))) yield* readBinary(reader.copyOut(copy), types)
+}
+
+async function* folded(blocks: AsyncIterable<Block>, fold: ReturnType<typeof createFold>): AsyncGenerator<Block, void> {
+  for await (const block of blocks) {
+    fold.add(block)
+    yield block
+  }
+}

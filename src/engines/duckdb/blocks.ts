@@ -1,0 +1,272 @@
+/** Rows into a DuckDB table and out of a query as blocks, by DuckDB's own vectors (its C API: "Data Chunks", "Vectors", "Appender"). */
+import { createRequire } from 'node:module'
+import type { DuckDBConnection, DuckDBDataChunk, DuckDBType } from '@duckdb/node-api'
+import {
+  type Block,
+  type BlockColumn,
+  type BlockType,
+  createBlock,
+  createTexts,
+  isFull,
+  type Texts,
+  textNumber,
+} from '../block.ts'
+import type { DuckDbModule } from './rows.ts'
+
+export interface Append {
+  readonly connection: DuckDBConnection
+  readonly catalog?: string
+  readonly schema: string
+  readonly name: string
+  readonly types: readonly BlockType[]
+  readonly blocks: AsyncIterable<Block>
+}
+
+/** Of the native module below `@duckdb/node-api`, which itself hands out values one by one. Vectors are known to it alone. */
+interface Bindings {
+  data_chunk_get_vector(chunk: DataChunk, column: number): Vector
+  vector_get_data(vector: Vector, byteCount: number): Uint8Array
+  vector_get_validity(vector: Vector, byteCount: number): Uint8Array | null
+  vector_ensure_validity_writable(vector: Vector): void
+  vector_assign_string_element_len(vector: Vector, row: number, bytes: Uint8Array): void
+  copy_data_to_vector(vector: Vector, at: number, bytes: ArrayBufferLike, from: number, byteCount: number): void
+  copy_data_to_vector_validity(
+    vector: Vector,
+    at: number,
+    bytes: ArrayBufferLike,
+    from: number,
+    byteCount: number,
+  ): void
+  get_data_from_pointer(bytes: ArrayBufferLike, pointerAt: number, byteCount: number): Uint8Array
+}
+
+type DataChunk = DuckDBDataChunk['chunk']
+type Vector = object
+
+/** Appends within the transaction that is open, to a table whose columns have these types in this order; answers the number of rows. */
+export async function appendBlocks(duckdb: DuckDbModule, append: Append): Promise<number> {
+  const bindings = loadBindings()
+  const appender = await append.connection.createAppender(append.name, append.schema, append.catalog ?? null)
+  const chunk = duckdb.DuckDBDataChunk.create(append.types.map(type => duckType(duckdb, type)))
+  let rows = 0
+  try {
+    for await (const block of append.blocks) {
+      chunk.reset()
+      chunk.rowCount = block.rows
+      for (const [index, column] of block.columns.entries())
+        writeColumn(
+          bindings,
+          bindings.data_chunk_get_vector(chunk.chunk, index),
+          column,
+          block.rows,
+          append.types[index],
+        )
+      appender.appendDataChunk(chunk)
+      rows += block.rows
+    }
+    appender.flushSync()
+  } catch (error) {
+    // What was not flushed must not be written when the appender is closed.
+    appender.clear()
+    throw error
+  } finally {
+    appender.closeSync()
+  }
+  return rows
+}
+
+/** The rows of a query whose columns were selected as `readType` says. The block is filled anew each time. */
+export async function* readBlocks(
+  connection: DuckDBConnection,
+  query: string,
+  types: readonly BlockType[],
+): AsyncGenerator<Block, void> {
+  const bindings = loadBindings()
+  const result = await connection.stream(query)
+  const block = createBlock(types)
+  for (;;) {
+    const chunk = await result.fetchChunk()
+    if (!chunk || chunk.rowCount === 0) return
+    readChunk(bindings, chunk.chunk, chunk.rowCount, block, types)
+    yield block
+    for (const column of block.columns) if (column.texts && isFull(column.texts)) column.texts = createTexts()
+  }
+}
+
+/** The SQL type of a column that such a block can be appended to as it is. */
+export function storedType(type: BlockType): string {
+  if (type.kind === 'decimal') return `decimal(${type.precision > 9 ? type.precision : 18}, ${type.scale})`
+  return type.kind === 'boolean' ? 'boolean' : type.kind === 'int16' ? 'smallint' : readTypes[type.kind]
+}
+
+/** The SQL type that a column is selected as, so that its vector is what `readBlocks` expects, whatever the table's own type is. */
+export function readType(type: BlockType): string {
+  if (type.kind === 'decimal') return `decimal(${type.precision > 18 ? 38 : 18}, ${type.scale})`
+  return readTypes[type.kind]
+}
+
+const readTypes = {
+  uuid: 'uuid',
+  text: 'varchar',
+  boolean: 'integer',
+  date: 'date',
+  timestamp: 'timestamptz',
+  int16: 'integer',
+  int32: 'integer',
+  int64: 'bigint',
+} as const
+
+function duckType(duckdb: DuckDbModule, type: BlockType): DuckDBType {
+  if (type.kind === 'decimal') return duckdb.DECIMAL(type.precision > 9 ? type.precision : 18, type.scale)
+  return {
+    uuid: duckdb.UUID,
+    text: duckdb.VARCHAR,
+    boolean: duckdb.BOOLEAN,
+    int16: duckdb.SMALLINT,
+    int32: duckdb.INTEGER,
+    int64: duckdb.BIGINT,
+    date: duckdb.DATE,
+    timestamp: duckdb.TIMESTAMPTZ,
+  }[type.kind]
+}
+
+/** The copy that `@duckdb/node-api` itself uses: a handle of one copy means nothing to another. */
+function loadBindings(): Bindings {
+  const api = createRequire(import.meta.url).resolve('@duckdb/node-api')
+  return createRequire(api)('@duckdb/node-bindings') as Bindings
+}
+
+function writeColumn(
+  bindings: Bindings,
+  vector: Vector,
+  column: BlockColumn,
+  rows: number,
+  type: BlockType | undefined,
+): void {
+  writeNulls(bindings, vector, column.nulls, rows)
+  if (column.texts) return writeTexts(bindings, vector, column, column.texts, rows)
+  const { words, width } = column
+  if (type?.kind === 'boolean' || type?.kind === 'int16') {
+    const narrow = type.kind === 'boolean' ? new Uint8Array(rows) : new Uint16Array(rows)
+    for (let row = 0; row < rows; row++) narrow[row] = words[row] as number
+    bindings.copy_data_to_vector(vector, 0, narrow.buffer, 0, narrow.byteLength)
+    return
+  }
+  // DuckDB keeps a uuid as a signed number with the highest bit turned, so that uuids sort as their text does.
+  if (type?.kind === 'uuid') turnHighestBits(words, rows)
+  bindings.copy_data_to_vector(vector, 0, words.buffer, words.byteOffset, rows * width * 4)
+  if (type?.kind === 'uuid') turnHighestBits(words, rows)
+}
+
+function turnHighestBits(words: Uint32Array, rows: number): void {
+  for (let at = 3; at < rows * 4; at += 4) words[at] = (words[at] as number) ^ 0x80000000
+}
+
+const validity = new Uint32Array(64)
+
+function writeNulls(bindings: Bindings, vector: Vector, nulls: Uint8Array, rows: number): void {
+  if (!nulls.subarray(0, rows).includes(1)) return
+  validity.fill(0xffffffff)
+  for (let row = 0; row < rows; row++)
+    if (nulls[row] === 1) validity[row >> 5] = (validity[row >> 5] as number) & ~(1 << (row & 31))
+  bindings.vector_ensure_validity_writable(vector)
+  bindings.copy_data_to_vector_validity(vector, 0, validity.buffer, 0, Math.ceil(rows / 64) * 8)
+}
+
+/** A `duckdb_string_t`: length and up to twelve bytes, or length, four bytes and where the rest is. */
+const stringWords = 4
+const inlineBytes = 12
+const strings = new Uint32Array(2048 * stringWords)
+const stringBytes = new Uint8Array(strings.buffer)
+
+function writeTexts(bindings: Bindings, vector: Vector, column: BlockColumn, texts: Texts, rows: number): void {
+  const long = new Map<number, number[]>()
+  strings.fill(0, 0, rows * stringWords)
+  for (let row = 0; row < rows; row++) {
+    if (column.nulls[row] === 1) continue
+    const number = column.words[row] as number
+    const text = texts.bytes[number] as Uint8Array
+    if (text.length <= inlineBytes) {
+      strings[row * stringWords] = text.length
+      const at = row * 16 + 4
+      for (let byte = 0; byte < text.length; byte++) stringBytes[at + byte] = text[byte] as number
+    } else {
+      const places = long.get(number)
+      if (places) places.push(row)
+      else long.set(number, [row])
+    }
+  }
+  // The vector makes room for each long text once; its other rows point to the same place.
+  for (const [number, places] of long) {
+    const [place = 0] = places
+    bindings.vector_assign_string_element_len(vector, place, texts.bytes[number] as Uint8Array)
+  }
+  if (long.size > 0) {
+    const bytes = bindings.vector_get_data(vector, rows * 16)
+    const written = new Uint32Array(bytes.buffer, bytes.byteOffset, rows * stringWords)
+    for (const places of long.values()) {
+      const from = (places[0] ?? 0) * stringWords
+      for (const place of places) strings.set(written.subarray(from, from + stringWords), place * stringWords)
+    }
+  }
+  bindings.copy_data_to_vector(vector, 0, strings.buffer, 0, rows * 16)
+}
+
+function readChunk(
+  bindings: Bindings,
+  chunk: DataChunk,
+  rows: number,
+  block: Block,
+  types: readonly BlockType[],
+): void {
+  block.rows = rows
+  for (const [index, column] of block.columns.entries()) {
+    const vector = bindings.data_chunk_get_vector(chunk, index)
+    readNulls(bindings, vector, column.nulls, rows)
+    const width = column.texts ? stringWords : column.width
+    const bytes = bindings.vector_get_data(vector, rows * width * 4)
+    const words = new Uint32Array(bytes.buffer, bytes.byteOffset, rows * width)
+    if (column.texts) readTexts(bindings, words, bytes, column, column.texts, rows)
+    else column.words.set(words)
+    if (types[index]?.kind === 'uuid') turnHighestBits(column.words, rows)
+  }
+}
+
+function readNulls(bindings: Bindings, vector: Vector, nulls: Uint8Array, rows: number): void {
+  nulls.fill(0, 0, rows)
+  const mask = bindings.vector_get_validity(vector, Math.ceil(rows / 64) * 8)
+  if (!mask || mask.length === 0) return
+  for (let row = 0; row < rows; row++) if (((mask[row >> 3] as number) & (1 << (row & 7))) === 0) nulls[row] = 1
+}
+
+/** A long text's bytes are fetched once for each place in memory; a chunk's equal texts mostly share one. */
+function readTexts(
+  bindings: Bindings,
+  words: Uint32Array,
+  bytes: Uint8Array,
+  column: BlockColumn,
+  texts: Texts,
+  rows: number,
+): void {
+  const places = new Map<number, number>()
+  for (let row = 0; row < rows; row++) {
+    if (column.nulls[row] === 1) {
+      column.words[row] = 0
+      continue
+    }
+    const at = row * stringWords
+    const length = words[at] as number
+    if (length <= inlineBytes) {
+      column.words[row] = textNumber(texts, bytes, at * 4 + 4, at * 4 + 4 + length)
+      continue
+    }
+    const place = (words[at + 3] as number) * 4_294_967_296 + (words[at + 2] as number)
+    let number = places.get(place)
+    if (number === undefined || (texts.bytes[number] as Uint8Array).length !== length) {
+      const text = bindings.get_data_from_pointer(bytes.buffer, bytes.byteOffset + at * 4 + 8, length)
+      number = textNumber(texts, text, 0, length)
+      places.set(place, number)
+    }
+    column.words[row] = number
+  }
+}

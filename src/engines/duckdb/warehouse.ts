@@ -1,0 +1,39 @@
+/** How DuckDB spells what rollups say. */
+import type { Session, Warehouse } from '../engine.ts'
+import { loadCsv } from './write.ts'
+
+export const warehouse: Warehouse = {
+  relation: (schema, name) => `${quoted(schema)}.${quoted(name)}`,
+  name: quoted,
+  moment: (at, otherwise) => `timestamptz '${at ?? infinity[otherwise]}'`,
+  day: (at, otherwise) => `date '${at ?? infinity[otherwise]}'`,
+  dayOf: moment => `cast(${moment} at time zone 'UTC' as date)`,
+  fingerprint: columns => `hash(${columns.join(', ')})`,
+  columns: columnsOf,
+  async describe(session, query) {
+    const { rows } = await session.query<{ column_name: string }>(`describe select * from (\n${query}\n) as result`)
+    return rows.map(row => row.column_name)
+  },
+  loadCsv,
+}
+
+const infinity = { 'before all': '-infinity', 'after all': 'infinity' } as const
+
+async function columnsOf(
+  session: Session,
+  schema: string,
+  name: string,
+): Promise<{ readonly name: string; readonly type: string }[]> {
+  const { rows } = await session.query<{ name: string; type: string }>(
+    `select column_name as name, data_type as type
+     from duckdb_columns()
+     where database_name = current_database() and schema_name = $1 and table_name = $2
+     order by column_index`,
+    [schema, name],
+  )
+  return rows
+}
+
+function quoted(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`
+}
