@@ -1,0 +1,39 @@
+import type { StatementRule } from '../rule.ts'
+import { dropsSeen, isOpaque, locksSeen, opaqueKinds, sized } from '../use.ts'
+
+export const rule: StatementRule = {
+  name: 'lock-hidden',
+  category: 'locks',
+  severity: 'notice',
+  shape: 'statement',
+  needs: 'rehearsal',
+  kinds: opaqueKinds,
+  title: 'Code of a block or a function locks a table against everybody',
+  why: `What a \`do\` block, a function or a procedure runs is not in the text. The rehearsal ran it and saw \`ACCESS EXCLUSIVE\` on a table in
+use: short by itself, and held until the transaction ends.`,
+  instead: 'Write the statement itself into the file, so that readers of the file see what it locks.',
+  examples: {
+    bad: [
+      {
+        title: 'a column in a block',
+        before: 'create table users (id bigint);',
+        up: "do $$ begin execute 'alter table users add column name text'; end $$;",
+      },
+    ],
+    good: [
+      {
+        title: 'on a table of the same file',
+        up: "create table users (id bigint);\ndo $$ begin execute 'alter table users add column name text'; end $$;",
+      },
+    ],
+  },
+  *check(view) {
+    if (!view.seen || !isOpaque(view)) return
+    const gone = new Set(dropsSeen(view, 'table').map(({ name }) => name))
+    for (const table of locksSeen(view, 'AccessExclusiveLock')) {
+      // What is read or written anew meanwhile, and what is dropped, is said by the rules for that.
+      if (gone.has(table) || view.seen.scans.includes(table) || view.seen.rewrites.includes(table)) continue
+      yield { message: `Code that this runs locks ${sized(view, table)} against everybody.`, object: table }
+    }
+  },
+}

@@ -1,0 +1,55 @@
+import type { StatementRule } from '../rule.ts'
+import { earlierInTransaction } from '../transactions.ts'
+import { tablesShut } from '../weight.ts'
+
+export const rule: StatementRule = {
+  name: 'lock-several-tables',
+  category: 'locks',
+  severity: 'notice',
+  shape: 'statement',
+  needs: 'text',
+  title: 'One transaction shuts several tables',
+  why: `Every further table makes the wait longer and a deadlock likelier: while the second lock is waited for, the first one is held, and a
+query that has them in the other order stops both.`,
+  instead: 'Write one file for each table, or `-- plinth: transaction=statement` at the top of this one.',
+  examples: {
+    bad: [
+      {
+        title: 'two tables in use',
+        before: 'create table users (id bigint);\ncreate table teams (id bigint);',
+        up: 'alter table users add column name text;\nalter table teams add column name text;',
+      },
+    ],
+    good: [
+      {
+        title: 'one after the other',
+        before: 'create table users (id bigint);\ncreate table teams (id bigint);',
+        up: '-- plinth: transaction=statement\nalter table users add column name text;\nalter table teams add column name text;',
+      },
+      {
+        title: 'one table is as new',
+        before: 'create table users (id bigint);',
+        up: 'create table teams (id bigint);\nalter table users add column name text;\nalter table teams add column name text;',
+      },
+    ],
+  },
+  *check(view) {
+    const own = tablesShut(view)
+    if (own.length === 0) return
+    const held = [...new Set(earlierInTransaction(view).flatMap(tablesShut))]
+    const further = own.filter(table => !held.includes(table))
+    // Said once, where the second table comes in.
+    if (held.length === 0 || further.length === 0 || hasSpoken(view)) return
+    yield {
+      message: `${[...held, ...further].join(', ')} are all locked against everybody until the transaction ends.`,
+      object: further[0] ?? '',
+    }
+  },
+}
+
+function hasSpoken(view: Parameters<StatementRule['check']>[0]): boolean {
+  const groups = earlierInTransaction(view).map(tablesShut)
+  const first = groups.findIndex(tables => tables.length > 0)
+  const known = new Set(groups[first])
+  return groups.slice(first + 1).some(tables => tables.some(table => !known.has(table)))
+}

@@ -1,0 +1,99 @@
+/** How heavy a statement is for others: which tables it shuts, and whether it works through their rows. Seen, else read from its text. */
+import { dottedName, listOf, openNode, relationName, textOf, walk } from '../sql/tree.ts'
+import { alterations, constraintsAdded, targetOf } from './alter.ts'
+import type { StatementView } from './rule.ts'
+import { dropped, inUse, locksSeen } from './use.ts'
+
+/** Tables in use that it locks against readers, by full name where that is known. */
+export function tablesShut(view: StatementView): readonly string[] {
+  const names = view.seen ? locksSeen(view, 'AccessExclusiveLock') : shutByText(view)
+  return [...new Set(names.flatMap(name => inUse(view, name) ?? []))]
+}
+
+/** Tables in use whose rows it works through, from end to end as far as anybody can tell. */
+export function tablesWorked(view: StatementView): readonly string[] {
+  if (view.seen) return view.seen.scans
+  return [...new Set(workedByText(view).flatMap(name => inUse(view, name) ?? []))]
+}
+
+/** Commands of `alter table` that lock less than `ACCESS EXCLUSIVE`, and what only reads rows under such a lock. */
+const light =
+  /^(ValidateConstraint|SetStatistics|SetOptions|ResetOptions|ReplaceRelOptions|AttachPartition|ClusterOn|DropCluster|(En|Dis)able(Always|Replica)?Trig.*)$/
+
+function shutByText(view: StatementView): readonly string[] {
+  const { statement, fields } = view
+  const target = targetOf(view)
+  const listed = listOf(fields, 'relations').map(node => relationName(openNode(node)[1]))
+  switch (statement.kind) {
+    case 'AlterTableStmt':
+      return alterations(view).some(one => !light.test(one.kind) && one.definition['contype'] !== 'CONSTR_FOREIGN')
+        ? [target]
+        : []
+    case 'RenameStmt':
+    case 'AlterObjectSchemaStmt':
+    case 'CreatePolicyStmt':
+    case 'AlterPolicyStmt':
+    case 'RuleStmt':
+    case 'ClusterStmt':
+      return [target]
+    case 'TruncateStmt':
+      return listed
+    case 'LockStmt':
+      return fields['mode'] === 8 ? listed : []
+    case 'DropStmt':
+      return ['TRIGGER', 'POLICY', 'RULE'].flatMap(type =>
+        dropped(view, type).map(name => name.replace(/\.[^.]*$/, '')),
+      )
+    default:
+      return []
+  }
+}
+
+function workedByText(view: StatementView): readonly string[] {
+  const { statement, fields } = view
+  switch (statement.kind) {
+    case 'UpdateStmt':
+    case 'DeleteStmt':
+    case 'MergeStmt':
+      return isPicky(fields['whereClause']) ? [] : [targetOf(view)]
+    case 'InsertStmt':
+    case 'CreateTableAsStmt':
+      return sourcesOf(fields['selectStmt'] ?? fields['query'])
+    case 'IndexStmt':
+      return fields['concurrent'] === true ? [] : [targetOf(view)]
+    case 'AlterTableStmt':
+      return isWorking(view) ? [targetOf(view)] : []
+    default:
+      return []
+  }
+}
+
+function isWorking(view: StatementView): boolean {
+  return (
+    alterations(view).some(({ kind }) => kind === 'ValidateConstraint' || kind === 'SetNotNull') ||
+    constraintsAdded(view).some(one => !one.notValid && !one.usingIndex && !(one.inline && one.type !== 'check'))
+  )
+}
+
+/** Columns are compared with values, so that an index may find the few rows that are meant. */
+function isPicky(where: unknown): boolean {
+  let picky = false
+  walk(where, (kind, fields) => {
+    if (kind === 'A_Expr' && /^AEXPR_(OP|IN)$/.test(textOf(fields, 'kind')) && dottedName(fields['name']) === '=') {
+      const [left] = openNode(fields['lexpr'])
+      const [right] = openNode(fields['rexpr'])
+      if ((left === 'ColumnRef') !== (right === 'ColumnRef')) picky = true
+    }
+  })
+  return picky
+}
+
+function sourcesOf(query: unknown): readonly string[] {
+  const names: string[] = []
+  let picky = false
+  walk(query, (kind, fields) => {
+    if (kind === 'RangeVar') names.push(relationName(fields))
+    if (kind === 'SelectStmt' && (isPicky(fields['whereClause']) || fields['limitCount'] !== undefined)) picky = true
+  })
+  return picky ? [] : names
+}
