@@ -234,7 +234,7 @@ export const codes = {
   DATABASE_URL_INVALID: {
     exit: 2,
     http: 400,
-    explain: 'The database URL cannot be read. Expected postgres://user@host:port/database or duckdb:path/to/file.',
+    explain: 'The database URL cannot be read. Expected postgres://user@host:port/database, duckdb:path/to/file or bigquery://project/dataset.',
   },
   CONNECTION_LOST: {
     exit: 7,
@@ -271,6 +271,18 @@ export const codes = {
     explain:
       'The warehouse refused a statement. Its transaction was rolled back: no cell is half replaced and the cursor did not move.',
   },
+  WAREHOUSE_QUOTA: {
+    exit: 6,
+    http: 429,
+    explain:
+      'The warehouse service has no quota left, or answered too often that it is busy. Nothing was kept and the cursor did not move. Safe to run again later.',
+  },
+  COST_CAP_EXCEEDED: {
+    exit: 5,
+    http: 409,
+    explain:
+      'A job would bill more bytes than the cap in the URL of the warehouse allows, so it was not run. Nothing was kept. Look at the dry-run bytes of the plan, then raise the cap or change less at once.',
+  },
   DISK_FULL: {
     exit: 1,
     http: 507,
@@ -300,6 +312,12 @@ export const codes = {
     http: 409,
     explain:
       'Apply, rollback and reapply did not come back to the same catalog: a down file does not undo its up file.',
+  },
+  REHEARSAL_FAILED: {
+    exit: 1,
+    http: 422,
+    explain:
+      'There was no server to rehearse on, or the migrations before the pending ones cannot be replayed there. Name another server with --rehearse-on, or set "rehearsal: preferred" to go on without.',
   },
   SEED_INVALID: {
     exit: 2,

@@ -13,12 +13,16 @@ export interface Engine {
   /** URL schemes without the colon, such as `postgres` and `postgresql`. */
   readonly schemes: readonly string[]
   readonly can: Capabilities
+  /** What rollups need beyond plain SQL; present where `can.warehouse` is true. */
+  readonly warehouse?: Warehouse
   /** Opens a session. Throws DATABASE_URL_INVALID, DATABASE_UNREACHABLE, DATABASE_AUTHENTICATION, DATABASE_UNKNOWN, WAREHOUSE_BUSY. */
   open(url: string, options?: OpenOptions): Promise<Session>
   /** `host:port/database` or a file path: safe to print, never with a password. */
   describe(url: string): string
   /** Makes an empty database beside `url` and answers its URL; `drop` removes it again. For verify, docs and tests. */
   createScratch(url: string, name: string, options?: { readonly template?: string }): Promise<Scratch>
+  /** The URL of another database on the same server. Absent where a URL is one database. */
+  readonly beside?: (url: string, database: string) => string
   /** What leads a database from one catalog to another, in one transaction. Absent where the engine cannot write it. */
   readonly writeChanges?: (from: Schema, to: Schema) => Promise<readonly Change[]>
 }
@@ -27,6 +31,43 @@ export interface Engine {
 export interface Change {
   readonly kind: 'statement' | 'note'
   readonly text: string
+}
+
+/** How a warehouse spells what rollups say, and how rows come into it in bulk. */
+export interface Warehouse {
+  /** A qualified name, quoted. */
+  relation(schema: string, name: string): string
+  /** A name alone, quoted. */
+  name(name: string): string
+  /** A moment as a literal, from ISO 8601 in UTC; null stands for before and after all of them. */
+  moment(at: string | null, otherwise: 'before all' | 'after all'): string
+  /** A day as a literal, from `YYYY-MM-DD`. */
+  day(at: string | null, otherwise: 'before all' | 'after all'): string
+  /** The UTC day of a moment. */
+  dayOf(moment: string): string
+  /** One number for a row, whose sum over rows does not depend on their order; `columns` are expressions of the same types on both sides. */
+  fingerprint(columns: readonly string[]): string
+  /** Columns of a table or view in their order, with their types; empty when there is none. */
+  columns(
+    session: Session,
+    schema: string,
+    name: string,
+  ): Promise<readonly { readonly name: string; readonly type: string }[]>
+  /** The columns that a query would answer, without running it. */
+  describe(session: Session, query: string): Promise<readonly string[]>
+  /** Appends rows of CSV to a table within the transaction that is open, and answers their number. */
+  loadCsv(session: Session, load: Load): Promise<number>
+  /** Bytes that a query would read, where the engine bills by them. */
+  readonly estimateBytes?: (session: Session, query: string) => Promise<number>
+}
+
+export interface Load {
+  /** Qualified name of an existing table, which may be a temporary one. */
+  readonly table: string
+  /** Columns of the CSV in order, with the DuckDB type that each is read as, such as `TIMESTAMPTZ` or `DECIMAL(18,6)`. */
+  readonly columns: readonly { readonly name: string; readonly type: string }[]
+  /** CSV without a header, as PostgreSQL's `copy … to stdout (format csv)` writes it: NULL is empty, an empty string is `""`. */
+  readonly source: AsyncIterable<Uint8Array | string>
 }
 
 export interface Scratch {
@@ -51,6 +92,12 @@ export interface Capabilities {
   readonly capture: boolean
   /** It can hold rollups: a `write.ts` that loads and replaces cells. */
   readonly warehouse: boolean
+  /**
+   * What a session does lasts from one statement to the next: settings, temporary tables, and a transaction that sees its own writes. Where it
+   * does not, each statement is a job of its own; a transaction gathers its writes and sends them as one at the commit, so that what is read
+   * before it is what was there.
+   */
+  readonly statefulSessions: boolean
 }
 
 export interface OpenOptions {
@@ -143,6 +190,8 @@ export interface Session {
   unlock(name: string): Promise<boolean>
   /** Who holds the lock, for people to read; null when nobody or unknown. */
   lockHolder(name: string): Promise<string | null>
+  /** Whether there is such a table, where the engine has no catalog of PostgreSQL's shape to ask. */
+  hasTable?(schema: string, name: string): Promise<boolean>
   /** Another session on the same database, where the engine allows several. */
   sibling?(applicationName: string): Promise<Session>
   /** Sees who stands in this session's way and in whose way it stands, where the engine can tell. */

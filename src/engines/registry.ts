@@ -5,6 +5,7 @@ import type { Engine } from './engine.ts'
 const engines: Readonly<Record<string, { readonly schemes: readonly string[]; readonly load: () => Promise<Engine> }>> =
   {
     postgres: { schemes: ['postgres', 'postgresql'], load: async () => (await import('./postgres/index.ts')).postgres },
+    bigquery: { schemes: ['bigquery'], load: async () => (await import('./bigquery/index.ts')).bigquery },
     duckdb: { schemes: ['duckdb'], load: async () => (await import('./duckdb/index.ts')).duckdb },
   }
 
@@ -27,7 +28,7 @@ export async function engineOf(url: string): Promise<Engine> {
     'DATABASE_URL_INVALID',
     scheme ? `No engine opens a "${scheme}:" URL.` : 'The database URL has no scheme.',
     {
-      hint: 'Write postgres://user@host:5432/database or duckdb:path/to/file.duckdb.',
+      hint: 'Write postgres://user@host:5432/database, duckdb:path/to/file.duckdb or bigquery://project/dataset?location=EU.',
     },
   )
 }

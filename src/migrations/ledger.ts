@@ -12,16 +12,21 @@ export const ledgerVersion = 3
 
 /** 0 when the database has no ledger yet. Reads only. */
 export async function readLedgerVersion(session: Session): Promise<number> {
+  if (!(await hasLedgerTable(session))) return 0
+  const { rows: versions } = await session.query<{ version: number | null }>(
+    'select max(version) as version from plinth.migration_ledger',
+  )
+  return versions[0]?.version ?? 0
+}
+
+async function hasLedgerTable(session: Session): Promise<boolean> {
+  if (session.hasTable) return session.hasTable('plinth', 'migration_ledger')
   const { rows } = await session.query(`
     select 1
     from pg_catalog.pg_class c
     join pg_catalog.pg_namespace n on n.oid = c.relnamespace
     where n.nspname = 'plinth' and c.relname = 'migration_ledger'`)
-  if (rows.length === 0) return 0
-  const { rows: versions } = await session.query<{ version: number | null }>(
-    'select max(version) as version from plinth.migration_ledger',
-  )
-  return versions[0]?.version ?? 0
+  return rows.length > 0
 }
 
 export interface LedgerOptions {

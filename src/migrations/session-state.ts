@@ -4,6 +4,7 @@ import type { Session } from '../engines/engine.ts'
 /** Statements that bring the session back to its present state. They keep its advisory locks, unlike `discard all`. */
 export async function resetStatements(session: Session): Promise<string[]> {
   if (session.pooled) return pooledReset
+  if (!session.engine.can.statefulSessions) return []
   return session.engine.can.postgresSyntax ? postgresReset(session) : namespaceReset(session)
 }
 

@@ -185,7 +185,9 @@ function upIn(session: Session, folder: MigrationFolder, history: readonly Versi
 
 /** The parser costs 30 ms to load, which a run with nothing to do shall not pay. A folder's answers are kept, since its plan is made twice. */
 async function parserOf(session: Session, folder: MigrationFolder): Promise<Parse> {
-  const parse = await openParser(session.engine.can.postgresSyntax ? 'postgres' : 'other')
+  const { can } = session.engine
+  const read = await openParser(can.postgresSyntax ? 'postgres' : 'other')
+  const parse: Parse = (text, file) => (can.transactionalDdl ? read(text, file) : statementWise(read(text, file)))
   const known = answers.get(folder) ?? new Map<string, Script>()
   answers.set(folder, known)
   return (text, file) => {
@@ -193,6 +195,12 @@ async function parserOf(session: Session, folder: MigrationFolder): Promise<Pars
     known.set(text, script)
     return script
   }
+}
+
+/** What cannot be taken back as a whole is counted statement by statement, so that a run goes on where another one broke off. */
+function statementWise(script: Script): Script {
+  const reason = 'the engine cannot roll back definitions'
+  return script.mode === 'statement-wise' ? script : { ...script, mode: 'statement-wise', reason }
 }
 
 const answers = new WeakMap<MigrationFolder, Map<string, Script>>()

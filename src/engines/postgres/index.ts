@@ -1,7 +1,7 @@
 /** PostgreSQL 15 and newer. What opens a connection loads when it is first asked for. */
 import { PlinthError } from '../../errors.ts'
 import type { Engine } from '../engine.ts'
-import { describeTarget, parseUrl } from './url.ts'
+import { describeTarget, parseUrl, withDatabase } from './url.ts'
 
 export const postgres: Engine = {
   name: 'postgres',
@@ -15,6 +15,7 @@ export const postgres: Engine = {
     postgresSyntax: true,
     capture: true,
     warehouse: false,
+    statefulSessions: true,
   },
   async open(url, options) {
     const { openSession } = await import('./session.ts')
@@ -32,6 +33,7 @@ export const postgres: Engine = {
     const { createScratch } = await import('./scratch.ts')
     return createScratch(postgres, url, name, options.template)
   },
+  beside: withDatabase,
   async writeChanges(from, to) {
     const { writeChanges } = await import('./changes/index.ts')
     return writeChanges(from, to)
