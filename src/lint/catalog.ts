@@ -18,6 +18,24 @@ export function holds(schema: Schema, { kind, name }: Pick<ObjectChange, 'kind' 
   return names === undefined || names.has(name)
 }
 
+/** The table itself, with its partitions and theirs. */
+export function familyOf(schema: Schema | null, table: string): ReadonlySet<string> {
+  const family = new Set([table])
+  // A partition may be listed before its parent.
+  for (let size = 0; size !== family.size; ) {
+    size = family.size
+    for (const one of schema?.tables ?? [])
+      if (one.partitionOf && family.has(one.partitionOf.parent)) family.add(qualified(one))
+  }
+  return family
+}
+
+/** The partitioned table at the top, or the table itself. */
+export function rootOf(schema: Schema | null, table: string): string {
+  const parent = schema?.tables.find(one => qualified(one) === table)?.partitionOf?.parent
+  return parent === undefined ? table : rootOf(schema, parent)
+}
+
 /** `users` and `public.users` mean `public.users`; `users` may mean `platform.users` as well. */
 export function isSame(full: string, written: string): boolean {
   return full === written || full === `public.${written}` || (!written.includes('.') && full.endsWith(`.${written}`))

@@ -1,7 +1,7 @@
 /** What a statement means for those who use the database meanwhile: which relations are in use, and what was seen to be locked and changed. */
 import { type LockMode, lockStrength, type ObjectChange, type ObjectKind } from '../schema/rehearsal.ts'
 import { dottedName, listOf, textOf } from '../sql/tree.ts'
-import { holds, isSame, relationIn } from './catalog.ts'
+import { familyOf, holds, isSame, relationIn } from './catalog.ts'
 import type { StatementView } from './rule.ts'
 import { leadOf } from './transactions.ts'
 
@@ -26,6 +26,13 @@ export function locksSeen({ seen }: StatementView, mode: LockMode): readonly str
   return (seen?.locks ?? [])
     .filter(lock => lock.kind.endsWith('table') && lockStrength(lock.mode) >= lockStrength(mode))
     .map(({ relation }) => relation)
+}
+
+/** The table, or a partition of it, was seen to be written anew or read from end to end; false without a rehearsal. */
+export function wasSeen({ seen, file }: StatementView, what: 'rewrites' | 'scans', table: string): boolean {
+  if (!seen || seen[what].length === 0) return false
+  const family = familyOf(file.before, table)
+  return seen[what].some(name => family.has(name))
 }
 
 /** What the statement dropped of what was there before the file. */

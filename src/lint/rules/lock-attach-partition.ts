@@ -1,7 +1,7 @@
 import { fieldsOf, relationName } from '../../sql/tree.ts'
 import { alterations, targetOf } from '../alter.ts'
 import type { StatementRule } from '../rule.ts'
-import { inUse, sized } from '../use.ts'
+import { inUse, sized, wasSeen } from '../use.ts'
 
 export const rule: StatementRule = {
   name: 'lock-attach-partition',
@@ -40,7 +40,7 @@ For a range the check has \`<column> is not null\` as well.`,
   *check(view) {
     for (const { kind, definition } of alterations(view)) {
       const partition = kind === 'AttachPartition' ? inUse(view, relationName(fieldsOf(definition, 'name'))) : null
-      if (partition === null || !view.seen?.scans.includes(partition)) continue
+      if (partition === null || !wasSeen(view, 'scans', partition)) continue
       yield {
         message: `Nobody can use ${sized(view, partition)} while every row is tried against the bounds that ${targetOf(view)} gives it.`,
         object: partition,

@@ -35,6 +35,7 @@ export const rule: StatementRule = {
     yield {
       message: `PostgreSQL refuses "${summary}" in the transaction that the file began.`,
       object: tables[0] ?? summary,
+      explainsFailure: true,
     }
   },
 }

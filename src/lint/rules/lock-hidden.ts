@@ -1,3 +1,4 @@
+import { rootOf } from '../catalog.ts'
 import type { StatementRule } from '../rule.ts'
 import { dropsSeen, isOpaque, locksSeen, opaqueKinds, sized } from '../use.ts'
 
@@ -30,10 +31,12 @@ use: short by itself, and held until the transaction ends.`,
   *check(view) {
     if (!view.seen || !isOpaque(view)) return
     const gone = new Set(dropsSeen(view, 'table').map(({ name }) => name))
-    for (const table of locksSeen(view, 'AccessExclusiveLock')) {
-      // What is read or written anew meanwhile, and what is dropped, is said by the rules for that.
-      if (gone.has(table) || view.seen.scans.includes(table) || view.seen.rewrites.includes(table)) continue
+    const { scans, rewrites } = view.seen
+    // What is read or written anew meanwhile, and what is dropped, is said by the rules for that.
+    const short = locksSeen(view, 'AccessExclusiveLock').filter(
+      table => !gone.has(table) && !scans.includes(table) && !rewrites.includes(table),
+    )
+    for (const table of new Set(short.map(name => rootOf(view.file.before, name))))
       yield { message: `Code that this runs locks ${sized(view, table)} against everybody.`, object: table }
-    }
   },
 }

@@ -1,7 +1,7 @@
 import { alterations, constraintsAdded, targetOf } from '../alter.ts'
 import { isSame, tableIn } from '../catalog.ts'
 import type { StatementRule, StatementView } from '../rule.ts'
-import { inUse, sized } from '../use.ts'
+import { inUse, sized, wasSeen } from '../use.ts'
 
 export const rule: StatementRule = {
   name: 'lock-set-not-null',
@@ -58,9 +58,9 @@ On PostgreSQL 18 or later: \`alter table … add constraint … not null <column
 }
 
 /** Without a rehearsal: a check that the file validates, or drops behind it, may be the one that proves it. */
-function readsRows({ seen, file }: StatementView, table: string): boolean {
-  if (seen) return seen.scans.includes(table)
-  return !file.statements.some(
+function readsRows(view: StatementView, table: string): boolean {
+  if (view.seen) return wasSeen(view, 'scans', table)
+  return !view.file.statements.some(
     other =>
       isSame(table, targetOf(other)) &&
       alterations(other).some(({ kind }) => kind === 'ValidateConstraint' || kind === 'DropConstraint'),

@@ -1,0 +1,88 @@
+import { targetOf } from '../alter.ts'
+import { tableIn } from '../catalog.ts'
+import type { Problem, StatementRule, StatementView } from '../rule.ts'
+import { type TypeChange, typeChanges } from '../type-change.ts'
+import { inUse, sized, wasSeen } from '../use.ts'
+
+export const rule: StatementRule = {
+  name: 'rewrite-column-type',
+  category: 'rewrites',
+  severity: 'error',
+  shape: 'statement',
+  needs: 'text',
+  kinds: ['AlterTableStmt'],
+  title: 'A change of type writes the whole table or its indexes anew',
+  why: `Most changes of a column's type write the table and all its indexes anew under \`ACCESS EXCLUSIVE\`. Free are a longer or unlimited
+\`varchar\`, \`varchar\` to \`text\`, and a \`numeric\` with more digits and the same scale. Some changes keep the table and build indexes anew.`,
+  instead: `Add a column of the new type, let a trigger fill it for new rows, fill the old ones in batches, and change over in a later file.
+\`plinth new --expand\` writes those files.`,
+  examples: {
+    bad: [
+      {
+        title: 'a larger integer',
+        before: 'create table users (id bigint primary key, score integer);',
+        up: 'alter table users alter column score type bigint;',
+      },
+      {
+        title: 'another scale',
+        before: 'create table bills (id bigint primary key, amount numeric(10,2));',
+        up: 'alter table bills alter column amount type numeric(12,4);',
+      },
+      {
+        title: 'a shorter text',
+        before: 'create table users (id bigint primary key, name varchar(40));',
+        up: 'alter table users alter column name type varchar(20);',
+      },
+    ],
+    good: [
+      {
+        title: 'a longer text',
+        before:
+          'create table users (id bigint primary key, name varchar(40));\ncreate index users_name on users (name);',
+        up: 'alter table users alter column name type varchar(200);',
+      },
+      {
+        title: 'no limit',
+        before: 'create table users (id bigint primary key, name varchar(40));',
+        up: 'alter table users alter column name type text;',
+      },
+      {
+        title: 'more digits',
+        before: 'create table bills (id bigint primary key, amount numeric(10,2));',
+        up: 'alter table bills alter column amount type numeric(12,2);',
+      },
+    ],
+  },
+  *check(view) {
+    const table = inUse(view, targetOf(view))
+    if (table === null) return
+    for (const change of typeChanges(view)) {
+      const told = view.seen
+        ? seenAs(view, table, change)
+        : change.cost === 'rewrite'
+          ? 'every row is written anew'
+          : null
+      if (told) yield problem(view, table, change, told)
+    }
+  },
+}
+
+function seenAs(view: StatementView, table: string, { column, cost }: TypeChange): string | null {
+  const { seen, file } = view
+  if (cost === 'free' || !seen) return null
+  if (wasSeen(view, 'rewrites', table)) return 'every row is written anew'
+  const model = tableIn(file.before, table)
+  const indexes = (model?.indexes ?? []).filter(
+    ({ name, columns, definition }) =>
+      seen.rewrites.includes(`${model?.schema}.${name}`) && (columns.includes(column) || definition.includes(column)),
+  )
+  if (indexes.length > 0) return `${indexes.map(({ name }) => name).join(', ')} is built anew`
+  return wasSeen(view, 'scans', table) ? 'every row is read' : null
+}
+
+function problem(view: StatementView, table: string, { column, from, to }: TypeChange, told: string): Problem {
+  return {
+    message: `Nobody can use ${sized(view, table)} until ${told} for ${column}, which becomes ${to}${from === null ? '' : ` and was ${from}`}.`,
+    object: `${table}.${column}`,
+  }
+}

@@ -1,0 +1,55 @@
+import { textOf } from '../../sql/tree.ts'
+import { targetOf } from '../alter.ts'
+import type { StatementRule, StatementView } from '../rule.ts'
+import { typeChanges } from '../type-change.ts'
+import { inUse, sized } from '../use.ts'
+import { rule as columnType } from './rewrite-column-type.ts'
+
+export const rule: StatementRule = {
+  name: 'rewrite-timestamp-zone',
+  category: 'rewrites',
+  severity: 'warning',
+  shape: 'statement',
+  needs: 'text',
+  kinds: ['AlterTableStmt'],
+  title: 'A change between timestamp and timestamptz depends on the time zone of the session',
+  why: `PostgreSQL reads the old values in the session's \`TimeZone\`. Where that is UTC nothing is written (since PostgreSQL 12), where it is not
+the whole table is written anew, and every value moves by the offset. The rehearsal cannot know the time zone of the target.`,
+  instead: "Write `set local timezone = 'UTC';` above it, with the zone that the old values were written in.",
+  examples: {
+    bad: [
+      {
+        title: 'the time zone is left to the session',
+        before: 'create table visits (id bigint primary key, at timestamp);',
+        up: 'alter table visits alter column at type timestamptz;',
+      },
+    ],
+    good: [
+      {
+        title: 'the file says which zone',
+        before: 'create table visits (id bigint primary key, at timestamp);',
+        up: "set local timezone = 'UTC';\nalter table visits alter column at type timestamptz;",
+      },
+    ],
+  },
+  *check(view) {
+    const table = inUse(view, targetOf(view))
+    if (table === null || setsZone(view) || [...(columnType.check(view) ?? [])].length > 0) return
+    for (const { column, from, to, cost } of typeChanges(view)) {
+      if (cost !== 'zone') continue
+      yield {
+        message: `${column} of ${sized(view, table)} goes from ${from} to ${to} by the session's time zone: unless that is UTC, the table is written anew.`,
+        object: `${table}.${column}`,
+      }
+    }
+  },
+}
+
+function setsZone({ file, statement }: StatementView): boolean {
+  return file.statements.some(
+    earlier =>
+      earlier.statement.index < statement.index &&
+      earlier.statement.kind === 'VariableSetStmt' &&
+      /^timezone$/i.test(textOf(earlier.fields, 'name')),
+  )
+}
