@@ -164,7 +164,12 @@ export interface Settings {
   readonly publishedSchemas: readonly string[]
   /** Regular expressions, by kind of object, with `{table}` and `{columns}` for what they stand on. */
   readonly naming: Readonly<
-    Partial<Record<'index' | 'unique' | 'primaryKey' | 'foreignKey' | 'check' | 'table' | 'column' | 'file', string>>
+    Partial<
+      Record<
+        'index' | 'unique' | 'primaryKey' | 'foreignKey' | 'check' | 'table' | 'column' | 'file',
+        string | undefined
+      >
+    >
   >
   /** Extensions that may be used; null allows all. */
   readonly extensions: readonly string[] | null

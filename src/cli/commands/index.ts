@@ -11,6 +11,7 @@ import { docsCheck, docsGenerate } from './docs.ts'
 import { doctor } from './doctor.ts'
 import { drift } from './drift.ts'
 import { explain } from './explain.ts'
+import { lint } from './lint.ts'
 import { create } from './new.ts'
 import { plan } from './plan.ts'
 import { reconcile } from './reconcile.ts'
@@ -24,7 +25,7 @@ import { up } from './up.ts'
 import { verify } from './verify.ts'
 
 const start = [up, stop]
-const migrations = [create, plan, apply, rollback, redo, status, verify, adopt, baseline, drift]
+const migrations = [create, lint, plan, apply, rollback, redo, status, verify, adopt, baseline, drift]
 const archive = [archiveList, archiveShow, archiveRestore, archivePurge]
 const data = [seed, rollupRun, rollupStatus, check, reconcile]
 const contract = [docsGenerate, docsCheck, classifyCheck]

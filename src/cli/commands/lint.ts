@@ -1,0 +1,137 @@
+import type { LintRun } from '../../foundation/lint.ts'
+import type { LintReport } from '../../lint/run.ts'
+import type { Finding } from '../../schema/finding.ts'
+import type { CommandSpec, Context, Outcome } from '../command.ts'
+import { codeFrame, count, paint, table } from '../print.ts'
+
+export const lint: CommandSpec = {
+  name: 'lint',
+  summary: 'judge migrations before anybody runs them',
+  description:
+    'Runs what is pending on a scratch database and judges what it locked, rewrote, lost and left behind. Files, folders or "-" for standard input can be named; a file is judged behind those before it in its folder. Exit status 4 when there are errors, or more warnings than allowed.',
+  group: 'migrations',
+  arguments: [{ name: '[file...]', description: 'files or folders; "-" reads standard input' }],
+  options: [
+    { flags: '--all', description: 'every migration, not only those that the database has not applied' },
+    { flags: '--format <name>', description: 'how the findings are printed', choices: ['human', 'json'] },
+    { flags: '--no-rehearsal', description: 'judge by the text alone, without a server' },
+    { flags: '--max-warnings <count>', description: 'fail when there are more warnings' },
+    {
+      flags: '--baseline <file>',
+      description: 'findings that are known, in place of the file that the configuration names',
+    },
+    { flags: '--no-baseline', description: 'also count what the baseline holds' },
+    { flags: '--update-baseline', description: 'write the findings to the baseline and allow them' },
+    { flags: '--rules', description: 'list the rules' },
+  ],
+  examples: [
+    'plinth lint',
+    'plinth lint db/migrations/operational/202611010930_users.up.sql',
+    'cat change.sql | plinth lint -',
+    'plinth lint --all --max-warnings 0 --json',
+    'plinth lint --dir ./migrations --no-rehearsal',
+  ],
+  async run(context) {
+    const { foundation, options, arguments: files } = context
+    if (options['rules']) return listRules()
+    const { baseline } = options
+    const run = await foundation.lint({
+      files,
+      standardInput: files.includes('-') ? await readStandardInput() : undefined,
+      scope: options['all'] ? 'all' : 'pending',
+      rehearsal: options['rehearsal'] === false ? 'off' : undefined,
+      baseline: baseline === false ? null : typeof baseline === 'string' ? baseline : undefined,
+      baselineUpdate: options['updateBaseline'] ? 'write' : undefined,
+    })
+    const warningsMax = warningsAllowed(context) ?? foundation.config.lint.warningsMax
+    if (run.baselineWritten !== null) {
+      const text = `${count(run.report.findings.filter(one => one.allowed?.by !== 'file').length, 'finding')} written to ${run.baselineWritten}.`
+      return { data: { report: run.report, baseline: run.baselineWritten }, text }
+    }
+    return {
+      data: { report: run.report, notices: run.notices },
+      text: options['format'] === 'json' ? JSON.stringify(run.report, null, 2) : describeRun(run, warningsMax),
+      exit: exitOf(run.report, warningsMax),
+      warnings: run.notices,
+    }
+  },
+}
+
+function exitOf({ counts }: LintReport, warningsMax: number | null): number {
+  return counts.error > 0 || (warningsMax !== null && counts.warning > warningsMax) ? 4 : 0
+}
+
+/** Throws USAGE. */
+function warningsAllowed({ options }: Context): number | undefined {
+  const given = options['maxWarnings']
+  if (given === undefined) return undefined
+  if (typeof given === 'string' && /^\d{1,9}$/.test(given)) return Number(given)
+  throw new RangeError('--max-warnings takes a whole number from 0 up')
+}
+
+async function readStandardInput(): Promise<string> {
+  const chunks: Buffer[] = []
+  for await (const chunk of process.stdin) chunks.push(Buffer.from(chunk as Uint8Array))
+  return Buffer.concat(chunks).toString('utf8')
+}
+
+async function listRules(): Promise<Outcome> {
+  const { rules } = await import('../../lint/rules/index.ts')
+  const { frameRules } = await import('../../lint/frame-rules.ts')
+  const every = [...rules, ...frameRules.map(rule => ({ ...rule, category: 'lint' }))]
+  const data = every.map(({ name, category, severity, title }) => ({ name, category, severity, title }))
+  const rows = data.map(({ name, category, severity, title }) => [name, category, severity, title])
+  return { data: { rules: data }, text: table(['rule', 'about', 'severity', 'finds'], rows) }
+}
+
+function describeRun({ report, sources, notices }: LintRun, warningsMax: number | null): string {
+  const open = report.findings.filter(one => one.allowed === null)
+  const texts = new Map(sources.map(source => [`${source.path}\0${source.direction}`, source.text]))
+  const parts = [
+    ...open.map(one => describeFinding(one, texts.get(`${one.file}\0${one.direction}`))),
+    [...notices, ...gapsOf(report)].map(notice => paint.yellow(`! ${notice}`)).join('\n'),
+    summaryOf(report, warningsMax),
+  ]
+  return parts.filter(Boolean).join('\n\n')
+}
+
+export function describeFinding(finding: Finding, text: string | undefined): string {
+  const { file, line, column, severity, rule, message, hint } = finding
+  return [
+    `${paint.bold(`${file ?? ''}:${line}:${column}`)}  ${colours[severity](severity)}  ${message}  ${paint.dim(rule)}`,
+    text === undefined ? '' : codeFrame(text, line, column),
+    `  ${paint.cyan('→')} ${hint}`,
+  ]
+    .filter(Boolean)
+    .join('\n')
+}
+
+const colours: Readonly<Record<Finding['severity'], (text: string) => string>> = {
+  error: text => paint.red(paint.bold(text)),
+  warning: paint.yellow,
+  notice: paint.blue,
+}
+
+/** What was not judged, and why. */
+function gapsOf({ rehearsal, unjudged }: LintReport): string[] {
+  const { reason, gaps } = rehearsal
+  const left = unjudged.length === 0 ? [] : [`${rulesNeed(unjudged.length)} a rehearsal and were not judged.`]
+  return [...(reason === null ? [] : [`Nothing was rehearsed: ${reason}`]), ...gaps, ...left]
+}
+
+function rulesNeed(amount: number): string {
+  return amount === 1 ? '1 rule needs' : `${amount} rules need`
+}
+
+function summaryOf({ counts, files, rehearsal }: LintReport, warningsMax: number | null): string {
+  const { error, warning, notice, allowed } = counts
+  const found = [
+    error > 0 ? paint.red(count(error, 'error')) : '',
+    warning > 0 ? paint.yellow(count(warning, 'warning')) : '',
+    notice > 0 ? count(notice, 'notice') : '',
+  ].filter(Boolean)
+  const judged = `${count(files, 'file')} judged${rehearsal.serverVersion === null ? ' by the text' : `, rehearsed on PostgreSQL ${rehearsal.serverVersion}`}`
+  const more = warningsMax !== null && warning > warningsMax ? `, more than ${count(warningsMax, 'warning')}` : ''
+  const rest = allowed > 0 ? paint.dim(` (${allowed} allowed)`) : ''
+  return `${found.length === 0 ? paint.green('nothing found') : found.join(', ')}${more} in ${judged}${rest}`
+}

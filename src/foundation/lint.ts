@@ -1,0 +1,202 @@
+/** Lint on the project: what is judged, against which declarations, and what a plan is told. */
+import { existsSync, readFileSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { relative } from 'node:path'
+import type { Config, Track } from '../config/load.ts'
+import { engineNamed } from '../engines/registry.ts'
+import { asPlinthError, PlinthError, type Place } from '../errors.ts'
+import type { Baseline } from '../lint/baseline.ts'
+import { mergeReports } from '../lint/merge.ts'
+import type { LintInput, LintReport } from '../lint/run.ts'
+import type { LintSource } from '../lint/source.ts'
+import type { ClassOf } from '../schema/classification.ts'
+import { type Desk, databaseOf, onDatabase, serverFolder } from './desk.ts'
+import { rehearseOf } from './lint-rehearse.ts'
+import { folderGroup, type LintGroup, namedGroups, standardInputGroup, withoutIgnored } from './lint-sources.ts'
+
+export interface LintRequest {
+  /** Files and folders; `-` is the text of `standardInput`. Empty means the folders of the tracks. */
+  readonly files: readonly string[]
+  readonly standardInput?: string | undefined
+  /** Of the folders of tracks: what the database has not applied yet, or every file. */
+  readonly scope: 'pending' | 'all'
+  /** Stands over what the configuration says. */
+  readonly rehearsal?: 'required' | 'off' | undefined
+  /** Another file than the configuration names; null for none. */
+  readonly baseline?: string | null | undefined
+  /** Writes the findings to the baseline instead of answering them as open. */
+  readonly baselineUpdate?: 'write' | undefined
+}
+
+export interface LintRun {
+  readonly report: LintReport
+  /** The texts that the findings point into. */
+  readonly sources: readonly LintSource[]
+  /** What people should know about what was judged, one sentence each. */
+  readonly notices: readonly string[]
+  /** The file that was written. */
+  readonly baselineWritten: string | null
+}
+
+/** Throws CONFIG_INVALID, what reading files throws, and why there is no rehearsal where one is required. */
+export async function lintProject(desk: Desk, request: LintRequest): Promise<LintRun> {
+  const { config } = desk
+  const { lint } = await import('../lint/run.ts')
+  const notices: string[] = []
+  const declared = await declarations(config)
+  const groups = (await groupsOf(desk, request, notices)).map(group => withoutIgnored(group, config))
+  const baseline = await readBaselineIfAny(config, request)
+  const wish = request.rehearsal ?? config.lint.rehearsal
+  // A baseline is one for all groups, and only the last can tell what nobody found.
+  const reports: LintReport[] = []
+  for (const group of groups)
+    reports.push(
+      await lint({
+        ...declared,
+        sources: group.sources,
+        today: today(),
+        baseline: request.baselineUpdate ? null : baseline,
+        scope: groups.length === 1 ? group.scope : 'some files',
+        rehearse: rehearseOf(desk, group, wish),
+      }),
+    )
+  const report = mergeReports(reports)
+  const sources = groups.flatMap(group => group.sources)
+  const baselineWritten = request.baselineUpdate ? await updateBaseline(config, request, report, sources) : null
+  return { report, sources, notices, baselineWritten }
+}
+
+type Declared = Pick<LintInput, 'settings' | 'classOf' | 'severities'>
+
+/** What the project declares, in the words of lint. */
+export async function declarations(config: Config): Promise<Declared> {
+  const { settingsOf, severitiesOf } = await import('../lint/settings.ts')
+  const severities = severitiesOf(config.lint.rules, rule => placeOfRule(config, rule))
+  const classified = existsSync(config.classification)
+  return {
+    settings: settingsOf({ ...config.lint.settings, classified }),
+    severities,
+    classOf: classified ? await classesOf(config) : () => undefined,
+  }
+}
+
+async function classesOf(config: Config): Promise<ClassOf> {
+  const { classOfColumns, loadClassification } = await import('../governance/classification.ts')
+  return classOfColumns(await loadClassification(config.classification))
+}
+
+/** The line that names the rule, in the file or in that of the environment. */
+function placeOfRule({ file, root, environment }: Config, rule: string): Place | undefined {
+  const overlays = ['yaml', 'yml'].map(ending => `${root}/configs/environments/${environment.name}.${ending}`)
+  for (const candidate of [file, ...overlays]) {
+    if (candidate === null || !existsSync(candidate)) continue
+    const source = readFileSync(candidate, 'utf8')
+    const line = source.split('\n').findIndex(row => row.trimStart().replace(/^["']/, '').startsWith(rule))
+    if (line !== -1) return { file: candidate, line: line + 1, source }
+  }
+  return undefined
+}
+
+async function groupsOf(desk: Desk, request: LintRequest, notices: string[]): Promise<LintGroup[]> {
+  const { config } = desk
+  const { files, standardInput } = request
+  const named = files.filter(file => file !== '-')
+  const groups = named.length > 0 ? await namedGroups(named, config) : []
+  if (files.includes('-')) groups.push(await standardInputGroup(standardInput ?? '', config))
+  if (files.length > 0) return groups
+  for (const track of config.tracks) {
+    const engine = await engineNamed(track.engine)
+    if (!engine.can.postgresSyntax) {
+      notices.push(`The track ${track.name} is not PostgreSQL’s, so it is not linted.`)
+      continue
+    }
+    const { loadMigrations } = await import('../migrations/load.ts')
+    const folder = await loadMigrations(track.migrations, { dialect: track.engine })
+    for (const warning of folder.warnings) notices.push(warning)
+    const applied = request.scope === 'all' ? null : await appliedVersions(desk, track, request, notices)
+    if (applied === null) {
+      groups.push(folderGroup(folder, track))
+      continue
+    }
+    const { versionKey } = await import('../migrations/migration.ts')
+    const group = folderGroup(folder, track, one => !applied.has(versionKey(one.version)))
+    const pending = folder.migrations.filter(one => !applied.has(versionKey(one.version))).length
+    if (pending < folder.migrations.length)
+      notices.push(
+        `${track.name}: ${pending} of ${folder.migrations.length} migrations are pending; --all lints every one.`,
+      )
+    groups.push(group)
+  }
+  return groups
+}
+
+/** Null where no database is at hand, so nobody knows what is applied. */
+async function appliedVersions(
+  desk: Desk,
+  track: Track,
+  request: LintRequest,
+  notices: string[],
+): Promise<ReadonlySet<string> | null> {
+  const { readHistory } = await import('../migrations/history.ts')
+  const { versionKey } = await import('../migrations/migration.ts')
+  if (!(await isAtHand(desk, track, request))) return null
+  try {
+    const database = await databaseOf(desk, track)
+    const history = await onDatabase(desk, database, session => readHistory(session, track.name))
+    return new Set(history.filter(one => one.state === 'applied').map(one => versionKey(one.version)))
+  } catch (thrown) {
+    const error = asPlinthError(thrown)
+    // Whoever names a database wants to hear that it is not there; one of the environment is only a help.
+    if (error.exitStatus !== 7 || desk.config.origins.get(`tracks.${track.name}.database`) === 'flag') throw error
+    notices.push(`${error.message} What is pending is not known, so every file is linted.`)
+    return null
+  }
+}
+
+/** A server that would have to be made or started for this alone has nothing to say. */
+async function isAtHand({ config }: Desk, track: Track, { rehearsal }: LintRequest): Promise<boolean> {
+  if (track.database !== null) {
+    const names = [...track.database.matchAll(/\$\{([A-Za-z_]\w*)\}/g)].map(([, name = '']) => name)
+    return names.every(name => config.variables[name])
+  }
+  const { embeddedStatus } = await import('../engines/postgres/embedded.ts')
+  const status = await embeddedStatus({ folder: serverFolder(config) })
+  return status !== null && (status.running || (rehearsal ?? config.lint.rehearsal) !== 'off')
+}
+
+async function readBaselineIfAny(config: Config, { baseline, baselineUpdate }: LintRequest): Promise<Baseline | null> {
+  if (baseline === null) return null
+  const file = baseline ?? config.lint.baseline
+  if (!existsSync(file)) {
+    if (baseline === undefined || baselineUpdate) return null
+    throw new PlinthError('CONFIG_NOT_FOUND', `There is no baseline "${baseline}".`, {
+      at: { file },
+      hint: 'Write one with `plinth lint --all --update-baseline`.',
+    })
+  }
+  const { readBaseline } = await import('../lint/baseline.ts')
+  return readBaseline(near(file), await readFile(file, 'utf8'))
+}
+
+async function updateBaseline(
+  config: Config,
+  { baseline }: LintRequest,
+  report: LintReport,
+  sources: readonly LintSource[],
+): Promise<string> {
+  const { writeFile } = await import('node:fs/promises')
+  const { writeBaseline } = await import('../lint/baseline.ts')
+  const file = baseline ?? config.lint.baseline
+  await writeFile(file, writeBaseline(report.findings, sources))
+  return near(file)
+}
+
+function near(file: string): string {
+  const path = relative(process.cwd(), file)
+  return path.startsWith('..') ? file : path
+}
+
+/** The day in UTC, so that an allowance ends everywhere at once. */
+function today(): string {
+  return new Date().toISOString().slice(0, 10)
+}
