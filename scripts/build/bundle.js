@@ -22,7 +22,8 @@ const outside = [
 /** Read together by every command that asks a database, so they are one file. */
 const always = [
   /src\/foundation(\.ts|\/(desk|migrations)\.ts)$/,
-  /src\/config\/(load|remember|yaml|fleet|hooks)\.ts$/,
+  /src\/config\/(load|remember|yaml|fleet|hooks|lint)\.ts$/,
+  /src\/schema\/finding\.ts$/,
   /src\/telemetry\/(event|trace)\.ts$/,
   /src\/telemetry\/sinks\/(index|terminal|pace|ndjson)\.ts$/,
   /src\/engines\/[^/]+\.ts$/,
