@@ -245,6 +245,22 @@ export function versionsOfRun(history: readonly VersionHistory[], runId: string)
   return history.filter(one => one.applied?.runId === runId).map(one => one.version)
 }
 
+/** What the newest finished attempt upwards of a version ran, whether it still stands or not; undefined when there was none. */
+export async function lastAppliedUp(
+  session: Session,
+  { track, version }: { readonly track: string; readonly version: string },
+): Promise<{ readonly slug: string; readonly checksum: string | null } | undefined> {
+  const { rows } = await session.query<{ slug: string; checksum: string | null }>(
+    `select slug, up_checksum as checksum
+    from plinth.migration_attempts
+    where track = $1 and version = $2 and direction = 'up' and status = 'applied'
+    order by attempt_number desc
+    limit 1`,
+    [track, version],
+  )
+  return rows[0]
+}
+
 /** One hash over the statements in order, so that an edited prefix is seen whatever its length. */
 export function prefixHash(statements: readonly { readonly text: string }[], count: number): string {
   const hash = createHash('sha256')

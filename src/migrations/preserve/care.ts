@@ -6,9 +6,11 @@
 import type { Session } from '../../engines/engine.ts'
 import { asPlinthError, PlinthError } from '../../errors.ts'
 import type { Statement } from '../../sql/parse.ts'
+import { lastAppliedUp } from '../history.ts'
 import { onlyAddsRows } from './calm.ts'
 import { type Capture, captureAll, followers, renameCaptured, startCapture, stopCapture } from './capture.ts'
 import type { LossClass } from './class.ts'
+import { lockAgainstAll } from './catch-up.ts'
 import { copyColumns, copyTable, holdsRows } from './copy.ts'
 import { type Effect, effectOf } from './effects.ts'
 import { judgeRows, type Policy, takeImages } from './images.ts'
@@ -16,7 +18,7 @@ import { moveTables } from './move.ts'
 import { plainly } from './plainly.ts'
 import { constrains, type Postponed, postpone } from './postpone.ts'
 import { releaseTypes } from './release.ts'
-import { restoreObjects } from './restore.ts'
+import { type Kinship, restoreObjects } from './restore.ts'
 import { assertRoom } from './room.ts'
 import { type Shape, shapeNow, shapeOf } from './shape.ts'
 import {
@@ -45,6 +47,10 @@ export interface CareOptions {
   readonly archiveBytesMax: number | null
   /** Bare names of columns and sequences that stand elsewhere as well, and are not kept. */
   readonly redundant?: readonly string[]
+  /** Whether the up file is another one than that which had this checksum. */
+  readonly hasChanged: (checksum: string) => boolean
+  /** What the step's own statements may do to rows, in the step as a whole. */
+  readonly writes: 'rows' | 'nothing'
   readonly newId: () => string
   readonly now: () => string
 }
@@ -89,6 +95,11 @@ export function needsRoom(statement: Statement): boolean {
 /** True when the step has to be watched: some statement may change data that was there. */
 export function mayDestroy(statements: readonly Statement[]): boolean {
   return statements.some(statement => !/^(none|rename)$/.test(effectOf(statement).kind))
+}
+
+/** False when its statements make and change definitions alone. */
+export function writesRows(statements: readonly Statement[]): boolean {
+  return statements.some(statement => /^(write|observed|beyond)$/.test(effectOf(statement).kind))
 }
 
 export interface Care {
@@ -258,9 +269,11 @@ class StepCare implements Care {
   async #restore(objects: readonly ArchiveObject[]): Promise<RestoreReport[]> {
     const session = this.#session
     const reports: RestoreReport[] = []
-    for (const archive of (await this.#archives()).toReversed()) {
+    const archives = await this.#archives()
+    const kinship = archives.length === 0 ? 'same' : await this.#kinship()
+    for (const archive of archives.toReversed()) {
       const own = objects.filter(object => object.archiveId === archive.id)
-      const restored = await restoreObjects(session, own, this.#options)
+      const restored = await restoreObjects(session, own, { ...this.#options, kinship })
       for (const { object, whole, report } of restored) {
         if (whole && object.copy !== null) await session.script(`drop table ${object.copy} cascade`)
         await updateObject(session, object, {
@@ -278,6 +291,18 @@ class StepCare implements Care {
       })
     }
     return reports
+  }
+
+  /**
+   * What a rollback kept is what the up that it took back had made and users had written. Another up computes its own. A down has no such claim:
+   * whatever it says, the state before the up comes back.
+   */
+  async #kinship(): Promise<Kinship> {
+    const { direction, slug } = this.#subject
+    const earlier = direction === 'up' ? await lastAppliedUp(this.#session, this.#subject) : undefined
+    if (!earlier) return 'same'
+    if (earlier.slug !== slug) return 'other'
+    return earlier.checksum !== null && this.#options.hasChanged(earlier.checksum) ? 'edited' : 'same'
   }
 
   // --- keeping ---
@@ -463,7 +488,10 @@ class StepCare implements Care {
     const named = effect.what === 'table' ? await this.#resolve(effect.names) : []
     const oids = await this.#heirs(...(effect.what === 'table' ? named : await this.#tablesIn(effect.names)))
     const known = oids.filter(oid => this.#before.has(oid))
-    const shapes = await plainly(session, () => this.#shapes(known))
+    const shapes = await plainly(session, async () => {
+      await lockAgainstAll(session, await this.#ownNames(known))
+      return this.#shapes(known)
+    })
     const full = shapes.filter(shape => shape.full)
     if (full.length === 0) {
       await plainly(session, async () => {
@@ -487,6 +515,18 @@ class StepCare implements Care {
     for (const oid of known) this.#covered.add(String(oid))
     if (effect.what === 'schema') return this.#dropOther(statement, effect, send)
     return send()
+  }
+
+  /** Those that this role may drop; for the others the statement fails in its own words. */
+  async #ownNames(oids: readonly number[]): Promise<string[]> {
+    if (oids.length === 0) return []
+    const { rows } = await this.#session.query<{ name: string }>(
+      `select c.oid::regclass::text as name
+      from pg_catalog.pg_class c
+      where c.oid in (${oids.join(', ')}) and pg_has_role(c.relowner, 'usage')
+      order by 1`,
+    )
+    return rows.map(row => row.name)
   }
 
   async #shapes(oids: readonly number[]): Promise<(Shape & { readonly full: boolean })[]> {

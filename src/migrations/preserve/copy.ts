@@ -1,7 +1,9 @@
 /** Copies what a statement takes away: columns by key, or whole tables where they cannot be moved. */
 import type { Session } from '../../engines/engine.ts'
+import { catchUp, lockAgainstAll, oldestRunning } from './catch-up.ts'
 import { ownColumns, type Shape } from './shape.ts'
-import { ident, rowDigest } from './text.ts'
+import type { Digest } from './store.ts'
+import { ident, rowDigest, tableDigest } from './text.ts'
 import { closeCopy, withEveryRow } from './visible.ts'
 import type { Writer } from './writer.ts'
 
@@ -33,9 +35,24 @@ export async function copyColumns(
     ...(key === null ? [`${rowDigest(rest, 't.')} as plinth_rest`] : []),
     ...(kind === 'values' ? ["null::bigint as plinth_image, 'restore'::text as plinth_state"] : []),
   ]
-  await withEveryRow(session, [shape], () =>
-    session.script(`create table ${copy} as select ${made.join(', ')} from ${shape.name} t`),
-  )
+  const names = taken.map(column => column.name)
+  const digested = key === null ? null : [...key, ...names]
+  // A large table is copied beside its readers and writers, and locked only to look for what they wrote meanwhile.
+  const beside = key !== null && shape.bytes >= worthCopyingBeside
+  if (!beside) await lockAgainstAll(session, [shape.name])
+  let digest: Digest | undefined
+  let uniform: string | null = null
+  await withEveryRow(session, [shape], async () => {
+    const since = await oldestRunning(session)
+    await session.script(`create table ${copy} as select ${made.join(', ')} from ${shape.name} t`)
+    if (digested) digest = await digestOf(session, copy, digested)
+    uniform = await uniformDigest(session, copy, names)
+    if (!beside || !digested) return
+    const caught = await catchUp(session, { table: shape.name, copy, key: identity, selected: made, digested, since })
+    if (caught.rows === 0) return
+    digest = digest && { rows: digest.rows + caught.added, digest: String(BigInt(digest.digest) + caught.digest) }
+    uniform = null
+  })
   await closeCopy(session, copy)
   await writer.add(kind, {
     source: shape.name,
@@ -45,6 +62,8 @@ export async function copyColumns(
       columns: taken.map(({ name, type: as, notNull }) => ({ name, type: as, notNull })),
       key,
       tenant,
+      ...(digest ? { digest } : {}),
+      ...(uniform === null ? {} : { uniform }),
       sequences: shape.sequences.filter(sequence => input.names.includes(sequence.column)),
       definitions: taken.map(
         column => `${column.name} ${column.type}${column.default ? ` default ${column.default}` : ''}`,
@@ -59,6 +78,7 @@ export async function copyTable(session: Session, writer: Writer, shape: Shape):
   const own = ownColumns(shape)
   const copy = await writer.nameFor(shape.table)
   const selected = own.map(({ name, kept }) => `t.${ident(name)}::${kept} as ${ident(name)}`)
+  await lockAgainstAll(session, [shape.name])
   await withEveryRow(session, [shape], () =>
     session.script(`create table ${copy} as select ${selected.join(', ')} from ${shape.name} t`),
   )
@@ -81,4 +101,22 @@ export async function holdsRows(session: Session, shape: Shape): Promise<boolean
     const { rows } = await session.query<{ some: boolean }>(`select exists (select from ${shape.name}) as some`)
     return rows[0]?.some === true
   })
+}
+
+/** Below that, a copy is over before anybody minds. */
+const worthCopyingBeside = 8 * 1024 * 1024
+
+async function digestOf(session: Session, copy: string, names: readonly string[]): Promise<Digest> {
+  const { rows } = await session.query<{ rows: string; digest: string }>(tableDigest(`${copy} c`, names, 'c.'))
+  return { rows: Number(rows[0]?.rows ?? 0), digest: rows[0]?.digest ?? '0' }
+}
+
+/** Of the values that every row has; null where they differ, which the first rows mostly tell. */
+async function uniformDigest(session: Session, copy: string, names: readonly string[]): Promise<string | null> {
+  const { rows } = await session.query<{ first: string | null; differ: boolean }>(
+    `select one.first::text as first, exists (select from ${copy} c where ${rowDigest(names, 'c.')} <> one.first) as differ
+    from (select ${rowDigest(names, 'c.')} as first from ${copy} c limit 1) one`,
+  )
+  const [seen] = rows
+  return seen && !seen.differ ? seen.first : null
 }

@@ -29,7 +29,10 @@ export async function plainly<T>(session: Session, work: () => Promise<T>): Prom
   return result
 }
 
-/** Text forms that are the same in every session; and rows that row security would hide are an error rather than a silent loss. */
+/**
+ * Text forms that are the same in every session; rows that row security would hide are an error rather than a silent loss; and a copy has the
+ * order of its table.
+ */
 const plain: Readonly<Record<string, string>> = {
   search_path: 'pg_catalog, pg_temp',
   timezone: "'UTC'",
@@ -38,4 +41,6 @@ const plain: Readonly<Record<string, string>> = {
   extra_float_digits: '1',
   bytea_output: "'hex'",
   row_security: 'off',
+  synchronize_seqscans: 'off',
+  jit: 'off',
 }

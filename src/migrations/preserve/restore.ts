@@ -14,7 +14,17 @@ import { closeCopy, openCopy, withEveryRow } from './visible.ts'
 
 interface Options {
   readonly tenantColumn: string
+  readonly kinship: Kinship
+  /** What the statements of the restoring step may have done to rows. */
+  readonly writes: 'rows' | 'nothing'
 }
+
+/**
+ * How the restoring step is related to the one whose work was taken away. `same`: it makes the same again, and everything comes back. `edited`:
+ * it may compute something else, so only what it left free is filled: rows whose key is not taken, and columns where it wrote no rows. `other`:
+ * another migration under the same number, for which nothing was kept.
+ */
+export type Kinship = 'same' | 'edited' | 'other'
 
 export interface Restored {
   readonly object: ArchiveObject
@@ -90,8 +100,8 @@ async function restoreObject(
   object: ArchiveObject,
   options: Options & { readonly again: boolean },
 ): Promise<Restored> {
-  const shape = await shapeOf(session, object.source, options)
   if (object.kind === 'sequence') return restoreSequence(session, object)
+  const shape = mayFill(object, options) ? await shapeOf(session, object.source, options) : undefined
   if (object.copy === null) return { object, report: nothing(object), whole: true }
   await openCopy(session, object.copy)
   const stateful = object.kind === 'rows' || object.kind === 'values'
@@ -100,7 +110,7 @@ async function restoreObject(
   try {
     const result = shape
       ? await withEveryRow(session, [shape], () =>
-          withoutUserTriggers(session, shape.name, () => fill(session, object, copy, shape)),
+          withoutUserTriggers(session, shape.name, () => fill(session, object, copy, { shape, options })),
         )
       : await leftWhole(session, object, copy)
     await session.query('release savepoint plinth_restore')
@@ -128,13 +138,25 @@ interface Copy {
 
 type Filled = Omit<Restored, 'object'>
 
-async function fill(session: Session, object: ArchiveObject, copy: Copy, shape: Shape): Promise<Filled> {
-  if (object.kind === 'column' || object.kind === 'values') return fillColumns(session, object, copy, shape)
-  return fillRows(session, object, copy, shape)
+/** What came from one place goes there. */
+interface Place {
+  readonly shape: Shape
+  readonly options: Options
+}
+
+function mayFill({ kind }: ArchiveObject, { kinship, writes }: Options): boolean {
+  if (kinship === 'same') return true
+  return kinship === 'edited' && (kind === 'table' || (kind === 'column' && writes === 'nothing'))
+}
+
+async function fill(session: Session, object: ArchiveObject, copy: Copy, place: Place): Promise<Filled> {
+  if (object.kind === 'column' || object.kind === 'values') return fillColumns(session, object, copy, place)
+  return fillRows(session, object, copy, place)
 }
 
 /** Whole rows: those that are there get their old values, the others come back where the key is free and their references exist. */
-async function fillRows(session: Session, object: ArchiveObject, copy: Copy, shape: Shape): Promise<Filled> {
+async function fillRows(session: Session, object: ArchiveObject, copy: Copy, place: Place): Promise<Filled> {
+  const { shape, options } = place
   const columns = commonColumns(object, shape)
   const names = columns.map(column => column.name)
   const keyed = object.detail.key?.every(name => names.includes(name)) ?? false
@@ -144,7 +166,7 @@ async function fillRows(session: Session, object: ArchiveObject, copy: Copy, sha
   if (keyed) {
     const same = typedKey(object, shape, 'c', 't')
     const others = columns.filter(column => !object.detail.key?.includes(column.name))
-    if (others.length > 0 && (await anyRow(session, shape.name)))
+    if (options.kinship === 'same' && others.length > 0 && (await anyRow(session, shape.name)))
       await session.script(
         `update ${shape.name} t set ${others.map(column => `${ident(column.name)} = ${cast(column, 'c')}`).join(', ')}
         from ${copy.name} c
@@ -157,7 +179,8 @@ async function fillRows(session: Session, object: ArchiveObject, copy: Copy, sha
       where ${[due, references, `not exists (select from ${shape.name} t where ${same})`].join(' and ')}
       on conflict do nothing`,
     )
-    return accountByKey(session, { object, copy, shape, names, same, due })
+    const account = await accountByKey(session, { object, copy, shape, names, same, due })
+    return options.kinship === 'same' ? account : asOrphans(account)
   }
   const before = await digestOf(session, `${copy.name} c where ${due}`, names, 'c.')
   const mine = `select c.*, ${rowDigest(names, 'c.')} as plinth_digest, row_number() over (partition by ${rowDigest(names, 'c.')}) as plinth_place from ${copy.name} c where ${due}`
@@ -191,6 +214,13 @@ async function fillRows(session: Session, object: ArchiveObject, copy: Copy, sha
       keys: { kept: [], orphaned: [], unmatched: [] },
     },
   }
+}
+
+/** What another up wrote under the same key is its own; nobody wrote it in between. */
+function asOrphans({ whole, report }: Filled): Filled {
+  const { orphaned, unmatched } = report.keys
+  const keys = { ...report.keys, orphaned: [...orphaned, ...unmatched].slice(0, 20), unmatched: [] }
+  return { whole, report: { ...report, orphaned: report.orphaned + report.unmatched, unmatched: 0, keys } }
 }
 
 interface Account {
@@ -243,7 +273,8 @@ async function accountByKey(session: Session, account: Account): Promise<Filled>
 }
 
 /** Values of single columns, by key or by the rest of the row. */
-async function fillColumns(session: Session, object: ArchiveObject, copy: Copy, shape: Shape): Promise<Filled> {
+async function fillColumns(session: Session, object: ArchiveObject, copy: Copy, place: Place): Promise<Filled> {
+  const { shape, options } = place
   const columns = commonColumns(object, shape)
   const names = columns.map(column => column.name)
   if (columns.length < object.detail.columns.length) return leftWhole(session, object, copy)
@@ -256,15 +287,52 @@ async function fillColumns(session: Session, object: ArchiveObject, copy: Copy, 
     return fillByRest(session, { object, copy, shape, names, before, sets, due })
   }
   const same = typedKey(object, shape, 'c', 't')
+  if (object.kind === 'column' && copy.fresh && (await standsAlready(session, object, place)))
+    return {
+      whole: true,
+      report: {
+        ...nothing(object),
+        before: object.detail.digest ?? { rows: 0, digest: '0' },
+        defaulted: object.detail.digest?.rows ?? 0,
+      },
+    }
   const rewritten =
     object.kind === 'column' && copy.fresh && (await rewriteColumns(session, { copy: copy.name, shape, key, columns }))
   if (!rewritten)
     await session.script(
       `update ${shape.name} t set ${sets} from ${copy.name} c where ${same} and ${due} and ${differs}`,
     )
+  if (rewritten && object.detail.digest) {
+    // Two looks in the order of the tables cost a part of one that finds the pairs, and mostly tell as much.
+    const now = await digestOf(session, `${shape.name} t`, [...key, ...names], 't.')
+    const { digest: before } = object.detail
+    if (now.rows === before.rows && now.digest === before.digest)
+      return { whole: true, report: { ...nothing(object), before, after: now, restored: now.rows } }
+  }
   const filled = await accountByKey(session, { object, copy, shape, names, same, due })
   const defaulted = object.kind === 'values' ? 0 : (await countOf(session, shape.name)) - filled.report.restored
   return { ...filled, report: { ...filled.report, defaulted: Math.max(0, defaulted) } }
+}
+
+/**
+ * True when every row had one value, and the column that was just made holds that value by its default alone. Then nothing has to be written or
+ * looked at, however large the table is.
+ */
+async function standsAlready(session: Session, object: ArchiveObject, { shape, options }: Place): Promise<boolean> {
+  const { uniform, columns } = object.detail
+  if (uniform === undefined || options.writes === 'rows') return false
+  const names = columns.map(column => column.name)
+  const { rows } = await session.query<{ digest: string }>(
+    `select ${rowDigest(names, 't.')}::text as digest
+    from (select * from ${shape.name} limit 1) t
+    where not exists (
+      select
+      from pg_catalog.pg_attribute a
+      where a.attrelid = $1::oid and a.attname in (${names.map(literal).join(', ')}) and a.atthasdef and not a.atthasmissing
+    )`,
+    [shape.oid],
+  )
+  return rows[0]?.digest === uniform
 }
 
 /** Rows that are the same in all that stayed share out their values; `ctid` holds for one statement, and is used within one. */

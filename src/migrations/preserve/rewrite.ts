@@ -1,6 +1,7 @@
 /**
  * Fills a column by writing the table anew, which is two to three times as fast as updating every row: the copy was made in the order of the
- * table, so a cursor walks beside the scan. Where rows were written in between, the cursor is put right, or the copy's index is asked.
+ * table, so a cursor walks beside the scan. Where rows were written in between, the cursor is put right, or the copy's index is asked, which
+ * is made when it is needed first.
  */
 import { randomBytes } from 'node:crypto'
 import type { Session } from '../../engines/engine.ts'
@@ -23,16 +24,23 @@ export async function rewriteColumns(session: Session, rewrite: Rewrite): Promis
   if (shape.kind !== 'r' || foreign || shape.bytes < worthIt || (await isDivided(session, shape))) return false
   await session.query('savepoint plinth_rewrite')
   try {
-    await session.script(`create unique index on ${rewrite.copy} (${columnList(key)}); analyze ${rewrite.copy}`)
+    await session.script(
+      `select set_config('maintenance_work_mem', greatest(pg_size_bytes(current_setting('maintenance_work_mem')) / 1024, ${sortKibibytes})::text || 'kB', true)`,
+    )
+    const index = `look_${randomBytes(4).toString('hex')}`
+    // An index cannot be made beside the cursor of another column.
+    if (columns.length > 1) await session.script(indexOf(rewrite, index))
     const walkers = columns.map(column => ({ column, name: randomBytes(4).toString('hex') }))
-    for (const { column, name } of walkers) await session.script(walkerOf(rewrite, column, name))
+    for (const { column, name } of walkers) await session.script(walkerOf(rewrite, column, { name, index }))
     const alterations = walkers.map(
       ({ column, name }) =>
         `alter column ${ident(column.name)} type ${column.type}${collation(column)} using ${archiveSchema}.${ident(`walk_${name}`)}(${columnList([...key, column.name])})`,
     )
     await session.script(`alter table ${shape.name} ${alterations.join(', ')}`)
     for (const { name } of walkers)
-      await session.script(`close ${ident(`walk_${name}`)}; drop function ${archiveSchema}.${ident(`walk_${name}`)}`)
+      await session.script(
+        `close ${ident(`walk_${name}`)}; drop function ${archiveSchema}.${ident(`walk_${name}`)}, ${archiveSchema}.${ident(`miss_${name}`)}`,
+      )
     await session.query('release savepoint plinth_rewrite')
     return true
   } catch (thrown) {
@@ -68,49 +76,77 @@ function collation(column: ShapeColumn): string {
   return column.collation === null ? '' : ` collate ${column.collation}`
 }
 
+/** The indexes of the table are built anew, too. */
+const sortKibibytes = 256 * 1024
+
+function indexOf({ copy, key }: Rewrite, index: string): string {
+  return `create unique index ${ident(index)} on ${copy} (${columnList(key)})`
+}
+
 /**
  * Answers the archived value of a key, or the value that is there where the copy has none. Where the next row of the copy is another one, the
  * index is asked: a row a little ahead means that rows were deleted in between, so the cursor goes there; else it waits where it was.
  */
-function walkerOf({ copy, shape, key }: Rewrite, column: ShapeColumn, name: string): string {
+function walkerOf(
+  rewrite: Rewrite,
+  column: ShapeColumn,
+  { name, index }: { readonly name: string; readonly index: string },
+): string {
+  const { copy, shape, key } = rewrite
   const types = new Map(shape.columns.map(one => [one.name, one.type]))
+  const keyTypes = key.map(part => types.get(part) ?? 'text')
   const value = `c.${ident(column.name)}::${column.type}`
-  const found = key.map((_, at) => `k${at} = $${at + 1}`).join(' and ')
-  const names = key.map((_, at) => `k${at}`).join(', ')
-  const declared = key.map((part, at) => `  k${at} ${types.get(part) ?? 'text'};`).join('\n')
-  const keys = key.map((part, at) => `c.${ident(part)} as k${at}`).join(', ')
+  const given = key.map((_, at) => `$${at + 1}`)
+  const next = `${key.map((_, at) => `k${at}`).join(', ')}`
   const lookup = key.map((part, at) => `c.${ident(part)} = $${at + 1}${collated(shape, part)}`).join(' and ')
-  const body = `
-declare
+  const rows = `select ${columnList(key, 'c.')}, ${value}, c.ctid from ${copy} c`
+  const old = `$${key.length + 1}`
+  const here = `$${key.length + 2}`
+  const walk = ident(`walk_${name}`)
+  const miss = `${archiveSchema}.${ident(`miss_${name}`)}`
+  const declared = ['declare', ...keyTypes.map((type, at) => `  k${at} ${type};`), `  v ${column.type};`].join('\n')
+  const step = `${declared}
   walk refcursor := ${literal(`walk_${name}`)};
-${declared}
-  v ${column.type};
-  v_skipped ${column.type};
   here tid;
-  there tid;
-  stepped boolean;
 begin
-  fetch walk into ${names}, v, here;
-  stepped := found;
-  if stepped and ${found} then
+  fetch walk into ${next}, v, here;
+  if ${key.map((_, at) => `k${at} = $${at + 1}`).join(' and ')} then
     return v;
   end if;
+  return ${miss}(${[...given, old, 'here'].join(', ')});
+end`
+  const missed = `${declared}
+  walk refcursor := ${literal(`walk_${name}`)};
+  here tid := ${here};
+  there tid;
+  skipped ${column.type};
+begin
+  if to_regclass(${literal(`${archiveSchema}.${ident(index)}`)}) is null then
+    close walk;
+    ${indexOf(rewrite, index)};
+    open walk scroll for execute ${literal(`${rows} where c.ctid >= `)} || quote_literal(coalesce(here, '(4294967294,1)')) || '::tid';
+    fetch walk into ${next}, skipped, there;
+  end if;
   select ${value}, c.ctid into v, there from ${copy} c where ${lookup};
-  if stepped and there > here and (there::text::point)[0] - (here::text::point)[0] <= ${blocksAhead} then
+  if there > here and (there::text::point)[0] - (here::text::point)[0] <= ${blocksAhead} then
     while here < there loop
-      fetch walk into ${names}, v_skipped, here;
+      fetch walk into ${next}, skipped, here;
       exit when not found;
     end loop;
-  elsif stepped then
+  elsif here is not null then
     move backward 1 from walk;
   end if;
   if there is null then
-    return $${key.length + 1};
+    return ${old};
   end if;
   return v;
 end`
+  const takes = [...keyTypes, column.type].join(', ')
+  const made = (routine: string, list: string, body: string) =>
+    `create function ${routine}(${list}) returns ${column.type} language plpgsql volatile as ${literal(body)}`
   return [
-    `create function ${archiveSchema}.${ident(`walk_${name}`)}(${[...key.map(part => types.get(part) ?? 'text'), column.type].join(', ')}) returns ${column.type} language plpgsql volatile as ${literal(body)}`,
-    `declare ${ident(`walk_${name}`)} scroll cursor for select ${keys}, ${value} as v, c.ctid as place from ${copy} c`,
+    made(miss, `${takes}, tid`, missed),
+    made(`${archiveSchema}.${walk}`, takes, step),
+    `declare ${walk} scroll cursor for ${rows}`,
   ].join(';\n')
 }

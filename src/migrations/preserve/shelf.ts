@@ -72,7 +72,7 @@ export async function restoreArchive(
       const restored = await restoreObjects(
         session,
         archive.objects.filter(object => object.copy !== null),
-        { tenantColumn },
+        { tenantColumn, kinship: 'same', writes: 'rows' },
       )
       for (const { object, whole, report } of restored) {
         if (whole) await session.script(`drop table ${object.copy} cascade`)

@@ -1,6 +1,8 @@
 /** How a step asks for care: whether it needs any, and again with what the first try learned. */
 import type { Script, Statement } from '../../sql/parse.ts'
+import { hasChanged } from '../checksum.ts'
 import type { StepContext } from '../context.ts'
+import type { MigrationFile } from '../migration.ts'
 import type { Step } from '../plan.ts'
 import {
   type Care,
@@ -12,6 +14,7 @@ import {
   needsRoom,
   openCare,
   type Preserved,
+  writesRows,
 } from './care.ts'
 import { type LossClass, needsAcceptance, worse } from './class.ts'
 import { isAccepted, type PreserveRequest } from './options.ts'
@@ -57,11 +60,17 @@ export function careOf(
         owed: preserve.owed.has(`${step.version}:${opposite}`) ? 'something' : 'nothing',
         archiveBytesMax: preserve.archiveBytesMax,
         redundant: step.directives.redundant,
+        hasChanged: checksum => context.upSql !== null && hasChanged(upFile(context), checksum),
+        writes: writesRows(context.script.statements) ? 'rows' : 'nothing',
         newId,
         now: () => new Date(clock.now()).toISOString(),
       },
     },
   )
+}
+
+function upFile({ step, upSql }: StepContext): MigrationFile {
+  return { file: step.file ?? '', text: upSql ?? '', checksum: step.upChecksum ?? '' }
 }
 
 /** Statements that are sent together, and those that the catalog is asked before. */

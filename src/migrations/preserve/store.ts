@@ -53,6 +53,10 @@ export interface Detail {
   readonly key: readonly string[] | null
   readonly tenant: string | null
   readonly sequences: readonly { readonly column: string | null; readonly name: string; readonly last: string | null }[]
+  /** Of key and values as they were taken; absent where there is no key. */
+  readonly digest?: Digest
+  /** Digest of the values, where every row had the same. */
+  readonly uniform?: string
   /** Columns that the image of a row after the step was made of. */
   readonly imageColumns?: readonly string[]
   /** What hung on the table and went with it, by identity. */

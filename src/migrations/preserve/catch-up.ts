@@ -1,0 +1,71 @@
+/**
+ * A large table is copied while others go on writing to it. Then it is locked, and what they wrote since the copy began is copied again: rows
+ * whose version was written by a transaction that the copy could not see.
+ */
+import type { Session } from '../../engines/engine.ts'
+import { columnList, literal, rowDigest, sameKey } from './text.ts'
+
+export interface CaughtUp {
+  /** Versions of rows that were written meanwhile. */
+  readonly rows: number
+  /** What they change about the number of rows of the copy, and about its digest. */
+  readonly added: number
+  readonly digest: bigint
+}
+
+/** As the statement itself would lock them a moment later: between a copy and its statement nobody may write. */
+export async function lockAgainstAll(session: Session, tables: readonly string[]): Promise<void> {
+  if (tables.length > 0) await session.script(`lock table ${tables.join(', ')} in access exclusive mode`)
+}
+
+/** Whatever an older transaction wrote is seen by a statement that begins now. */
+export async function oldestRunning(session: Session): Promise<string> {
+  const { rows } = await session.query<{ xid: string }>(
+    'select pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot())::text as xid',
+  )
+  return rows[0]?.xid ?? '0'
+}
+
+/**
+ * Locks the table until the end of the transaction. The values of rows that were deleted meanwhile stay in the copy, where they are told as
+ * orphaned when they come back: to find them would take a look at every row.
+ */
+export async function catchUp(
+  session: Session,
+  input: {
+    readonly table: string
+    readonly copy: string
+    readonly key: readonly string[]
+    /** Expressions over `t` that make the columns of the copy. */
+    readonly selected: readonly string[]
+    readonly digested: readonly string[]
+    readonly since: string
+  },
+): Promise<CaughtUp> {
+  const { table, copy, key, digested } = input
+  const recent = `from ${table} t where age(t.xmin) <= age(${literal(input.since)}::xid8::xid)`
+  const { rows } = await session.query<{ some: boolean }>(`select exists (select ${recent}) as some`)
+  // Others are writing: the copy gets its index before they have to wait.
+  if (rows[0]?.some) await session.script(`create unique index on ${copy} (${columnList(key)})`)
+  await lockAgainstAll(session, [table])
+  const late = `${copy.slice(0, -1)}l"`
+  await session.script(`create table ${late} as select ${input.selected.join(', ')} ${recent}`)
+  const written = await sum(session, `select ${rowDigest(digested, 'd.')} as digest from ${late} d`)
+  if (written.rows > 0) {
+    const gone = await sum(
+      session,
+      `delete from ${copy} c using ${late} d where ${sameKey(key, 'c', 'd')} returning ${rowDigest(digested, 'c.')} as digest`,
+    )
+    await session.script(`insert into ${copy} select * from ${late}; drop table ${late}`)
+    return { rows: written.rows, added: written.rows - gone.rows, digest: written.digest - gone.digest }
+  }
+  await session.script(`drop table ${late}`)
+  return { rows: 0, added: 0, digest: 0n }
+}
+
+async function sum(session: Session, digests: string): Promise<{ readonly rows: number; readonly digest: bigint }> {
+  const { rows } = await session.query<{ rows: string; digest: string }>(
+    `with told as (${digests}) select count(*) as rows, coalesce(sum(digest), 0)::text as digest from told`,
+  )
+  return { rows: Number(rows[0]?.rows ?? 0), digest: BigInt(rows[0]?.digest ?? '0') }
+}
