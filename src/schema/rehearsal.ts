@@ -37,6 +37,8 @@ export interface RehearsedStatement {
   readonly rewrites: readonly string[]
   /** Tables from before the step that it read row by row from end to end, such as to validate a constraint. */
   readonly scans: readonly string[]
+  /** Tables from before the step that it emptied by giving them new storage, which is neither a rewrite nor a scan. */
+  readonly truncates: readonly string[]
   /** Rows that it inserted, updated and deleted, by table; tables without any are left out. */
   readonly rows: readonly RowCounts[]
   /** What it made, altered and dropped, sorted by kind and name; also what a `do` block, a function or a cascade did. */
@@ -78,6 +80,8 @@ export interface ObjectChange {
   readonly name: string
   /** The table, view or domain that it belongs to, as `schema.name`; null for what stands alone. */
   readonly of: string | null
+  /** Where it got another name or schema: how it is called now. `name` is the one that it had. */
+  readonly newName?: string
 }
 
 export type ObjectKind =

@@ -1,0 +1,189 @@
+/**
+ * Scratch databases that are kept between rehearsals. Each holds what a prefix of a history makes and is named after that prefix, so that the
+ * next rehearsal begins where an earlier one ended. A lock a database keeps processes apart; a comment says that it is whole.
+ */
+import { randomBytes } from 'node:crypto'
+import { withLock, withSession } from '../../engines/brackets.ts'
+import type { Engine, Session } from '../../engines/engine.ts'
+import { silent } from '../../telemetry/event.ts'
+
+export interface Server {
+  readonly engine: Engine
+  /** A database of the server; scratch databases are made beside it, with its encoding and collation. */
+  readonly url: string
+  readonly signal?: AbortSignal | undefined
+  /** How many databases stay; 0 keeps none. Default 6. */
+  readonly kept?: number | undefined
+}
+
+/** `lent`: the caller leaves the database as it was, by rolling back. `given`: the caller gets a copy of its own. */
+export type Use = 'lent' | 'given'
+
+export interface History {
+  /** Of each prefix, the empty one first. */
+  readonly keys: readonly string[]
+  /** Brings a database from behind the first `done` scripts to the end. */
+  replay(session: Session, done: number): Promise<void>
+}
+
+/** Works in a session on a database on which the history was done. Throws what the replay throws. */
+export async function onHistory<T>(
+  server: Server,
+  history: History,
+  use: Use,
+  work: (session: Session) => Promise<T>,
+): Promise<T> {
+  const { engine, url, kept = keptDefault } = server
+  if (kept === 0) return onFresh(server, history, work)
+  return withSession(engine, url, { applicationName: application }, async maintenance => {
+    const key = history.keys.at(-1) ?? ''
+    const copy = copyName()
+    const done = await whileLocked(server, maintenance, key, async () => {
+      await ensureKept(server, maintenance, history)
+      if (use === 'lent') return { result: await inDatabase(server, nameOf(key), work) }
+      await maintenance.query(`create database ${copy} template ${nameOf(key)}`)
+      return null
+    })
+    if (done) return done.result
+    try {
+      return await inDatabase(server, copy, work)
+    } finally {
+      await maintenance.query(`drop database if exists ${copy} with (force)`).catch(() => undefined)
+    }
+  })
+}
+
+const application = 'plinth rehearsal'
+const keptDefault = 6
+const prefix = 'plinth_rehearsal_'
+const copyPrefix = 'plinth_rehearsing_'
+const copyLivesMs = 3_600_000
+
+function nameOf(key: string): string {
+  return `${prefix}${key}`
+}
+
+/** The time tells which ones a dead process left behind. */
+function copyName(): string {
+  return `${copyPrefix}${Date.now().toString(36)}_${randomBytes(4).toString('hex')}`
+}
+
+async function onFresh<T>(server: Server, history: History, work: (session: Session) => Promise<T>): Promise<T> {
+  const { engine, url } = server
+  const scratch = await engine.createScratch(url, copyName())
+  try {
+    return await withSession(engine, scratch.url, { applicationName: application }, async session => {
+      await history.replay(session, 0)
+      return work(session)
+    })
+  } finally {
+    await scratch.drop()
+  }
+}
+
+async function inDatabase<T>({ engine, url }: Server, name: string, work: (session: Session) => Promise<T>) {
+  return withSession(engine, engine.beside?.(url, name) ?? url, { applicationName: application }, work)
+}
+
+async function whileLocked<T>({ signal }: Server, maintenance: Session, key: string, work: () => Promise<T>) {
+  return withLock(
+    maintenance,
+    `plinth rehearsal ${key}`,
+    { waitMs: 120_000, emit: silent, signal, kind: 'session' },
+    work,
+  )
+}
+
+interface Kept {
+  readonly key: string
+  /** ISO 8601; null while it is being made, and when its maker died. */
+  readonly usedAt: string | null
+}
+
+/** Under the lock of the whole history's key. */
+async function ensureKept(server: Server, maintenance: Session, history: History): Promise<void> {
+  const key = history.keys.at(-1) ?? ''
+  const there = await listKept(maintenance)
+  const own = there.find(one => one.key === key)
+  if (own?.usedAt) return touch(maintenance, own)
+  if (own) await drop(maintenance, nameOf(key))
+  const made = await fromPrefix(server, maintenance, history, there)
+  if (!made) await server.engine.createScratch(server.url, nameOf(key))
+  try {
+    await inDatabase(server, nameOf(key), session => history.replay(session, made?.done ?? 0))
+  } catch (error) {
+    await drop(maintenance, nameOf(key)).catch(() => undefined)
+    throw error
+  }
+  await mark(maintenance, key)
+  await dropOldest(server, maintenance, key)
+}
+
+/** A copy of the longest prefix that is there; null when there is none. */
+async function fromPrefix(
+  server: Server,
+  maintenance: Session,
+  { keys }: History,
+  there: readonly Kept[],
+): Promise<{ readonly done: number } | null> {
+  const whole = keys.length - 1
+  for (let done = whole - 1; done >= 0; done--) {
+    const key = keys[done] ?? ''
+    if (!there.some(one => one.key === key && one.usedAt)) continue
+    const copied = await whileLocked(server, maintenance, key, async () => {
+      if (!(await listKept(maintenance)).some(one => one.key === key && one.usedAt)) return false
+      await maintenance.query(`create database ${nameOf(keys[whole] ?? '')} template ${nameOf(key)}`)
+      return true
+    })
+    if (copied) return { done }
+  }
+  return null
+}
+
+/** Most recently used first; what is unfinished comes last. */
+async function listKept(maintenance: Session): Promise<Kept[]> {
+  const { rows } = await maintenance.query<{ name: string; comment: string | null }>(
+    `select d.datname::text as name, pg_catalog.shobj_description(d.oid, 'pg_database') as comment
+    from pg_catalog.pg_database d
+    where pg_catalog.starts_with(d.datname, $1)`,
+    [prefix],
+  )
+  return rows
+    .map(({ name, comment }) => ({
+      key: name.slice(prefix.length),
+      usedAt: /^plinth rehearsal, last used (\S+)$/.exec(comment ?? '')?.[1] ?? null,
+    }))
+    .sort((a, b) => (b.usedAt ?? '').localeCompare(a.usedAt ?? ''))
+}
+
+async function mark(maintenance: Session, key: string): Promise<void> {
+  const now = new Date().toISOString()
+  await maintenance.query(`comment on database ${nameOf(key)} is 'plinth rehearsal, last used ${now}'`)
+}
+
+/** To the hour is enough to know the oldest, and saves a write nearly always. */
+async function touch(maintenance: Session, { key, usedAt }: Kept): Promise<void> {
+  if (Date.now() - Date.parse(usedAt ?? '') > 3_600_000) await mark(maintenance, key)
+}
+
+/** Databases that somebody works with are left alone, and so are those that come after the ones that stay. */
+async function dropOldest({ kept = keptDefault }: Server, maintenance: Session, own: string): Promise<void> {
+  const others = (await listKept(maintenance)).filter(({ key }) => key !== own)
+  for (const { key } of others.slice(Math.max(0, kept - 1))) {
+    if (!(await maintenance.tryLock(`plinth rehearsal ${key}`))) continue
+    await drop(maintenance, nameOf(key)).catch(() => undefined)
+    await maintenance.unlock(`plinth rehearsal ${key}`)
+  }
+  const { rows } = await maintenance.query<{ name: string }>(
+    'select d.datname::text as name from pg_catalog.pg_database d where pg_catalog.starts_with(d.datname, $1)',
+    [copyPrefix],
+  )
+  for (const { name } of rows) {
+    const madeAt = Number.parseInt(name.slice(copyPrefix.length).split('_')[0] ?? '', 36)
+    if (Date.now() - madeAt > copyLivesMs) await drop(maintenance, name).catch(() => undefined)
+  }
+}
+
+async function drop(maintenance: Session, name: string): Promise<void> {
+  await maintenance.query(`drop database if exists ${name} with (force)`)
+}

@@ -1,0 +1,169 @@
+/**
+ * The rehearsal: replays a history on a scratch database, then runs the pending steps one statement at a time and says what really happened.
+ * The target is neither read nor changed.
+ */
+import type { Session } from '../../engines/engine.ts'
+import { PlinthError } from '../../errors.ts'
+import type { Schema } from '../../schema/model.ts'
+import type { Rehearsal, RehearsedStep } from '../../schema/rehearsal.ts'
+import { openParser, type Parse } from '../../sql/parse.ts'
+import { resetStatements } from '../session-state.ts'
+import { onHistory, type Server } from './kept.ts'
+import { openRecorder, type Recorder } from './recorder.ts'
+import { type Ran, runScript, type Stage } from './run-script.ts'
+import { type Arranged, arrangeScript, prefixKeys, type ScriptToRehearse } from './script.ts'
+import { type MissingRoles, openSurroundings, type Surroundings } from './surroundings.ts'
+
+export type { ScriptToRehearse } from './script.ts'
+
+export interface RehearsalPlace extends Server {
+  /** Default `leave`. */
+  readonly missingRoles?: MissingRoles | undefined
+}
+
+export interface Scripts {
+  /** In the order in which they were applied. */
+  readonly history: readonly ScriptToRehearse[]
+  readonly pending: readonly ScriptToRehearse[]
+}
+
+/**
+ * Throws REHEARSAL_FAILED when the history cannot be replayed, and what connecting throws. A pending step that fails is a value: its file ends
+ * there, and the later ones are still tried.
+ */
+export async function rehearseScripts(place: RehearsalPlace, { history, pending }: Scripts): Promise<Rehearsal> {
+  const parse = await openParser('postgres')
+  const around = openSurroundings(place.missingRoles ?? 'leave')
+  const steps = pending.map(input => arrangeScript(input, parse))
+  const past = {
+    keys: prefixKeys(history, place.engine.name),
+    replay: (session: Session, done: number) => replay(session, history.slice(done), parse, around),
+  }
+  return onHistory(place, past, canBeTakenBack(steps) ? 'lent' : 'given', async session => {
+    await session.script(calm)
+    const before = await session.introspect()
+    const recorder = await openRecorder(session)
+    const stage = { session, recorder, around, ending: canBeTakenBack(steps) ? 'rollback' : 'commit' } as const
+    const done = await rehearseSteps(stage, steps, before)
+    const gaps = [...around.gaps]
+    const { serverVersion } = session
+    return { format: 1, serverVersion, gaps, before, after: done.at(-1)?.after ?? before, steps: done }
+  })
+}
+
+/** One transaction can be rolled back, so no copy of the database is needed. */
+function canBeTakenBack(steps: readonly Arranged[]): boolean {
+  return steps.length <= 1 && steps.every(({ script }) => script === null || script.mode === 'transactional')
+}
+
+/** Tables are nearly empty here, and on the target they are not: an index that serves is used, as it would be there. */
+const calm = 'set enable_seqscan = off;\nset jit = off;\nset synchronous_commit = off;\nset client_min_messages = error'
+
+async function rehearseSteps(
+  stage: Stage & { readonly recorder: Recorder },
+  steps: readonly Arranged[],
+  before: Schema,
+) {
+  const { session, recorder, around } = stage
+  const reset = (await resetStatements(session)).filter(one => !one.startsWith('deallocate'))
+  const done: RehearsedStep[] = []
+  let after = before
+  for (const { input, script, failure } of steps) {
+    const { version, direction, file } = input
+    let ran: Pick<Ran, 'statements' | 'failure'> = { statements: [], failure }
+    if (script) {
+      await recorder.beginStep()
+      const whole = await runScript(
+        {
+          ...stage,
+          atEnd: async () => {
+            after = await session.introspect()
+          },
+        },
+        script,
+        file ?? version,
+      )
+      await session.script(reset.join(';\n'))
+      if (whole.failure || whole.stopped) {
+        recorder.forget()
+        after = await catalogBehind(stage, { script, ran: whole, after })
+      }
+      ran = whole.failure && done.some(step => step.failure) ? blamedEarlier(whole, version, around) : whole
+    }
+    done.push({ version, direction, file, after, statements: ran.statements, failure: ran.failure })
+  }
+  return done
+}
+
+/** What came after a failure may fail for want of it, and nobody can tell before that is mended. */
+function blamedEarlier(
+  { statements }: Ran,
+  version: string,
+  around: Surroundings,
+): Pick<Ran, 'statements' | 'failure'> {
+  around.gaps.add(`${version} could not be rehearsed to its end, which may be because an earlier migration failed.`)
+  return { statements, failure: null }
+}
+
+/** A transaction that failed left nothing, so its good part is done once more. */
+async function catalogBehind(
+  { session, around }: Stage,
+  { script, ran, after }: { script: Parse extends (...args: never[]) => infer S ? S : never; ran: Ran; after: Schema },
+): Promise<Schema> {
+  if (script.mode !== 'transactional') return session.introspect()
+  const good = script.statements.slice(0, ran.statements.length)
+  if (good.length === 0) return after
+  let catalog = after
+  const again = { ...script, statements: good }
+  const atEnd = async () => {
+    catalog = await session.introspect()
+  }
+  await runScript({ session, recorder: null, around, ending: 'rollback', atEnd }, again, '')
+  return catalog
+}
+
+async function replay(
+  session: Session,
+  history: readonly ScriptToRehearse[],
+  parse: Parse,
+  around: Surroundings,
+): Promise<void> {
+  await session.script(calm)
+  const reset = await resetStatements(session)
+  for (const input of history) {
+    const { script, failure } = arrangeScript(input, parse)
+    const file = input.file ?? input.version
+    const ran = script
+      ? ((await inOneMessage(session, script.mode === 'transactional' ? script.body : null)) ??
+        (await runScript({ session, recorder: null, around, ending: 'commit' }, script, file)))
+      : { failure }
+    if (ran.failure) throw unreplayable(ran.failure, file, around)
+    await session.script(reset.join(';\n'))
+  }
+}
+
+const done = { failure: null }
+
+/** As fast as it goes; null when it did not go, so that it is tried again with more care. */
+async function inOneMessage(session: Session, body: string | null): Promise<typeof done | null> {
+  if (body === null) return null
+  try {
+    await session.script(`begin;\n${body}\n;commit`)
+    return done
+  } catch {
+    await session.query('rollback').catch(() => undefined)
+    return null
+  }
+}
+
+function unreplayable(failure: NonNullable<Ran['failure']>, file: string, { gaps }: Surroundings): PlinthError {
+  return new PlinthError(
+    'REHEARSAL_FAILED',
+    `The history cannot be replayed on the rehearsal server: ${failure.message}${gaps.size > 0 ? ` ${[...gaps].join(' ')}` : ''}`,
+    {
+      at: { file, line: failure.line, column: failure.column },
+      hint: failure.hint ?? 'Name a server that is like the target with --rehearse-on, or go without: --no-rehearsal.',
+      sqlState: failure.sqlState ?? undefined,
+    },
+  )
+}

@@ -1,0 +1,77 @@
+/**
+ * What a migration expects of its server beside the database: roles, which all databases of a server share, and extensions that are installed.
+ * A rehearsal server is another one than the target, so what it lacks is made, left out or said, and never counted as a fault of the migration.
+ */
+import type { Session } from '../../engines/engine.ts'
+import type { PlinthError } from '../../errors.ts'
+import type { Statement } from '../../sql/parse.ts'
+import { openNode, textOf } from '../../sql/tree.ts'
+
+/** `make`: a server that is there for rehearsals, so a role without login does no harm. `leave`: somebody else's. */
+export type MissingRoles = 'make' | 'leave'
+
+export interface Surroundings {
+  readonly missingRoles: MissingRoles
+  /** In whole sentences. */
+  readonly gaps: Set<string>
+  /** Extensions that were left out. */
+  readonly missing: Set<string>
+}
+
+export function openSurroundings(missingRoles: MissingRoles): Surroundings {
+  return { missingRoles, gaps: new Set(), missing: new Set() }
+}
+
+/** Whether a statement is left out, because it cannot or need not be done here; tells why among the gaps. */
+export async function leavesOut(session: Session, statement: Statement, around: Surroundings): Promise<boolean> {
+  const [kind, fields] = openNode(statement.tree)
+  if (kind === 'DropRoleStmt') {
+    around.gaps.add('Roles belong to a whole server, so "drop role" was not rehearsed.')
+    return true
+  }
+  if (kind === 'CreateRoleStmt') return exists(session, 'pg_catalog.pg_roles', 'rolname', textOf(fields, 'role'))
+  if (kind !== 'CreateExtensionStmt') return false
+  const name = textOf(fields, 'extname')
+  if (await exists(session, 'pg_catalog.pg_available_extensions', 'name', name)) return false
+  around.missing.add(name)
+  around.gaps.add(
+    `The extension ${name} is not installed on the rehearsal server, so what needs it was not rehearsed; name a server that has it with --rehearse-on.`,
+  )
+  return true
+}
+
+/** What to do about a failure: try again once the role was made, stop without blaming the migration, or take it as it is. */
+export type Answer = 'try again' | 'stop' | 'fail'
+
+/** Outside of any transaction. */
+export async function answerFailure(session: Session, error: PlinthError, around: Surroundings): Promise<Answer> {
+  const role = missingRole(error)
+  if (role !== null && around.missingRoles === 'make') {
+    await session.query(`create role "${role.replaceAll('"', '""')}" nologin`).catch(() => undefined)
+    if (await exists(session, 'pg_catalog.pg_roles', 'rolname', role)) {
+      around.gaps.add(
+        `The role ${role} was made on the rehearsal server, without the rights that it may have on the target.`,
+      )
+      return 'try again'
+    }
+  }
+  if (role !== null) {
+    around.gaps.add(`The role ${role} is missing on the rehearsal server; make it there, or name another server.`)
+    return 'stop'
+  }
+  return around.missing.size > 0 && isOfNames(error) ? 'stop' : 'fail'
+}
+
+function missingRole({ sqlState, message }: PlinthError): string | null {
+  return sqlState === '42704' ? (/role "(.+)" does not exist/i.exec(message)?.[1] ?? null) : null
+}
+
+/** Something is not known, which may be what the extension would have brought. */
+function isOfNames({ sqlState = '' }: PlinthError): boolean {
+  return /^(42|3F|0A|58|22023)/.test(sqlState)
+}
+
+async function exists(session: Session, catalog: string, column: string, name: string): Promise<boolean> {
+  const { rows } = await session.query(`select 1 as one from ${catalog} where ${column} = $1`, [name])
+  return rows.length > 0
+}
