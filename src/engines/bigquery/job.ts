@@ -74,7 +74,10 @@ export async function awaitJob(client: Client, id: string): Promise<Job> {
 
 export interface Job {
   readonly status?: { readonly state?: string; readonly errorResult?: JobProblem }
-  readonly statistics?: { readonly load?: { readonly outputRows?: string } }
+  readonly statistics?: {
+    readonly load?: { readonly outputRows?: string }
+    readonly query?: { readonly numDmlAffectedRows?: string }
+  }
 }
 
 interface JobProblem {
@@ -102,13 +105,15 @@ interface ResultPage {
  * because BigQuery was busy has to be asked for again under another id.
  */
 async function begin(client: Client, id: string, configuration: unknown): Promise<'begun' | 'failed before'> {
+  const json = { configuration, jobReference: reference(client, id) }
   try {
-    await client.once({ method: 'POST', uri: '/jobs', json: { configuration, jobReference: reference(client, id) } })
+    const job = await client.once<Job>({ method: 'POST', uri: '/jobs', json })
+    if (job.status?.errorResult) throw jobError(job.status.errorResult)
     return 'begun'
   } catch (error) {
-    const problem = problemOf(error)
-    if (problem.status !== 409 || problem.reason === 'stopped') throw error
-    const job = await getJob(client, id)
+    if (problemOf(error).status !== 409) throw error
+    const job = await getJob(client, id).catch(() => null)
+    if (job === null) throw error
     return job.status?.state === 'DONE' && job.status.errorResult ? 'failed before' : 'begun'
   }
 }
@@ -134,8 +139,13 @@ async function results(client: Client, id: string): Promise<JobResult> {
     for (const row of page.rows ?? []) rows.push(readRecord(fields, row))
     pageToken = page.pageToken
     if (pageToken) continue
-    return { rows, fields, changed: page.numDmlAffectedRows === undefined ? null : Number(page.numDmlAffectedRows) }
+    const changed = page.numDmlAffectedRows ?? (fields.length === 0 ? await changedBy(client, id) : undefined)
+    return { rows, fields, changed: changed === undefined ? null : Number(changed) }
   }
+}
+
+async function changedBy(client: Client, id: string): Promise<string | undefined> {
+  return (await getJob(client, id)).statistics?.query?.numDmlAffectedRows
 }
 
 async function getJob(client: Client, id: string): Promise<Job> {

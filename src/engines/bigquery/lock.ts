@@ -56,15 +56,15 @@ interface Found {
 
 interface LockTable {
   readonly description?: string
-  readonly expirationTime?: string
   readonly etag?: string
 }
 
 async function readLock(client: Client, name: string): Promise<Found | null> {
   try {
     const table = await client.request<LockTable>({ uri: uriOf(name) })
-    const { description = 'another run', expirationTime = '0', etag = '' } = table
-    return { holder: description, endsAt: Number(expirationTime), etag }
+    const { description = '', etag = '' } = table
+    const parts = /^([\s\S]*), until (\S+) unless it is renewed$/.exec(description)
+    return { holder: parts?.[1] ?? 'another run', endsAt: Date.parse(parts?.[2] ?? '') || 0, etag }
   } catch (error) {
     if (isMissing(error)) return null
     throw error
@@ -89,8 +89,11 @@ async function change(client: Client, name: string, ifMatch: string, holder: str
   return unlessTaken(client, () => client.once<LockTable>({ method: 'PATCH', uri: uriOf(name), json, ifMatch }))
 }
 
+/** The end stands in the description, for people; BigQuery removes the table some time after. */
 function held(holder: string) {
-  return { description: holder, expirationTime: String(Date.now() + lockMs) }
+  const endsAt = Date.now() + lockMs
+  const description = `${holder}, until ${new Date(endsAt).toISOString()} unless it is renewed`
+  return { description, expirationTime: String(endsAt) }
 }
 
 async function unlessTaken(client: Client, work: () => Promise<LockTable>): Promise<string | null> {
