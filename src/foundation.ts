@@ -40,7 +40,7 @@ import {
   statusOfTracks,
   verifyTracks,
 } from './foundation/migrations.ts'
-import { type LintRequest, lintProject } from './foundation/lint.ts'
+import type { LintRequest } from './foundation/lint.ts'
 import { applyFleet, planFleet, rollbackFleet, statusOfFleet } from './foundation/fleet.ts'
 import { listSettings } from './foundation/settings.ts'
 import { bringUp } from './foundation/up.ts'
@@ -128,7 +128,7 @@ export async function openFoundation(options: FoundationOptions) {
     restoreArchive: (id: string) => run(() => restoreTrackArchive(desk, id)),
     purgeArchives: (request: PurgeArchivesRequest) => run(() => purgeTrackArchives(desk, request)),
     eraseFromArchives: (tenant: string) => run(() => eraseTenantFromArchives(desk, tenant)),
-    lint: (request: LintRequest) => lintProject(desk, request),
+    lint: async (request: LintRequest) => (await import('./foundation/lint.ts')).lintProject(desk, request),
     status: () => statusOfTracks(desk),
     verify: () => run(() => verifyTracks(desk)),
     adopt: (request: AdoptRequest) =>

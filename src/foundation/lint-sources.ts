@@ -118,12 +118,25 @@ function sourcesOf({ version, slug, up, down }: Migration, judged: ReadonlySet<'
     text: up.text,
     opposite: down?.text ?? null,
     role: role('up'),
+    ...transactionOf(up),
   }
   if (!down) return [first]
   return [
     first,
-    { ...own, path: shown(down.file), direction: 'down', text: down.text, opposite: up.text, role: role('down') },
+    {
+      ...own,
+      path: shown(down.file),
+      direction: 'down',
+      text: down.text,
+      opposite: up.text,
+      role: role('down'),
+      ...transactionOf(down),
+    },
   ]
+}
+
+function transactionOf({ transaction }: MigrationFile): Pick<LintSource, 'transaction'> {
+  return transaction ? { transaction } : {}
 }
 
 function lonely(path: string, text: string): LintSource {

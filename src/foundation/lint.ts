@@ -11,6 +11,7 @@ import type { LintInput, LintReport } from '../lint/run.ts'
 import type { LintSource } from '../lint/source.ts'
 import type { ClassOf } from '../schema/classification.ts'
 import { type Desk, databaseOf, onDatabase, serverFolder } from './desk.ts'
+import { openReader } from './lint-read.ts'
 import { rehearseOf } from './lint-rehearse.ts'
 import { folderGroup, type LintGroup, namedGroups, standardInputGroup, withoutIgnored } from './lint-sources.ts'
 
@@ -22,6 +23,8 @@ export interface LintRequest {
   readonly scope: 'pending' | 'all'
   /** Stands over what the configuration says. */
   readonly rehearsal?: 'required' | 'off' | undefined
+  /** URL of a server for scratch databases; default the embedded one. */
+  readonly rehearseOn?: string | undefined
   /** Another file than the configuration names; null for none. */
   readonly baseline?: string | null | undefined
   /** Writes the findings to the baseline instead of answering them as open. */
@@ -46,7 +49,8 @@ export async function lintProject(desk: Desk, request: LintRequest): Promise<Lin
   const declared = await declarations(config)
   const groups = (await groupsOf(desk, request, notices)).map(group => withoutIgnored(group, config))
   const baseline = await readBaselineIfAny(config, request)
-  const wish = request.rehearsal ?? config.lint.rehearsal
+  const wish = { rehearsal: request.rehearsal ?? config.lint.rehearsal, rehearseOn: request.rehearseOn }
+  const read = await openReader()
   // A baseline is one for all groups, and only the last can tell what nobody found.
   const reports: LintReport[] = []
   for (const group of groups)
@@ -57,7 +61,9 @@ export async function lintProject(desk: Desk, request: LintRequest): Promise<Lin
         today: today(),
         baseline: request.baselineUpdate ? null : baseline,
         scope: groups.length === 1 ? group.scope : 'some files',
-        rehearse: rehearseOf(desk, group, wish),
+        rehearse: rehearseOf(desk, wish),
+        read,
+        past: group.alone ? 'unknown' : 'known',
       }),
     )
   const report = mergeReports(reports)

@@ -13,8 +13,8 @@ export const frameRules = [
   {
     name: 'syntax',
     severity: 'error',
-    title: 'PostgreSQL cannot parse the file',
-    why: 'The file is read by PostgreSQL’s own parser. What it does not understand, no server will, and nothing else in the file can be judged.',
+    title: 'The file cannot be read as SQL',
+    why: 'The file is read by PostgreSQL’s own parser. What it does not understand, no server will, and nothing else in the file can be judged. A psql command, or a head that asks for what Plinth does not know, ends here as well.',
     instead: 'Correct the statement at the place that is shown.',
   },
   {

@@ -3,14 +3,15 @@ import type { ClassOf } from '../schema/classification.ts'
 import type { Finding, Severity } from '../schema/finding.ts'
 import type { Rehearsal } from '../schema/rehearsal.ts'
 import { lineIndex } from '../sql/positions.ts'
-import { openParser, type Parse } from '../sql/parse.ts'
+import { openParser } from '../sql/parse.ts'
 import { applyAllowances } from './allowed.ts'
 import { applyBaseline, type Baseline } from './baseline.ts'
 import { type FrameName, frameRules } from './frame-rules.ts'
 import { judge, type Said } from './judge.ts'
 import type { Rule, Settings } from './rule.ts'
 import { rules as allRules } from './rules/index.ts'
-import { type LintSource, type ReadSource, readSources } from './source.ts'
+import { type LintSource, type ReadScript, type ReadSource, readSources } from './source.ts'
+import { passingOn } from './target.ts'
 import { type ViewedFile, viewFiles } from './view.ts'
 
 export interface LintInput {
@@ -27,8 +28,21 @@ export interface LintInput {
   readonly scope: 'every file' | 'some files'
   /** Runs the texts on a scratch database, the last ones step by step; null judges by the text alone. */
   readonly rehearse: Rehearse | null
+  /** The database that the steps are meant for; absent where nobody asked it. */
+  readonly target?: Target | undefined
+  /** How a text is read where its head or its layout has a say in how it runs; default by its statements alone. */
+  readonly read?: ReadScript | undefined
+  /** `unknown`: what is there before the first file is in nobody's hand, so what is missing in the rehearsal is no fault. */
+  readonly past?: 'known' | 'unknown' | undefined
   /** Default all. */
   readonly rules?: readonly Rule[] | undefined
+}
+
+export interface Target {
+  /** About how many, by `schema.table`; a table that is missing is not there yet. */
+  readonly rows: Readonly<Record<string, number>>
+  /** With fewer rows than that a lock or rewrite is over in no time, so a finding about one is a notice. */
+  readonly smallTableRows: number
 }
 
 /** Ups only, in order; `history` was applied before. It answers no rehearsal, with the reason, where none is to be had. */
@@ -68,32 +82,29 @@ export interface LintReport {
 
 /** A defect of a rule throws; everything that is wrong with the files is a finding. */
 export async function lint(input: LintInput): Promise<LintReport> {
-  const read = readSources(input.sources, await openParser('postgres'))
-  return lintRead(input, read)
-}
-
-/** As `lint`, with a parser that is there already. */
-export async function lintWith(parse: Parse, input: LintInput): Promise<LintReport> {
-  return lintRead(input, readSources(input.sources, parse))
+  const parse = await openParser('postgres')
+  return lintRead(input, readSources(input.sources, input.read ?? (({ text, path }) => parse(text, path))))
 }
 
 async function lintRead(input: LintInput, read: readonly ReadSource[]): Promise<LintReport> {
-  const { severities, settings, classOf } = input
+  const { severities, classOf, target } = input
+  const settings = target ? { ...input.settings, targetRows: target.rows } : input.settings
   const severityOf = (name: string) => severities.get(name) ?? usual.get(name) ?? 'warning'
   const every = input.rules ?? allRules
   const usual = new Map<string, Severity>([...every, ...frameRules].map(({ name, severity }) => [name, severity]))
   const rules = every.filter(rule => severityOf(rule.name) !== 'off')
   const { rehearsal, reason } = await rehearsed(input, read)
   const files = viewFiles(read, { settings, classOf, rehearsal })
-  const said = [...judge({ rules, files, rehearsal, settings, classOf }), ...files.flatMap(failedStep)]
+  const said = [...judge({ rules, files, rehearsal, settings, classOf }), ...failedSteps(files, input.past ?? 'known')]
   const found = [...unparsed(read), ...withoutExplained(said).map(one => findingOf(one))].filter(
     one => severityOf(one.rule) !== 'off',
   )
   const knownRules = [...usual.keys()]
   const allowed = applyAllowances(found, files, { knownRules, rules, today: input.today, frame })
   const based = applyBaseline(allowed, input, frame)
+  const passing = target ? passingOn(target, files, rules) : () => false
   const findings = inOrder(based, input.sources)
-    .map(one => ({ ...one, severity: severityOf(one.rule) }))
+    .map(one => ({ ...one, severity: passing(one) ? ('notice' as const) : severityOf(one.rule) }))
     .filter((one): one is Finding => one.severity !== 'off')
   return {
     format: 1,
@@ -188,19 +199,29 @@ function unparsed(read: readonly ReadSource[]): Found[] {
   })
 }
 
+/** Behind a step that failed, another may only miss what that one would have made. */
+function failedSteps(files: readonly ViewedFile[], past: 'known' | 'unknown'): Said[] {
+  const failed = files.filter(file => file.step?.failure)
+  return failed
+    .filter((file, at) => (at === 0 && past === 'known') || !missing.has(file.step?.failure?.sqlState ?? ''))
+    .flatMap(failedStep)
+}
+
+/** Undefined schema, object, function, table and column. */
+const missing: ReadonlySet<string> = new Set(['3F000', '42704', '42883', '42P01', '42703'])
+
 function failedStep(file: ViewedFile): Said[] {
   const failure = file.step?.failure
   if (!failure) return []
   const { statement, sqlState, message, hint, line, column } = failure
-  const lines = file.source.text.split('\n')
-  const start = lines.slice(0, line - 1).reduce((sum, one) => sum + one.length + 1, 0) + column - 1
-  const end = file.script.statements[statement]?.end ?? start
+  const starts = file.source.text.split('\n').slice(0, line - 1)
+  const start = starts.reduce((sum, one) => sum + one.length + 1, 0) + column - 1
   return [
     {
       rule: 'rehearsal-failed',
       problem: {
         message: `The database refuses it${sqlState ? ` (SQLSTATE ${sqlState})` : ''}: ${message}`,
-        range: { start, end: Math.max(start, Math.min(end, lineEnd(file.source.text, start))) },
+        range: { start, end: lineEnd(file.source.text, start) },
       },
       hint: hint ?? frameRules[1].instead,
       file,

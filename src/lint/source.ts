@@ -1,6 +1,6 @@
 /** What is linted: texts with their place in the order of applying, and what a parser makes of them. */
 import { asPlinthError, type PlinthError } from '../errors.ts'
-import type { Parse, Script } from '../sql/parse.ts'
+import type { Script } from '../sql/parse.ts'
 
 /** One direction of one migration, or a text of its own. */
 export interface LintSource {
@@ -14,18 +14,23 @@ export interface LintSource {
   readonly opposite: string | null
   /** `context` is only read so that what follows it can be understood. */
   readonly role: 'judged' | 'context'
+  /** Its layout has it run without a transaction around it. */
+  readonly transaction?: 'none'
 }
+
+/** As it will run, with what its head asks for. Throws SQL_SYNTAX, SQL_UNSUPPORTED and whatever else is wrong with the text. */
+export type ReadScript = (source: LintSource) => Script
 
 export interface ReadSource {
   readonly source: LintSource
   /** Null when it cannot be parsed. Context is parsed when somebody asks. */
   readonly script: Script | null
-  /** SQL_SYNTAX or SQL_UNSUPPORTED. */
+  /** Why. */
   readonly failure: PlinthError | null
 }
 
 /** Reads each text once. A text that cannot be parsed keeps its failure to itself. */
-export function readSources(sources: readonly LintSource[], parse: Parse): ReadSource[] {
+export function readSources(sources: readonly LintSource[], parse: ReadScript): ReadSource[] {
   return sources.map(source => {
     let result: Pick<ReadSource, 'script' | 'failure'> | undefined
     const read = () => (result ??= attempt(source, parse))
@@ -42,9 +47,9 @@ export function readSources(sources: readonly LintSource[], parse: Parse): ReadS
   })
 }
 
-function attempt({ text, path }: LintSource, parse: Parse): Pick<ReadSource, 'script' | 'failure'> {
+function attempt(source: LintSource, parse: ReadScript): Pick<ReadSource, 'script' | 'failure'> {
   try {
-    return { script: parse(text, path), failure: null }
+    return { script: parse(source), failure: null }
   } catch (thrown) {
     return { script: null, failure: asPlinthError(thrown) }
   }
