@@ -44,8 +44,13 @@ export function columnsOfPolicies(schema: Schema): ReadonlySet<string> {
 
 /** Columns of the table that the policy compares with something that is not of the row. */
 export function comparedIn({ using, withCheck }: Policy, table: Table): readonly string[] {
-  const compared = [using, withCheck].flatMap(expression =>
-    [...(expression ?? '').matchAll(/(?<![\w$.])"?([\w$]+)"?(?:::\w+\)?)? = /g)].map(match => match[1] ?? ''),
-  )
+  const compared = [using, withCheck].flatMap(expression => [
+    ...[...(expression ?? '').matchAll(comparedLeft)].map(match => match[1] ?? ''),
+    ...[...(expression ?? '').matchAll(comparedRight)].map(match => match[1] ?? ''),
+  ])
   return table.columns.map(column => column.name).filter(name => compared.includes(name))
 }
+
+// PostgreSQL prints `((tenant_id)::text = …)`, `(tenant_id IN ( SELECT …))` and, as it was written, `(… = tenant_id)`.
+const comparedLeft = /(?<![\w$.])"?([\w$]+)"?\)?(?:::[\w ]+?)?\)? (?:= |IN \()/g
+const comparedRight = / = \(?"?([\w$]+)"?(?:\)?::[\w ]+)?\)/g
