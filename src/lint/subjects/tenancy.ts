@@ -35,6 +35,11 @@ export function isAlwaysTrue(expression: string | null): boolean {
   return bare === 'true' || /^(\d+)=\1$/.test(bare)
 }
 
+/** A condition with alternatives, which lets more rows be read than one's own. */
+export function letsMoreIn(using: string | null): boolean {
+  return / OR | IS NULL/.test((using ?? '').replaceAll(/'(?:[^']|'')*'/g, "''"))
+}
+
 /** Names that policies of the schema compare with a value, such as the column that tells tenants apart where none is declared. */
 export function columnsOfPolicies(schema: Schema): ReadonlySet<string> {
   return new Set(
