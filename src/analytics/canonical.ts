@@ -4,7 +4,7 @@
  */
 export type ColumnKind = 'uuid' | 'text' | 'boolean' | 'date' | 'timestamp' | 'integer' | 'decimal'
 
-export type Dialect = 'postgres' | 'duckdb'
+export type Dialect = 'postgres' | 'duckdb' | 'bigquery'
 
 export interface TypedColumn {
   readonly name: string
@@ -22,12 +22,19 @@ export function rowText(columns: readonly TypedColumn[], dialect: Dialect, alias
   return parts.map(part => `coalesce(${part}, '-')`).join(` || '|' || `)
 }
 
+/** An exact sum of {@link rowHash}, or of a column. Sixty bits of more than eight rows need a wider number than BigQuery sums integers in. */
+export function exactSum(value: string, dialect: Dialect): string {
+  return dialect === 'bigquery' ? `sum(cast(${value} as bignumeric))` : `sum(${value})`
+}
+
 /**
  * Sixty bits of the row's MD5 as an integer. Their sum over a cell does not depend on order; two differing cells give equal sums by
  * chance once in about 10^18 comparisons.
  */
 export function rowHash(columns: readonly TypedColumn[], dialect: Dialect, alias: string): string {
-  const digits = `substr(md5(${rowText(columns, dialect, alias)}), 1, 15)`
+  const text = rowText(columns, dialect, alias)
+  if (dialect === 'bigquery') return `cast('0x' || substr(to_hex(md5(${text})), 1, 15) as int64)`
+  const digits = `substr(md5(${text}), 1, 15)`
   return dialect === 'postgres' ? `('x' || ${digits})::bit(60)::bigint` : `cast('0x' || ${digits} as bigint)`
 }
 
@@ -57,8 +64,21 @@ function valueText({ type }: TypedColumn, dialect: Dialect, value: string): stri
     if (kind === 'date') return `to_char(${value}, 'YYYY-MM-DD')`
     return kind === 'decimal' ? `${value}::${type}::text` : `${value}::text`
   }
+  if (dialect === 'bigquery') return bigQueryText(kind, type, value)
   if (kind === 'text') return `strlen(${value})::varchar || ':' || ${value}`
   if (kind === 'timestamp') return `epoch_us(${value})::varchar`
   if (kind === 'date') return `strftime(${value}, '%Y-%m-%d')`
   return kind === 'decimal' ? `cast(${value} as ${type})::varchar` : `${value}::varchar`
+}
+
+/** BigQuery leaves out the zeros at the end of a decimal, which the others write. */
+function bigQueryText(kind: ColumnKind | undefined, type: string, value: string): string {
+  const text = `cast(${value} as string)`
+  if (kind === 'text') return `cast(byte_length(${value}) as string) || ':' || ${value}`
+  if (kind === 'timestamp') return `cast(unix_micros(${value}) as string)`
+  if (kind !== 'decimal') return text
+  const scale = Number(/,\s*(\d+)/.exec(type)?.[1] ?? 0)
+  const short = `if(strpos(${text}, '.') > 0, rtrim(rtrim(${text}, '0'), '.'), ${text})`
+  if (scale === 0) return short
+  return `if(strpos(${short}, '.') > 0, rpad(${short}, strpos(${short}, '.') + ${scale}, '0'), ${short} || '.${'0'.repeat(scale)}')`
 }

@@ -104,13 +104,13 @@ export async function countRows(
   hours: Marks['hours'],
 ): Promise<ChangedHour[]> {
   const counted = hours.map(hour => ({ ...hour, rows: 0 }))
-  const { rows } = await session.query<{ hour: string; rows: string }>(
-    `select ${hourOf(source)} as hour, count(*) as rows
-     from ${source.capture.table} as event
-     where ${cellFilter(source, { hours: counted, whole: 'no', from: null, until: null })}
-     group by 1`,
-  )
-  const byHour = new Map(rows.map(row => [row.hour, Number(row.rows)]))
+  const byHour = new Map<string, number>()
+  for (const filter of filtersOf(source, { hours: counted, whole: 'no', from: null, until: null })) {
+    const { rows } = await session.query<{ hour: string; rows: string }>(
+      `select ${hourOf(source)} as hour, count(*) as rows from ${source.capture.table} as event where ${filter} group by 1`,
+    )
+    for (const row of rows) byHour.set(row.hour, Number(row.rows))
+  }
   return counted.map(hour => ({ ...hour, rows: byHour.get(hour.hour) ?? 0 }))
 }
 
@@ -261,7 +261,7 @@ function cellFilter(source: CapturedSource, batch: Pick<Batch, 'hours' | 'whole'
 const stretchesAtOnce = 40
 
 /** The conditions of the statements that together read the batch. Hours that are far apart are not read over, but read one after another. */
-function filtersOf(source: CapturedSource, batch: Batch): string[] {
+function filtersOf(source: CapturedSource, batch: Pick<Batch, 'hours' | 'whole' | 'from' | 'until'>): string[] {
   if (batch.whole === 'yes' || batch.hours.length === 0) return [cellFilter(source, batch)]
   const groups: ChangedHour[][] = []
   let stretches = 0

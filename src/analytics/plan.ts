@@ -30,10 +30,13 @@ export interface BatchLimits {
   readonly shards: number
 }
 
-/** Changed cells are named one by one in a query, everything by its bounds alone; both keep what is held in memory bounded. */
+/**
+ * Changed cells are named one by one in a query, everything by its bounds alone; both keep what is held in memory bounded, and large
+ * enough that a day is rarely computed twice.
+ */
 export const defaultLimits = {
-  no: { rows: 1_000_000, cells: 10_000 },
-  yes: { rows: 1_000_000, cells: 200_000 },
+  no: { rows: 4_000_000, cells: 20_000 },
+  yes: { rows: 8_000_000, cells: 400_000 },
 } as const
 
 /** Batches in the order of time. A whole rebuild always has at least one, since the warehouse may hold what the source has not. */
@@ -44,7 +47,10 @@ export function planBatches(hours: readonly ChangedHour[], whole: Batch['whole']
   for (const hour of [...hours].sort((a, b) => (a.hour < b.hour ? -1 : 1))) {
     const width = hour.shards === 'all' ? limits.shards : hour.shards.length
     const last = groups.at(-1)
-    if (!last || rows + hour.rows > limits.rows || cells + width > limits.cells) {
+    const full = rows + hour.rows > limits.rows || cells + width > limits.cells
+    // A day that would not fit as a whole anyway begins a batch of its own, so that it is computed once.
+    const ripe = hour.hour.slice(11, 13) === '00' && (rows * 2 > limits.rows || cells * 2 > limits.cells)
+    if (!last || full || ripe) {
       groups.push([hour])
       rows = 0
       cells = 0
@@ -61,6 +67,17 @@ export function planBatches(hours: readonly ChangedHour[], whole: Batch['whole']
     rows: group.reduce((sum, hour) => sum + hour.rows, 0),
     cells: group.reduce((sum, hour) => sum + (hour.shards === 'all' ? limits.shards : hour.shards.length), 0),
   }))
+}
+
+/** Stretches of whole days that together hold all time, for building what depends on these hours anew. */
+export function planDays(hours: readonly Omit<ChangedHour, 'shards'>[], rows: number): Batch[] {
+  const days = new Map<string, number>()
+  for (const hour of hours) {
+    const day = `${hour.hour.slice(0, 10)}T00:00:00.000000Z`
+    days.set(day, (days.get(day) ?? 0) + hour.rows)
+  }
+  const whole = [...days].map(([hour, rows]) => ({ hour, shards: 'all' as const, rows }))
+  return planBatches(whole, 'yes', { rows, cells: Number.POSITIVE_INFINITY, shards: 1 })
 }
 
 /**

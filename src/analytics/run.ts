@@ -183,6 +183,8 @@ export async function withWarehouse<T>(options: RollupOptions, work: (session: S
 const sourceSettings = {
   idle_in_transaction_session_timeout: '0',
   statement_timeout: '0',
+  // Compiling a statement that copies rows costs more than it saves.
+  jit: 'off',
   TimeZone: 'UTC',
   DateStyle: 'ISO, YMD',
 }

@@ -57,11 +57,13 @@ export interface Texts {
   readonly second: number[]
   /** Numbers by hash. */
   readonly known: Map<number, number>
+  /** Numbers of the texts that came last, by a glance at a few of their bytes. */
+  readonly recent: Int32Array
   size: number
 }
 
 export function createTexts(): Texts {
-  return { bytes: [], first: [], second: [], known: new Map(), size: 0 }
+  return { bytes: [], first: [], second: [], known: new Map(), recent: new Int32Array(256).fill(-1), size: 0 }
 }
 
 /** A column whose texts never repeat must not fill the memory: beyond this it starts over with the next block. */
@@ -71,6 +73,21 @@ export function isFull(texts: Texts): boolean {
 
 /** The number of the text that stands in `bytes` from `from` until before `until`. */
 export function textNumber(texts: Texts, bytes: Uint8Array, from: number, until: number): number {
+  const glance = glanceAt(bytes, from, until)
+  const last = texts.recent[glance] as number
+  if (last >= 0 && sameBytes(texts.bytes[last] as Uint8Array, bytes, from, until)) return last
+  const number = lookUp(texts, bytes, from, until)
+  texts.recent[glance] = number
+  return number
+}
+
+function glanceAt(bytes: Uint8Array, from: number, until: number): number {
+  if (from === until) return 0
+  const middle = bytes[(from + until) >> 1] as number
+  return ((until - from) * 29 + (bytes[from] as number) * 7 + middle * 3 + (bytes[until - 1] as number)) & 255
+}
+
+function lookUp(texts: Texts, bytes: Uint8Array, from: number, until: number): number {
   let first = 0x2545f491 ^ (until - from)
   let second = 0x1b873593 ^ (until - from)
   for (let at = from; at < until; at++) {
