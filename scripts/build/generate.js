@@ -1,9 +1,10 @@
 // Writes what is generated (the command lines in README.md, docs/commands.md, docs/errors.md, db/docs/), or with --check says what is stale.
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { buildProgram } from '../../dist/cli/main.js'
 import { commands } from '../../dist/cli/commands/index.js'
 import { codes } from '../../dist/errors.js'
+import { ruleIndex, rulePages } from './rule-pages.js'
 
 const check = process.argv.includes('--check')
 const stale = []
@@ -12,6 +13,16 @@ function put(file, text) {
   if (existsSync(file) && readFileSync(file, 'utf8') === text) return
   if (check) stale.push(file)
   else writeFileSync(file, text)
+}
+
+/** A page of a rule that is gone. */
+function drop(file) {
+  if (check) stale.push(file)
+  else rmSync(file)
+}
+
+function isRulePage(file) {
+  return file === 'README.md' || rulePages().some(({ name }) => file === `${name}.md`)
 }
 
 function usage() {
@@ -99,6 +110,10 @@ put(
 )
 put('docs/commands.md', commandsPage())
 put('docs/errors.md', errorsPage())
+mkdirSync('docs/rules', { recursive: true })
+put('docs/rules/README.md', ruleIndex())
+for (const { name, text } of rulePages()) put(`docs/rules/${name}.md`, text)
+for (const file of readdirSync('docs/rules')) if (!isRulePage(file)) drop(`docs/rules/${file}`)
 
 const docs = spawnSync(process.execPath, ['bin/plinth.js', 'docs', check ? 'check' : 'generate'], { stdio: 'inherit' })
 for (const file of stale) console.error(`stale: ${file} (run: npm run generate)`)

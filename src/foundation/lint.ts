@@ -39,6 +39,8 @@ export interface LintRun {
   readonly notices: readonly string[]
   /** The file that was written. */
   readonly baselineWritten: string | null
+  /** Of Plinth. */
+  readonly version: string
 }
 
 /** Throws CONFIG_INVALID, what reading files throws, and why there is no rehearsal where one is required. */
@@ -69,7 +71,7 @@ export async function lintProject(desk: Desk, request: LintRequest): Promise<Lin
   const report = mergeReports(reports)
   const sources = groups.flatMap(group => group.sources)
   const baselineWritten = request.baselineUpdate ? await updateBaseline(config, request, report, sources) : null
-  return { report, sources, notices, baselineWritten }
+  return { report, sources, notices, baselineWritten, version: desk.version }
 }
 
 type Declared = Pick<LintInput, 'settings' | 'classOf' | 'severities'>
@@ -170,7 +172,15 @@ async function isAtHand({ config }: Desk, track: Track, { rehearsal }: LintReque
   return status !== null && (status.running || (rehearsal ?? config.lint.rehearsal) !== 'off')
 }
 
-async function readBaselineIfAny(config: Config, { baseline, baselineUpdate }: LintRequest): Promise<Baseline | null> {
+/** The baseline that the project keeps, if it does. */
+export async function baselineOf(config: Config): Promise<Baseline | null> {
+  return readBaselineIfAny(config, {})
+}
+
+async function readBaselineIfAny(
+  config: Config,
+  { baseline, baselineUpdate }: Pick<LintRequest, 'baseline' | 'baselineUpdate'>,
+): Promise<Baseline | null> {
   if (baseline === null) return null
   const file = baseline ?? config.lint.baseline
   if (!existsSync(file)) {

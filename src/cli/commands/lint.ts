@@ -13,7 +13,11 @@ export const lint: CommandSpec = {
   arguments: [{ name: '[file...]', description: 'files or folders; "-" reads standard input' }],
   options: [
     { flags: '--all', description: 'every migration, not only those that the database has not applied' },
-    { flags: '--format <name>', description: 'how the findings are printed', choices: ['human', 'json'] },
+    {
+      flags: '--format <name>',
+      description: 'how the findings are printed',
+      choices: ['human', 'json', 'sarif', 'github', 'gitlab', 'junit'],
+    },
     { flags: '--no-rehearsal', description: 'judge by the text alone, without a server' },
     { flags: '--rehearse-on <url>', description: 'make scratch databases on this server, not on the embedded one' },
     { flags: '--max-warnings <count>', description: 'fail when there are more warnings' },
@@ -31,6 +35,7 @@ export const lint: CommandSpec = {
     'cat change.sql | plinth lint -',
     'plinth lint --all --max-warnings 0 --json',
     'plinth lint --dir ./migrations --no-rehearsal',
+    'plinth lint --format sarif > lint.sarif',
   ],
   async run(context) {
     const { foundation, options, arguments: files } = context
@@ -52,11 +57,17 @@ export const lint: CommandSpec = {
     }
     return {
       data: { report: run.report, notices: run.notices },
-      text: options['format'] === 'json' ? JSON.stringify(run.report, null, 2) : describeRun(run, warningsMax),
+      text: await printed(run, textOption(context, 'format') ?? 'human', warningsMax),
       exit: exitOf(run.report, warningsMax),
       warnings: run.notices,
     }
   },
+}
+
+async function printed(run: LintRun, format: string, warningsMax: number | null): Promise<string> {
+  const { formats } = await import('../../lint/format/index.ts')
+  const machine = Object.hasOwn(formats, format) ? formats[format as keyof typeof formats] : null
+  return machine ? machine(run).trimEnd() : describeRun(run, warningsMax)
 }
 
 function exitOf({ counts }: LintReport, warningsMax: number | null): number {

@@ -1,0 +1,36 @@
+/** What a format is given and what it answers: the text of one document, ending in a line break. */
+import { createHash } from 'node:crypto'
+import type { Finding } from '../../schema/finding.ts'
+import type { LintReport } from '../run.ts'
+import type { LintSource } from '../source.ts'
+
+export interface FormatInput {
+  readonly report: LintReport
+  /** The texts that the findings point into. */
+  readonly sources: readonly LintSource[]
+  /** Of Plinth. */
+  readonly version: string
+}
+
+export type Format = (input: FormatInput) => string
+
+/** As code hosts want it: relative, with slashes. */
+export function pathOf(file: string | null): string {
+  return (file ?? '-').replaceAll('\\', '/').replace(/^\.\//, '')
+}
+
+/** Of findings that stay the same when lines move: by file, rule, object and message; the second of the same kind gets another. */
+export function fingerprints(findings: readonly Finding[]): readonly string[] {
+  const seen = new Map<string, number>()
+  return findings.map(({ file, rule, object, message, direction }) => {
+    const key = [pathOf(file), rule, object ?? '', message, direction ?? ''].join('\0')
+    const before = seen.get(key) ?? 0
+    seen.set(key, before + 1)
+    return createHash('sha256').update(`${key}\0${before}`).digest('hex').slice(0, 32)
+  })
+}
+
+/** Not silenced in the file or by the baseline. */
+export function openFindings({ findings }: LintReport): readonly Finding[] {
+  return findings.filter(one => one.allowed === null)
+}
