@@ -224,6 +224,12 @@ export const codes = {
     explain: 'The database refused a row because of a constraint. The place names table and constraint.',
   },
   PERMISSION_DENIED: { exit: 1, http: 403, explain: 'The database role lacks a right that the statement needs.' },
+  LINT_REFUSED: {
+    exit: 4,
+    http: 422,
+    explain:
+      'Lint found errors in what is pending, so nothing was begun and no lock was taken. Mend the migration; or allow the rule at the statement, with a reason: -- plinth:allow <rule> reason="…".',
+  },
   DATABASE_UNREACHABLE: {
     exit: 7,
     http: 503,

@@ -23,8 +23,6 @@ export interface LintRequest {
   readonly scope: 'pending' | 'all'
   /** Stands over what the configuration says. */
   readonly rehearsal?: 'required' | 'off' | undefined
-  /** URL of a server for scratch databases; default the embedded one. */
-  readonly rehearseOn?: string | undefined
   /** Another file than the configuration names; null for none. */
   readonly baseline?: string | null | undefined
   /** Writes the findings to the baseline instead of answering them as open. */
@@ -51,7 +49,7 @@ export async function lintProject(desk: Desk, request: LintRequest): Promise<Lin
   const declared = await declarations(config)
   const groups = (await groupsOf(desk, request, notices)).map(group => withoutIgnored(group, config))
   const baseline = await readBaselineIfAny(config, request)
-  const wish = { rehearsal: request.rehearsal ?? config.lint.rehearsal, rehearseOn: request.rehearseOn }
+  const wish = request.rehearsal ?? config.lint.rehearsal
   const read = await openReader()
   // A baseline is one for all groups, and only the last can tell what nobody found.
   const reports: LintReport[] = []

@@ -8,6 +8,7 @@ import type { TrackStatus } from '../migrations/status.ts'
 import type { VerifyReport } from '../migrations/verify.ts'
 import { type Desk, type OnTrack, onTracks, scratchPlaceOf } from './desk.ts'
 import { hooksOf } from './hooks.ts'
+import { refusal } from './lint-plan.ts'
 
 export interface ApplyRequest {
   readonly target?: Target | undefined
@@ -92,11 +93,8 @@ export function isIdle({ result }: OnTrack<Report>): boolean {
   return result.status === 'nothing-to-do'
 }
 
-export function runOptions(
-  { config, emit, signal, actor, traceId, version }: Desk,
-  track: Track,
-  acceptLoss?: ApplyRequest['acceptLoss'],
-) {
+export function runOptions(desk: Desk, track: Track, acceptLoss?: ApplyRequest['acceptLoss']) {
+  const { config, emit, signal, actor, traceId, version } = desk
   const { lockWaitSeconds, lockTimeoutSeconds, statementTimeoutSeconds, lockRetries, lock, leaseSeconds } =
     config.migrations
   return {
@@ -116,6 +114,7 @@ export function runOptions(
     hooks: hooksOf(config, emit),
     environment: config.environment.name,
     preserve: preserveOf(config, track, acceptLoss),
+    beforeLock: refusal(desk, track),
   }
 }
 

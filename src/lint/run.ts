@@ -93,9 +93,9 @@ async function lintRead(input: LintInput, read: readonly ReadSource[]): Promise<
   const every = input.rules ?? allRules
   const usual = new Map<string, Severity>([...every, ...frameRules].map(({ name, severity }) => [name, severity]))
   const rules = every.filter(rule => severityOf(rule.name) !== 'off')
-  const { rehearsal, reason } = await rehearsed(input, read)
+  const { rehearsal, reason } = credible(await rehearsed(input, read), input.past)
   const files = viewFiles(read, { settings, classOf, rehearsal })
-  const said = [...judge({ rules, files, rehearsal, settings, classOf }), ...failedSteps(files, input.past ?? 'known')]
+  const said = [...judge({ rules, files, rehearsal, settings, classOf }), ...failedSteps(files)]
   const found = [...unparsed(read), ...withoutExplained(said).map(one => findingOf(one))].filter(
     one => severityOf(one.rule) !== 'off',
   )
@@ -199,11 +199,18 @@ function unparsed(read: readonly ReadSource[]): Found[] {
   })
 }
 
+/** What a text without a past lacks says nothing about the text, and neither does what ran until there. */
+function credible(rehearsed: Rehearsed, past: LintInput['past']): Rehearsed {
+  const lacking = rehearsed.rehearsal?.steps.some(({ failure }) => missing.has(failure?.sqlState ?? ''))
+  if (past !== 'unknown' || !lacking) return rehearsed
+  return { rehearsal: null, reason: 'It needs what was there before, of which nothing is known.' }
+}
+
 /** Behind a step that failed, another may only miss what that one would have made. */
-function failedSteps(files: readonly ViewedFile[], past: 'known' | 'unknown'): Said[] {
-  const failed = files.filter(file => file.step?.failure)
-  return failed
-    .filter((file, at) => (at === 0 && past === 'known') || !missing.has(file.step?.failure?.sqlState ?? ''))
+function failedSteps(files: readonly ViewedFile[]): Said[] {
+  return files
+    .filter(file => file.step?.failure)
+    .filter((file, at) => at === 0 || !missing.has(file.step?.failure?.sqlState ?? ''))
     .flatMap(failedStep)
 }
 

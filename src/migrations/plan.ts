@@ -1,6 +1,7 @@
 /** The plan: what will run, as JSON that holds no SQL, no literal and no secret. The same plan serves people, approval, telemetry and tests. */
 import { PlinthError } from '../errors.ts'
 import type { Parse, Script, ScriptMode } from '../sql/parse.ts'
+import type { Finding } from '../schema/finding.ts'
 import type { Direction } from '../telemetry/event.ts'
 import { arrangeAsDirected } from './arrange.ts'
 import { readCursor } from './backfill/cursor.ts'
@@ -20,6 +21,8 @@ export interface Plan {
   readonly to: string | null
   readonly steps: readonly Step[]
   readonly notices: readonly string[]
+  /** What lint has to say about the steps; absent where nobody asked it. */
+  readonly findings?: readonly Finding[] | undefined
 }
 
 /** One migration in one direction. */

@@ -29,6 +29,8 @@ export interface PlanOptions {
 export interface TrackOptions extends Omit<PlanOptions, 'direction'>, Omit<RunOptions, 'command'> {
   /** Kept with the run; the verb by default. */
   readonly command?: string | undefined
+  /** Asked before any lock is taken, where there is something to do; what it throws refuses the run. */
+  readonly beforeLock?: ((session: Session, plan: Plan, folder: MigrationFolder) => Promise<void>) | undefined
   /** How long another run of the track is waited for; default ten minutes. */
   readonly lockWaitMs?: number | undefined
   /** Default `auto`: a lease behind a pooler, else a session lock. */
@@ -42,6 +44,19 @@ export async function planTrack(session: Session, options: PlanOptions): Promise
   const folder = await openFolder(options.folder, session)
   const { plan } = await planNow(session, folder, options)
   return { ...plan, notices: [...folder.warnings, ...plan.notices] }
+}
+
+/** What {@link planTrack} rests on: the plan with the SQL of its steps, what the database has, and what the folder has. */
+export async function readPlan(session: Session, options: PlanOptions): Promise<PlanInFull> {
+  const folder = await openFolder(options.folder, session)
+  const planned = await planNow(session, folder, options)
+  return { planned, folder, history: await readHistory(session, options.track) }
+}
+
+export interface PlanInFull {
+  readonly planned: Planned
+  readonly folder: MigrationFolder
+  readonly history: readonly VersionHistory[]
 }
 
 /** Applies what is pending. Two at once: one works, the other waits and then finds nothing to do. */
@@ -89,6 +104,7 @@ async function runTrack(session: Session, options: RunInput): Promise<Report> {
     await closeDeadRuns(session, options)
     return nothingToDo(preview.plan, { runId: options.runId ?? randomUUID(), durationMs: performance.now() - started })
   }
+  if (preview) await options.beforeLock?.(session, preview.plan, folder)
   const run = { ...options, runId: options.runId ?? randomUUID() }
   return locked(session, run, held => runNow(session, folder, { ...run, ...held }))
 }

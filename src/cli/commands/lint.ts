@@ -1,7 +1,7 @@
 import type { LintRun } from '../../foundation/lint.ts'
 import type { LintReport } from '../../lint/run.ts'
 import type { Finding } from '../../schema/finding.ts'
-import { type CommandSpec, type Context, type Outcome, text as textOption } from '../command.ts'
+import type { CommandSpec, Context, Outcome } from '../command.ts'
 import { codeFrame, count, paint, table } from '../print.ts'
 
 export const lint: CommandSpec = {
@@ -19,7 +19,6 @@ export const lint: CommandSpec = {
       choices: ['human', 'json', 'sarif', 'github', 'gitlab', 'junit'],
     },
     { flags: '--no-rehearsal', description: 'judge by the text alone, without a server' },
-    { flags: '--rehearse-on <url>', description: 'make scratch databases on this server, not on the embedded one' },
     { flags: '--max-warnings <count>', description: 'fail when there are more warnings' },
     {
       flags: '--baseline <file>',
@@ -46,7 +45,6 @@ export const lint: CommandSpec = {
       standardInput: files.includes('-') ? await readStandardInput() : undefined,
       scope: options['all'] ? 'all' : 'pending',
       rehearsal: options['rehearsal'] === false ? 'off' : undefined,
-      rehearseOn: textOption(context, 'rehearseOn'),
       baseline: baseline === false ? null : typeof baseline === 'string' ? baseline : undefined,
       baselineUpdate: options['updateBaseline'] ? 'write' : undefined,
     })
