@@ -1,7 +1,7 @@
 import type { LintRun } from '../../foundation/lint.ts'
 import type { LintReport } from '../../lint/run.ts'
 import type { Finding } from '../../schema/finding.ts'
-import type { CommandSpec, Context, Outcome } from '../command.ts'
+import { type CommandSpec, type Context, type Outcome, text as textOption } from '../command.ts'
 import { codeFrame, count, paint, table } from '../print.ts'
 
 export const lint: CommandSpec = {
