@@ -1,0 +1,43 @@
+import { isTautology } from '../tautology.ts'
+import { targetOf } from '../alter.ts'
+import type { StatementRule } from '../rule.ts'
+import { inUse, sized } from '../use.ts'
+
+export const rule: StatementRule = {
+  name: 'data-delete-all',
+  category: 'data-loss',
+  severity: 'warning',
+  shape: 'statement',
+  needs: 'text',
+  kinds: ['DeleteStmt'],
+  title: 'A delete without a condition takes every row',
+  why: `Without a \`where\`, or with one that is true for every row, all rows go; most often a condition was forgotten. An apply keeps the rows in
+the archive, yet one statement over all rows locks them all until it ends.`,
+  instead: 'Say in a `where` which rows must go. Where all of them must, say so in the reason of an allowance.',
+  examples: {
+    bad: [
+      {
+        title: 'no condition',
+        before: 'create table visits (id bigint);',
+        up: 'delete from visits;',
+      },
+      {
+        title: 'a condition that is always true',
+        before: 'create table visits (id bigint);',
+        up: 'delete from visits where 1 = 1;',
+      },
+    ],
+    good: [
+      {
+        title: 'with a condition',
+        before: 'create table visits (id bigint, at timestamptz);',
+        up: "delete from visits where at < '2020-01-01';",
+      },
+    ],
+  },
+  *check(view) {
+    const where = view.fields['whereClause']
+    const table = where === undefined || isTautology(where) ? inUse(view, targetOf(view)) : null
+    if (table !== null) yield { message: `Every row of ${sized(view, table)} is deleted.`, object: table }
+  },
+}

@@ -1,0 +1,20 @@
+/** Conditions that are true for every row, whatever it holds. */
+import { dottedName, listOf, openNode, textOf } from '../sql/tree.ts'
+
+export function isTautology(condition: unknown): boolean {
+  const [kind, fields] = openNode(condition)
+  if (kind === 'A_Const') return (fields['boolval'] as { boolval?: boolean } | undefined)?.boolval === true
+  if (kind === 'TypeCast') return isTautology(fields['arg'])
+  if (kind === 'BoolExpr') {
+    const parts = listOf(fields, 'args')
+    if (textOf(fields, 'boolop') === 'OR_EXPR') return parts.some(isTautology)
+    return textOf(fields, 'boolop') === 'AND_EXPR' && parts.every(isTautology)
+  }
+  if (kind !== 'A_Expr' || !/^(=|>=|<=)$/.test(dottedName(fields['name']))) return false
+  return withoutPlaces(fields['lexpr']) === withoutPlaces(fields['rexpr'])
+}
+
+/** A column is equal to itself unless it is null, which the author of `id = id` hardly means. */
+function withoutPlaces(node: unknown): string {
+  return JSON.stringify(node, (key, value: unknown) => (key === 'location' ? undefined : value)) ?? ''
+}
