@@ -13,6 +13,7 @@ interface Globals {
   readonly env?: string
   readonly database?: string
   readonly dir?: string
+  readonly rehearseOn?: string
   readonly config?: string
   readonly json?: boolean
   readonly events?: string
@@ -166,6 +167,7 @@ function globalOptions(): Option[] {
     new Option('--env <name>', 'environment of the configuration'),
     new Option('--database <url>', 'database to act on'),
     new Option('--dir <folder>', 'act on this folder of migrations alone'),
+    new Option('--rehearse-on <url>', 'a server to rehearse on, in place of the embedded one'),
     new Option('--config <file>', 'configuration file'),
     new Option('--json', 'print one JSON document'),
     new Option('--events <format>', 'stream events to standard error').choices(['ndjson']),

@@ -36,6 +36,8 @@ export interface Config {
   readonly analytics: string
   readonly classification: string
   readonly docs: string
+  /** A database of the server to rehearse on, as written, before `${NAME}` is expanded; null means the embedded server. */
+  readonly rehearseOn: string | null
   /** Databases that `--all` means; null when the configuration names none. */
   readonly fleet: FleetSetting | null
   readonly hooks: readonly HookSetting[]
@@ -93,6 +95,7 @@ export interface ConfigFlags {
   readonly track?: string | undefined
   readonly database?: string | undefined
   readonly dir?: string | undefined
+  readonly rehearseOn?: string | undefined
 }
 
 const places = ['configs/migrate.yaml', 'configs/migrate.yml', 'plinth.yaml', 'plinth.yml']
@@ -215,6 +218,14 @@ function merge({ root, file, base, overlay, flags, variables, environmentName, e
     analytics: path('analytics', 'analytics'),
     classification: path('classification', 'configs/data-classification.yml'),
     docs: path('docs', 'db/docs'),
+    rehearseOn: pick<string | null>(
+      'rehearseOn',
+      null,
+      base.rehearseOn,
+      overlay.rehearseOn,
+      variables['PLINTH_REHEARSE_ON'] || undefined,
+      flags.rehearseOn,
+    ),
     fleet: readFleet(base.fleet, overlay.fleet),
     hooks: readHooks(root, base.hooks, overlay.hooks),
     lint: readLint(root, base.lint, overlay.lint),

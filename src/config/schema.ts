@@ -132,6 +132,7 @@ export const configShape = z.strictObject({
   classification: z.string().optional(),
   docs: z.string().optional(),
   fleet: fleet.optional(),
+  rehearseOn: z.string().min(1).optional(),
   hooks: hooks.optional(),
   lint: lint.optional(),
 })

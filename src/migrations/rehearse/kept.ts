@@ -22,8 +22,14 @@ export type Use = 'lent' | 'given'
 export interface History {
   /** Of each prefix, the empty one first. */
   readonly keys: readonly string[]
-  /** Brings a database from behind the first `done` scripts to the end. */
-  replay(session: Session, done: number): Promise<void>
+  /** Brings a database from behind the first `done` scripts to the end; `told` is what the way there left to say. */
+  replay(session: Session, done: number, told: Told): Promise<Told>
+}
+
+/** What a database that is kept lacks, so that it is said again whenever somebody works on it. */
+export interface Told {
+  readonly gaps: readonly string[]
+  readonly missing: readonly string[]
 }
 
 /** Works in a session on a database on which the history was done. Throws what the replay throws. */
@@ -31,7 +37,7 @@ export async function onHistory<T>(
   server: Server,
   history: History,
   use: Use,
-  work: (session: Session) => Promise<T>,
+  work: (session: Session, told: Told) => Promise<T>,
 ): Promise<T> {
   const { engine, url, kept = keptDefault } = server
   if (kept === 0) return onFresh(server, history, work)
@@ -39,14 +45,15 @@ export async function onHistory<T>(
     const key = history.keys.at(-1) ?? ''
     const copy = copyName()
     const done = await whileLocked(server, maintenance, key, async () => {
-      await ensureKept(server, maintenance, history)
-      if (use === 'lent') return { result: await inDatabase(server, nameOf(key), work) }
+      const told = await ensureKept(server, maintenance, history)
+      const whole = (session: Session) => work(session, told)
+      if (use === 'lent') return { result: await inDatabase(server, nameOf(key), whole), whole }
       await maintenance.query(`create database ${copy} template ${nameOf(key)}`)
-      return null
+      return { whole }
     })
-    if (done) return done.result
+    if ('result' in done) return done.result as T
     try {
-      return await inDatabase(server, copy, work)
+      return await inDatabase(server, copy, done.whole)
     } finally {
       await maintenance.query(`drop database if exists ${copy} with (force)`).catch(() => undefined)
     }
@@ -68,13 +75,16 @@ function copyName(): string {
   return `${copyPrefix}${Date.now().toString(36)}_${randomBytes(4).toString('hex')}`
 }
 
-async function onFresh<T>(server: Server, history: History, work: (session: Session) => Promise<T>): Promise<T> {
+async function onFresh<T>(
+  server: Server,
+  history: History,
+  work: (session: Session, told: Told) => Promise<T>,
+): Promise<T> {
   const { engine, url } = server
   const scratch = await engine.createScratch(url, copyName())
   try {
     return await withSession(engine, scratch.url, { applicationName: application }, async session => {
-      await history.replay(session, 0)
-      return work(session)
+      return work(session, await history.replay(session, 0, nothingTold))
     })
   } finally {
     await scratch.drop()
@@ -98,25 +108,35 @@ interface Kept {
   readonly key: string
   /** ISO 8601; null while it is being made, and when its maker died. */
   readonly usedAt: string | null
+  readonly told: Told
 }
 
+const nothingTold: Told = { gaps: [], missing: [] }
+
 /** Under the lock of the whole history's key. */
-async function ensureKept(server: Server, maintenance: Session, history: History): Promise<void> {
+async function ensureKept(server: Server, maintenance: Session, history: History): Promise<Told> {
   const key = history.keys.at(-1) ?? ''
   const there = await listKept(maintenance)
   const own = there.find(one => one.key === key)
-  if (own?.usedAt) return touch(maintenance, own)
+  if (own?.usedAt) {
+    await touch(maintenance, own)
+    return own.told
+  }
   if (own) await drop(maintenance, nameOf(key))
   const made = await fromPrefix(server, maintenance, history, there)
   if (!made) await server.engine.createScratch(server.url, nameOf(key))
+  let told: Told
   try {
-    await inDatabase(server, nameOf(key), session => history.replay(session, made?.done ?? 0))
+    told = await inDatabase(server, nameOf(key), session =>
+      history.replay(session, made?.done ?? 0, made?.told ?? nothingTold),
+    )
   } catch (error) {
     await drop(maintenance, nameOf(key)).catch(() => undefined)
     throw error
   }
-  await mark(maintenance, key)
+  await mark(maintenance, key, told)
   await dropOldest(server, maintenance, key)
+  return told
 }
 
 /** A copy of the longest prefix that is there; null when there is none. */
@@ -125,17 +145,18 @@ async function fromPrefix(
   maintenance: Session,
   { keys }: History,
   there: readonly Kept[],
-): Promise<{ readonly done: number } | null> {
+): Promise<{ readonly done: number; readonly told: Told } | null> {
   const whole = keys.length - 1
   for (let done = whole - 1; done >= 0; done--) {
     const key = keys[done] ?? ''
     if (!there.some(one => one.key === key && one.usedAt)) continue
     const copied = await whileLocked(server, maintenance, key, async () => {
-      if (!(await listKept(maintenance)).some(one => one.key === key && one.usedAt)) return false
+      const found = (await listKept(maintenance)).find(one => one.key === key && one.usedAt)
+      if (!found) return null
       await maintenance.query(`create database ${nameOf(keys[whole] ?? '')} template ${nameOf(key)}`)
-      return true
+      return found.told
     })
-    if (copied) return { done }
+    if (copied) return { done, told: copied }
   }
   return null
 }
@@ -149,21 +170,27 @@ async function listKept(maintenance: Session): Promise<Kept[]> {
     [prefix],
   )
   return rows
-    .map(({ name, comment }) => ({
-      key: name.slice(prefix.length),
-      usedAt: /^plinth rehearsal, last used (\S+)$/.exec(comment ?? '')?.[1] ?? null,
-    }))
+    .map(({ name, comment }) => ({ key: name.slice(prefix.length), ...readMark(comment) }))
     .sort((a, b) => (b.usedAt ?? '').localeCompare(a.usedAt ?? ''))
 }
 
-async function mark(maintenance: Session, key: string): Promise<void> {
-  const now = new Date().toISOString()
-  await maintenance.query(`comment on database ${nameOf(key)} is 'plinth rehearsal, last used ${now}'`)
+async function mark(maintenance: Session, key: string, told: Told): Promise<void> {
+  const text = JSON.stringify({ plinthRehearsal: 1, usedAt: new Date().toISOString(), told })
+  await maintenance.query(`comment on database ${nameOf(key)} is '${text.replaceAll("'", "''")}'`)
+}
+
+function readMark(comment: string | null): Pick<Kept, 'usedAt' | 'told'> {
+  try {
+    const { usedAt, told } = JSON.parse(comment ?? '{}') as Partial<Kept>
+    return { usedAt: usedAt ?? null, told: told ?? nothingTold }
+  } catch {
+    return { usedAt: null, told: nothingTold }
+  }
 }
 
 /** To the hour is enough to know the oldest, and saves a write nearly always. */
-async function touch(maintenance: Session, { key, usedAt }: Kept): Promise<void> {
-  if (Date.now() - Date.parse(usedAt ?? '') > 3_600_000) await mark(maintenance, key)
+async function touch(maintenance: Session, { key, usedAt, told }: Kept): Promise<void> {
+  if (Date.now() - Date.parse(usedAt ?? '') > 3_600_000) await mark(maintenance, key, told)
 }
 
 /** Databases that somebody works with are left alone, and so are those that come after the ones that stay. */

@@ -6,9 +6,9 @@ import type { Session } from '../../engines/engine.ts'
 import { PlinthError } from '../../errors.ts'
 import type { Schema } from '../../schema/model.ts'
 import type { Rehearsal, RehearsedStep } from '../../schema/rehearsal.ts'
-import { openParser, type Parse } from '../../sql/parse.ts'
+import { openParser, type Parse, type Script } from '../../sql/parse.ts'
 import { resetStatements } from '../session-state.ts'
-import { onHistory, type Server } from './kept.ts'
+import { onHistory, type Server, type Told } from './kept.ts'
 import { openRecorder, type Recorder } from './recorder.ts'
 import { type Ran, runScript, type Stage } from './run-script.ts'
 import { type Arranged, arrangeScript, prefixKeys, type ScriptToRehearse } from './script.ts'
@@ -37,9 +37,14 @@ export async function rehearseScripts(place: RehearsalPlace, { history, pending 
   const steps = pending.map(input => arrangeScript(input, parse))
   const past = {
     keys: prefixKeys(history, place.engine.name),
-    replay: (session: Session, done: number) => replay(session, history.slice(done), parse, around),
+    replay: async (session: Session, done: number, told: Told) => {
+      hear(told, around)
+      await replay(session, history.slice(done), parse, around)
+      return { gaps: [...around.gaps], missing: [...around.missing] }
+    },
   }
-  return onHistory(place, past, canBeTakenBack(steps) ? 'lent' : 'given', async session => {
+  return onHistory(place, past, canBeTakenBack(steps) ? 'lent' : 'given', async (session, told) => {
+    hear(told, around)
     await session.script(calm)
     const before = await session.introspect()
     const recorder = await openRecorder(session)
@@ -49,6 +54,11 @@ export async function rehearseScripts(place: RehearsalPlace, { history, pending 
     const { serverVersion } = session
     return { format: 1, serverVersion, gaps, before, after: done.at(-1)?.after ?? before, steps: done }
   })
+}
+
+function hear({ gaps, missing }: Told, around: Surroundings): void {
+  for (const gap of gaps) around.gaps.add(gap)
+  for (const extension of missing) around.missing.add(extension)
 }
 
 /** One transaction can be rolled back, so no copy of the database is needed. */
@@ -108,7 +118,7 @@ function blamedEarlier(
 /** A transaction that failed left nothing, so its good part is done once more. */
 async function catalogBehind(
   { session, around }: Stage,
-  { script, ran, after }: { script: Parse extends (...args: never[]) => infer S ? S : never; ran: Ran; after: Schema },
+  { script, ran, after }: { script: Script; ran: Ran; after: Schema },
 ): Promise<Schema> {
   if (script.mode !== 'transactional') return session.introspect()
   const good = script.statements.slice(0, ran.statements.length)
@@ -137,7 +147,8 @@ async function replay(
       ? ((await inOneMessage(session, script.mode === 'transactional' ? script.body : null)) ??
         (await runScript({ session, recorder: null, around, ending: 'commit' }, script, file)))
       : { failure }
-    if (ran.failure) throw unreplayable(ran.failure, file, around)
+    if (ran.failure && !input.optional) throw unreplayable(ran.failure, file, around)
+    if (ran.failure) around.gaps.add(`${file} could not be run on the rehearsal server: ${ran.failure.message}`)
     await session.script(reset.join(';\n'))
   }
 }

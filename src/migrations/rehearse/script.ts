@@ -15,6 +15,8 @@ export interface ScriptToRehearse {
   readonly text: string
   /** Its layout has it run without a transaction around it. */
   readonly transaction?: 'none'
+  /** Of a history: where it cannot run, the rest goes on without it. */
+  readonly optional?: true
   /** How it was read already, so that nobody does it again. */
   readonly script?: Script | undefined
 }

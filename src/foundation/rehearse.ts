@@ -1,0 +1,66 @@
+/** Where the project rehearses, and the rehearsal of what is pending. */
+import type { Track } from '../config/load.ts'
+import { expand } from '../config/load.ts'
+import { engineNamed, engineOf } from '../engines/registry.ts'
+import { asPlinthError, PlinthError } from '../errors.ts'
+import type { RehearsalPlace, Scripts } from '../migrations/rehearse/rehearse.ts'
+import type { Rehearsal } from '../schema/rehearsal.ts'
+import { type Desk, embeddedUrl, serverFolder } from './desk.ts'
+
+/** A server of its own, never the one of the target: the embedded one, unless the configuration or `--rehearse-on` names another. */
+export async function rehearsalPlaceOf(desk: Desk, named?: string): Promise<RehearsalPlace> {
+  const { config, signal } = desk
+  const written = named ?? config.rehearseOn
+  if (written === null) {
+    return { engine: await engineNamed('postgres'), url: await embeddedUrl(desk), signal, missingRoles: 'make' }
+  }
+  const url = expand(written, config.variables, 'rehearseOn')
+  const engine = await engineOf(url)
+  if (engine.can.postgresSyntax) return { engine, url, signal, missingRoles: 'leave' }
+  throw new PlinthError('REHEARSAL_FAILED', `Nothing can be rehearsed on ${engine.describe(url)}.`, {
+    hint: 'Give --rehearse-on the URL of a PostgreSQL server.',
+  })
+}
+
+/** A server that would have to be made or started for this alone is not at hand. */
+export async function canRehearseAtOnce({ config }: Desk): Promise<boolean> {
+  if (config.rehearseOn !== null) return true
+  const { embeddedStatus } = await import('../engines/postgres/embedded.ts')
+  return (await embeddedStatus({ folder: serverFolder(config) }))?.running === true
+}
+
+export interface Rehearsed {
+  readonly rehearsal: Rehearsal | null
+  /** Why there is none, one sentence. */
+  readonly reason: string | null
+}
+
+/** Throws REHEARSAL_FAILED, and what keeps the server from starting. */
+export async function rehearse(desk: Desk, scripts: Scripts): Promise<Rehearsal> {
+  const { rehearseScripts } = await import('../migrations/rehearse/rehearse.ts')
+  return rehearseScripts(await rehearsalPlaceOf(desk), scripts)
+}
+
+/** As `rehearse`; where there is none to be had, why. Throws where one is required, and what is nobody's fault but ours. */
+export async function rehearseIfPossible(
+  desk: Desk,
+  wish: 'required' | 'preferred',
+  scripts: Scripts,
+): Promise<Rehearsed> {
+  try {
+    return { rehearsal: await rehearse(desk, scripts), reason: null }
+  } catch (thrown) {
+    const error = asPlinthError(thrown)
+    if (wish === 'required' || error.code === 'INTERNAL' || error.code === 'INTERRUPTED') throw error
+    const { message, at } = error
+    const place = at?.file ? ` (${at.file}${at.line ? `:${at.line}` : ''})` : ''
+    return { rehearsal: null, reason: `${message}${place}` }
+  }
+}
+
+/** Null, with the reason, for a track whose dialect no rehearsal server speaks. */
+export async function refusesRehearsal(track: Track): Promise<string | null> {
+  const engine = await engineNamed(track.engine)
+  if (engine.can.postgresSyntax) return null
+  return `Nothing of the track ${track.name} is rehearsed: only PostgreSQL's locks and rewrites are observed.`
+}
