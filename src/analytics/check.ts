@@ -65,6 +65,7 @@ async function runCheck(project: Project, check: CheckDefinition, warehouse: Ses
   try {
     const rendered = await compile(check.template, namesOf(project), {
       engine: warehouse.engine.name,
+      quote: warehouse.engine.warehouse?.name,
       mode: 'whole',
       self: null,
     })

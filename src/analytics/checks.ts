@@ -114,13 +114,13 @@ interface Arguments {
 const generic: Readonly<Record<string, (given: Arguments) => string>> = {
   not_null: ({ rows, column }) => `select 1 as failure from ${rows} as tested where ${column} is null`,
   unique: ({ rows, column }) =>
-    `select ${column} as value, count(*) as rows from ${rows} as tested where ${column} is not null group by 1 having count(*) > 1`,
+    `select ${column} as value, count(*) as row_count from ${rows} as tested where ${column} is not null group by 1 having count(*) > 1`,
   accepted_values: ({ rows, column, values, place }) => {
     const accepted = values['values']
     if (!Array.isArray(accepted) || accepted.length === 0) throw missing('values', 'accepted_values', place)
     const quote = values['quote'] !== false
     const list = accepted.map(value => (quote ? `'${String(value).replaceAll("'", "''")}'` : String(value))).join(', ')
-    return `select ${column} as value, count(*) as rows from ${rows} as tested where ${column} is not null and ${column} not in (${list}) group by 1`
+    return `select ${column} as value, count(*) as row_count from ${rows} as tested where ${column} is not null and ${column} not in (${list}) group by 1`
   },
   relationships: ({ rows, column, values, place }) => {
     const { to, field } = values

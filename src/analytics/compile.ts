@@ -40,6 +40,8 @@ export interface ChangedCells {
 
 export interface CompileOptions {
   readonly engine: string
+  /** Quotes a name as the engine does; default double quotes. */
+  readonly quote?: ((name: string) => string) | undefined
   /** `whole` computes everything, `cells` what changed. */
   readonly mode: 'whole' | 'cells'
   readonly changedCells?: Readonly<Record<Grain, ChangedCells>>
@@ -65,11 +67,11 @@ function vocabulary(names: Names, options: CompileOptions): Record<string, Templ
   const config = configFunction(observe)
   return {
     config,
-    ref: refFunction(names, observe),
-    source: sourceFunction(names, observe),
+    ref: refFunction(names, options),
+    source: sourceFunction(names, options),
     var: varFunction({ ...names.variables, ...(options.changedCells ? { changed_cells: options.changedCells } : {}) }),
     is_incremental: () => options.mode === 'cells',
-    this: self ? relation(self.schema, self.name) : null,
+    this: self ? relation(self.schema, self.name, options.quote) : null,
     target: { name: 'plinth', type: options.engine, schema: self?.schema ?? 'analytics' },
     adapter: { dispatch: dispatchFunction(options.engine), type: () => options.engine },
     return: ([value]) => value as TemplateValue,
@@ -80,27 +82,27 @@ function vocabulary(names: Names, options: CompileOptions): Record<string, Templ
   }
 }
 
-export function relation(schema: string, identifier: string): Relation {
-  return { kind: 'relation', schema, identifier, text: `"${schema}"."${identifier}"` }
+export function relation(schema: string, identifier: string, quote = (name: string) => `"${name}"`): Relation {
+  return { kind: 'relation', schema, identifier, text: `${quote(schema)}.${quote(identifier)}` }
 }
 
-function refFunction(names: Names, observe: Observer | undefined): TemplateFunction {
+function refFunction(names: Names, { observe, quote }: CompileOptions): TemplateFunction {
   return positional => {
     // With two arguments the first is the package, which here is always the project itself.
     const name = textOf(positional.at(-1)) ?? ''
     observe?.ref?.(name)
     const found = names.transforms.get(name)
     if (!found) throw unknownTransform(name, undefined, [...names.transforms.keys()])
-    return relation(found.schema, found.name)
+    return relation(found.schema, found.name, quote)
   }
 }
 
-function sourceFunction(names: Names, observe: Observer | undefined): TemplateFunction {
+function sourceFunction(names: Names, { observe, quote }: CompileOptions): TemplateFunction {
   return ([group, name]) => {
     const key = `${String(group)}.${String(name)}`
     observe?.source?.(key)
     const found = names.sources.get(key)
-    if (found) return relation(found.schema, found.identifier)
+    if (found) return relation(found.schema, found.identifier, quote)
     const guess = nearest(key, [...names.sources.keys()])?.split('.')
     throw new PlinthError('TRANSFORM_INVALID', `There is no source "${String(group)}"."${String(name)}".`, {
       hint: guess

@@ -1,7 +1,8 @@
 /** Comparing cells of source and warehouse by count, sums and an order-independent hash. */
-import type { Session } from '../engines/engine.ts'
-import { rowHash, summedColumns } from './canonical.ts'
+import type { Row, Session } from '../engines/engine.ts'
+import { type Dialect, exactSum, rowHash, summedColumns } from './canonical.ts'
 import type { CellDigest } from './capture.ts'
+import { spellingOf } from './cells.ts'
 import type { CapturedSource } from './project.ts'
 
 export type DifferenceKind = 'missing' | 'extra' | 'value'
@@ -28,16 +29,35 @@ export async function warehouseDigests(
   source: CapturedSource,
   condition: string,
 ): Promise<CellDigest[]> {
-  const sums = summedColumns(source.columns).map(({ name }) => `cast(coalesce(sum(raw.${name}), 0) as varchar)`)
-  const { rows } = await session.query<CellDigest>(
-    `select raw.bucket_hour as hour, raw.shard as shard, cast(count(*) as varchar) as rows,
-       cast(sum(${rowHash(source.columns, 'duckdb', 'raw')}) as varchar) as hash,
-       [${sums.join(', ')}] as sums
-     from "${source.schema}"."${source.identifier}" as raw
-     where ${condition}
-     group by all`,
+  const { rows } = await session.query<DigestRow>(digestQuery(session, source, condition))
+  const sums = summedColumns(source.columns).map((_, index) => `sum_${index}`)
+  return rows.map(row => ({
+    hour: row.bucket_hour,
+    shard: Number(row.shard),
+    rows: String(row.row_count),
+    hash: String(row.row_hash),
+    sums: sums.map(name => String(row[name] ?? 0)),
+  }))
+}
+
+/** Answers `bucket_hour`, `shard`, `row_count`, `row_hash` and `sum_0…` for each cell of the raw table. */
+export function digestQuery(session: Session, source: CapturedSource, condition: string): string {
+  const dialect = session.engine.name as Dialect
+  const sums = summedColumns(source.columns).map(
+    ({ name }, index) => `,\n  coalesce(${exactSum(`raw.${name}`, dialect)}, 0) as sum_${index}`,
   )
-  return rows
+  return `select raw.bucket_hour as bucket_hour, raw.shard as shard, count(*) as row_count,
+  ${exactSum(rowHash(source.columns, dialect, 'raw'), dialect)} as row_hash${sums.join('')}
+from ${spellingOf(session).relation(source.schema, source.identifier)} as raw
+where ${condition}
+group by 1, 2`
+}
+
+interface DigestRow extends Row {
+  readonly bucket_hour: string
+  readonly shard: number | string
+  readonly row_count: string
+  readonly row_hash: string
 }
 
 /** Cells whose digests differ, by time and shard. */

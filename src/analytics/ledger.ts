@@ -2,13 +2,13 @@
 import type { Session } from '../engines/engine.ts'
 import { PlinthError } from '../errors.ts'
 import type { Cursor } from './capture.ts'
+import { spellingOf } from './cells.ts'
 import { leaseLost } from './lease.ts'
 
 export async function ensureWarehouseLedger(session: Session): Promise<void> {
-  const { rows } = await session.query<{ tables: string }>(
-    `select count(*) as tables from duckdb_tables() where schema_name = 'plinth' and table_name in (${tableNames.map(name => `'${name}'`).join(', ')})`,
-  )
-  if (Number(rows[0]?.tables) === tableNames.length) return
+  const { columns } = spellingOf(session)
+  const known = await Promise.all(tableNames.map(name => columns(session, 'plinth', name)))
+  if (known.every(found => found.length > 0)) return
   for (const statement of statements) await session.query(statement)
 }
 
@@ -55,6 +55,7 @@ export interface Claim {
 export async function claimTarget(session: Session, claim: Claim): Promise<void> {
   const stored = await readCursor(session, claim.source)
   if (stored && claim.fresh === 'no' && stored.token > claim.token) throw leaseLost(claim.lease)
+  await fenceAtCommit(session, claim)
   const claimed = stored
     ? session.query('update plinth.rollup_cursors set token = $2, run_id = $3 where source = $1', [
         claim.source,
@@ -75,6 +76,15 @@ export async function claimTarget(session: Session, claim: Claim): Promise<void>
       cause: error,
     })
   })
+}
+
+/** Where the transaction is sent as a whole, another runner may come between the reading and the commit. */
+async function fenceAtCommit(session: Session, { source, lease, token, fresh }: Claim): Promise<void> {
+  const { deferred } = spellingOf(session)
+  if (!deferred || fresh === 'yes') return
+  const { code, message } = leaseLost(lease)
+  const overtaken = `select 1 from plinth.rollup_cursors where source = '${source.replaceAll("'", "\\'")}' and token > ${token}`
+  await deferred.assert(session, `not exists (${overtaken})`, { code, message })
 }
 
 /** Moves the cursor; the rows it tells of are in the same transaction. */
@@ -229,11 +239,7 @@ export async function requireTable(session: Session, schema: string, name: strin
 
 /** Columns in their order; empty when there is no such table or view. */
 export async function columnsOf(session: Session, schema: string, name: string): Promise<readonly string[]> {
-  const { rows } = await session.query<{ column_name: string }>(
-    `select column_name from duckdb_columns() where database_name = current_database() and schema_name = $1 and table_name = $2 order by column_index`,
-    [schema, name],
-  )
-  return rows.map(row => row.column_name)
+  return (await spellingOf(session).columns(session, schema, name)).map(column => column.name)
 }
 
 interface CursorRow {

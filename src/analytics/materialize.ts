@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import type { Session } from '../engines/engine.ts'
 import { PlinthError } from '../errors.ts'
 import type { Rendered } from '../sql/template.ts'
-import { changedCells, inCells } from './cells.ts'
+import { changedCells, inCells, listCells, type ListedBatch, spellingOf } from './cells.ts'
 import { compile, type Names } from './compile.ts'
 import { type Difference, kindOf } from './digest.ts'
 import type { Batch } from './plan.ts'
@@ -17,20 +17,16 @@ export function hasCells(transform: Transform): transform is CellTransform {
 }
 
 /** Tells whether the rows that stand were made by the same SQL. */
-export async function fingerprintOf(transform: Transform, names: Names, engine: string): Promise<string> {
-  const { sql } = await compile(transform.template, names, { engine, mode: 'whole', self: transform })
+export async function fingerprintOf(transform: Transform, names: Names, session: Session): Promise<string> {
+  const { sql } = await compileWhole(session, transform, names)
   return createHash('sha256').update(`${transform.materialized}\n${sql}`).digest('hex').slice(0, 32)
 }
 
 /** Makes schema and table where migrations have not, and checks that the transform answers the table's columns. */
 export async function prepareTable(session: Session, transform: Transform, names: Names): Promise<void> {
-  const rendered = await compile(transform.template, names, {
-    engine: session.engine.name,
-    mode: 'whole',
-    self: transform,
-  })
+  const rendered = await compileWhole(session, transform, names)
   const answered = await describeQuery(session, transform, rendered)
-  const table = tableOf(transform)
+  const table = tableOf(session, transform)
   const stored = await tableColumns(session, transform)
   if (transform.materialized === 'view') {
     // Others may refer to it before it is made anew.
@@ -38,7 +34,7 @@ export async function prepareTable(session: Session, transform: Transform, names
     return
   }
   if (stored.length === 0) {
-    await session.query(`create schema if not exists "${transform.schema}"`)
+    await session.query(`create schema if not exists ${spellingOf(session).name(transform.schema)}`)
     await located(transform, rendered, () =>
       session.query(`create table ${table} as select * from (\n${rendered.sql}\n) as result limit 0`),
     )
@@ -63,18 +59,26 @@ export async function replaceCells(
   session: Session,
   transform: CellTransform,
   names: Names,
-  batch: Batch,
+  batch: ListedBatch,
 ): Promise<number> {
-  await session.query(`delete from ${tableOf(transform)} as stored where ${inCells('stored', transform.cell, batch)}`)
+  await session.query(
+    `delete from ${tableOf(session, transform)} as stored where ${inCells('stored', transform.cell, batch)}`,
+  )
   return insertCells(session, transform, names, batch)
 }
 
-async function insertCells(session: Session, transform: CellTransform, names: Names, batch: Batch): Promise<number> {
+async function insertCells(
+  session: Session,
+  transform: CellTransform,
+  names: Names,
+  batch: ListedBatch,
+): Promise<number> {
   const rendered = await compileCells(session, transform, names, batch)
+  const columns = await columnList(session, transform)
   // The condition outside keeps a transform right that forgot its own: it would only be slow.
   const { rowCount } = await located(transform, rendered, () =>
     session.query(
-      `insert into ${tableOf(transform)} by name select * from (\n${rendered.sql}\n) as result where ${inCells('result', transform.cell, batch)}`,
+      `insert into ${tableOf(session, transform)} (${columns}) select ${columns} from (\n${rendered.sql}\n) as result where ${inCells('result', transform.cell, batch)}`,
     ),
   )
   return rowCount
@@ -90,30 +94,31 @@ export async function rebuild(
   names: Names,
   stretches: () => Promise<readonly Batch[]>,
 ): Promise<number> {
-  const rendered = await compile(transform.template, names, {
-    engine: session.engine.name,
-    mode: 'whole',
-    self: transform,
-  })
+  const rendered = await compileWhole(session, transform, names)
   if (transform.materialized === 'view') {
-    await session.query(`create schema if not exists "${transform.schema}"`)
+    await session.query(`create schema if not exists ${spellingOf(session).name(transform.schema)}`)
     await located(transform, rendered, () =>
-      session.query(`create or replace view ${tableOf(transform)} as select * from (\n${rendered.sql}\n) as result`),
+      session.query(
+        `create or replace view ${tableOf(session, transform)} as select * from (\n${rendered.sql}\n) as result`,
+      ),
     )
     return 0
   }
-  await session.query(`delete from ${tableOf(transform)}`)
+  await session.query(`delete from ${tableOf(session, transform)} where true`)
   if (hasCells(transform)) {
     const whole = { from: null, until: null, hours: [], whole: 'yes', rows: 0, cells: 0 } as const
     // A transform that does not look at what changed would compute everything for each stretch.
-    const looks = (await compileCells(session, transform, names, whole)).sql !== rendered.sql
+    const looks = (await compileCells(session, transform, names, await listCells(session, whole))).sql !== rendered.sql
     let rows = 0
     for (const stretch of looks ? await stretches() : [whole])
-      rows += await insertCells(session, transform, names, stretch)
+      rows += await insertCells(session, transform, names, await listCells(session, stretch))
     return rows
   }
+  const columns = await columnList(session, transform)
   const { rowCount } = await located(transform, rendered, () =>
-    session.query(`insert into ${tableOf(transform)} by name select * from (\n${rendered.sql}\n) as result`),
+    session.query(
+      `insert into ${tableOf(session, transform)} (${columns}) select ${columns} from (\n${rendered.sql}\n) as result`,
+    ),
   )
   return rowCount
 }
@@ -126,43 +131,56 @@ export async function compareCells(
   session: Session,
   transform: CellTransform,
   names: Names,
-  batch: Batch,
+  batch: ListedBatch,
   sample: Sample = 'all',
 ): Promise<Difference[]> {
-  const { cell } = transform
-  const sampled = (alias: string) =>
-    sample === 'all' ? '' : ` and abs(${alias}."${cell.shard}") % ${sample.of} = ${sample.shard}`
-  const rendered = await compileCells(session, transform, names, batch)
-  const columns = await tableColumns(session, transform)
-  const hashed = (value: (column: { readonly name: string; readonly type: string }) => string) =>
-    `count(*) as rows, sum(hash(${columns.map(value).join(', ')})) as hash`
-  const key = (alias: string) => `${alias}."${cell.bucket}" as bucket, ${alias}."${cell.shard}" as shard`
-  // Rows are answered with the types of the table, as an insert would store them.
+  const { rendered, text } = await differencesQuery(session, transform, names, batch, sample)
   const { rows } = await located(transform, rendered, () =>
-    session.query<{ bucket: string; shard: number; expected: string; found: string }>(
-      `with answered as (select ${key('result')}, ${hashed(({ name, type }) => `cast(result."${name}" as ${type})`)} from (\n${rendered.sql}
-         ) as result
-         where ${inCells('result', cell, batch)}${sampled('result')}
-         group by all),
-       stored as (select ${key('stored')}, ${hashed(({ name }) => `stored."${name}"`)}
-         from ${tableOf(transform)} as stored
-         where ${inCells('stored', cell, batch)}${sampled('stored')}
-         group by all)
-       select bucket, shard, coalesce(answered.rows, 0) as expected, coalesce(stored.rows, 0) as found
-       from answered
-       full outer join stored using (bucket, shard)
-       where answered.rows is distinct from stored.rows or answered.hash is distinct from stored.hash
-       order by bucket, shard`,
+    session.query<{ bucket: string; shard: number | string; expected: string; found: string }>(
+      `${text}\norder by bucket, shard`,
     ),
   )
   return rows.map(row => ({
     table: `${transform.schema}.${transform.name}`,
     bucket: row.bucket,
-    shard: row.shard,
+    shard: Number(row.shard),
     kind: kindOf(Number(row.expected), Number(row.found)),
     expectedRows: Number(row.expected),
     foundRows: Number(row.found),
   }))
+}
+
+/** Answers `bucket`, `shard`, `expected` and `found` for each of the batch's cells whose rows are not as the transform has them. */
+export async function differencesQuery(
+  session: Session,
+  transform: CellTransform,
+  names: Names,
+  batch: ListedBatch,
+  sample: Sample,
+): Promise<{ readonly rendered: Rendered; readonly text: string }> {
+  const { cell } = transform
+  const { name: quoted, fingerprint } = spellingOf(session)
+  const sampled = (alias: string) =>
+    sample === 'all' ? '' : ` and mod(abs(${alias}.${quoted(cell.shard)}), ${sample.of}) = ${sample.shard}`
+  const rendered = await compileCells(session, transform, names, batch)
+  const columns = await tableColumns(session, transform)
+  const hashed = (value: (column: { readonly name: string; readonly type: string }) => string) =>
+    `count(*) as row_count, sum(${fingerprint(columns.map(value))}) as row_hash`
+  const key = (alias: string) => `${alias}.${quoted(cell.bucket)} as bucket, ${alias}.${quoted(cell.shard)} as shard`
+  // Rows are answered with the types of the table, as an insert would store them.
+  const text = `with answered as (select ${key('result')}, ${hashed(({ name, type }) => `cast(result.${quoted(name)} as ${type})`)} from (\n${rendered.sql}
+  ) as result
+  where ${inCells('result', cell, batch)}${sampled('result')}
+  group by 1, 2),
+stored as (select ${key('stored')}, ${hashed(({ name }) => `stored.${quoted(name)}`)}
+  from ${tableOf(session, transform)} as stored
+  where ${inCells('stored', cell, batch)}${sampled('stored')}
+  group by 1, 2)
+select bucket, shard, coalesce(answered.row_count, 0) as expected, coalesce(stored.row_count, 0) as found
+from answered
+full outer join stored using (bucket, shard)
+where answered.row_count is distinct from stored.row_count or answered.row_hash is distinct from stored.row_hash`
+  return { rendered, text }
 }
 
 /**
@@ -192,13 +210,24 @@ export async function located<T>(
 
 const placed: ReadonlySet<string> = new Set(['SQL_SYNTAX', 'SQL_FAILED', 'CONSTRAINT_VIOLATED'])
 
-function tableOf({ schema, name }: Transform): string {
-  return `"${schema}"."${name}"`
+export function tableOf(session: Session, { schema, name }: Transform): string {
+  return spellingOf(session).relation(schema, name)
 }
 
-function compileCells(session: Session, transform: Transform, names: Names, batch: Batch): Promise<Rendered> {
+async function columnList(session: Session, transform: Transform): Promise<string> {
+  const quoted = spellingOf(session).name
+  return (await tableColumns(session, transform)).map(({ name }) => quoted(name)).join(', ')
+}
+
+function compileWhole(session: Session, transform: Transform, names: Names): Promise<Rendered> {
+  const { name: engine, warehouse } = session.engine
+  return compile(transform.template, names, { engine, quote: warehouse?.name, mode: 'whole', self: transform })
+}
+
+function compileCells(session: Session, transform: Transform, names: Names, batch: ListedBatch): Promise<Rendered> {
   return compile(transform.template, names, {
     engine: session.engine.name,
+    quote: session.engine.warehouse?.name,
     mode: 'cells',
     changedCells: changedCells(batch),
     self: transform,
@@ -206,22 +235,9 @@ function compileCells(session: Session, transform: Transform, names: Names, batc
 }
 
 async function describeQuery(session: Session, transform: Transform, rendered: Rendered): Promise<string[]> {
-  const { rows } = await located(transform, rendered, () =>
-    session.query<{ column_name: string }>(`describe select * from (\n${rendered.sql}\n) as result`),
-  )
-  return rows.map(row => row.column_name)
+  return [...(await located(transform, rendered, () => spellingOf(session).describe(session, rendered.sql)))]
 }
 
-async function tableColumns(
-  session: Session,
-  { schema, name }: Transform,
-): Promise<{ readonly name: string; readonly type: string }[]> {
-  const { rows } = await session.query<{ name: string; type: string }>(
-    `select column_name as name, data_type as type
-     from duckdb_columns()
-     where database_name = current_database() and schema_name = $1 and table_name = $2
-     order by column_index`,
-    [schema, name],
-  )
-  return rows
+function tableColumns(session: Session, { schema, name }: Transform) {
+  return spellingOf(session).columns(session, schema, name)
 }

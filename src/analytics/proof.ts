@@ -1,9 +1,7 @@
 /** When each cell was last proved equal to the source, where the project keeps that. */
-import { loadCsv } from '../engines/duckdb/write.ts'
 import type { Session } from '../engines/engine.ts'
 import type { CellDigest } from './capture.ts'
-import { rawCondition } from './cells.ts'
-import type { Batch } from './plan.ts'
+import { type ListedBatch, rawCondition, spellingOf } from './cells.ts'
 import type { CapturedSource } from './project.ts'
 
 export interface Proof {
@@ -15,11 +13,16 @@ export interface Proof {
 }
 
 /** Within the transaction that is open. */
-export async function storeProof(session: Session, source: CapturedSource, batch: Batch, proof: Proof): Promise<void> {
+export async function storeProof(
+  session: Session,
+  source: CapturedSource,
+  batch: ListedBatch,
+  proof: Proof,
+): Promise<void> {
   const table = source.capture.reconciledCells
   if (table === null) return
   await session.query(`delete from ${table} as raw where ${rawCondition(batch)}`)
-  await loadCsv(session, { table, columns, source: lines(proof) })
+  await spellingOf(session).loadCsv(session, { table, columns, source: lines(proof) })
 }
 
 const columns = [

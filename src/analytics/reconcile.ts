@@ -131,18 +131,18 @@ async function inspect(
       let rows = 0
       for (const batch of batches) {
         const compared = await withTransaction(warehouse, async () => {
-          await listCells(warehouse, batch)
+          const listed = await listCells(warehouse, batch)
           const expected = await sourceCells(desk.reader, source, batch)
-          const present = await warehouseCells(warehouse, source, rawCondition(batch))
+          const present = await warehouseCells(warehouse, source, rawCondition(listed))
           const raw = compareDigests(`${source.schema}.${source.identifier}`, expected, present)
           const different = raw.filter(
             difference => !pending.has(keyOf({ hour: difference.bucket, shard: difference.shard })),
           )
           for (const transform of transforms)
-            if (hasCells(transform)) different.push(...(await compareCells(warehouse, transform, names, batch)))
+            if (hasCells(transform)) different.push(...(await compareCells(warehouse, transform, names, listed)))
           const unequal = new Set(raw.map(({ bucket, shard }) => keyOf({ hour: bucket, shard })))
           const cells = expected.filter(cell => !unequal.has(keyOf(cell)))
-          await storeProof(warehouse, source, batch, { runId: options.runId, readAt: desk.readAt, cells })
+          await storeProof(warehouse, source, listed, { runId: options.runId, readAt: desk.readAt, cells })
           return { expected, different }
         })
         cells += compared.expected.length

@@ -282,8 +282,7 @@ async function prepare(
   if (options.mode !== 'rebase') await refuseRestored(desk, stored)
   const reason = await wholeReason(source, options, desk, warehouse, stored)
   const fingerprints = new Map<string, string>()
-  for (const transform of transforms)
-    fingerprints.set(transform.name, await fingerprintOf(transform, names, warehouse.engine.name))
+  for (const transform of transforms) fingerprints.set(transform.name, await fingerprintOf(transform, names, warehouse))
   const before = await readFingerprints(warehouse)
   const changed = transforms
     .filter(transform => before.get(transform.name) !== fingerprints.get(transform.name))
@@ -322,8 +321,10 @@ async function wholeReason(
   // Marks up to an acknowledged cursor are gone; a warehouse from before it can no longer know what it missed.
   const acknowledged = await acknowledgedToken(desk.control, sourceKey(source), consumerOf(options))
   if (acknowledged !== null && acknowledged > stored.token) return 'warehouse was set back'
-  const { rows } = await warehouse.query<{ rows: string }>(`select count(*) as rows from ${rawTable(source)}`)
-  const rawRows = BigInt(rows[0]?.rows ?? 0)
+  const { rows } = await warehouse.query<{ row_count: string }>(
+    `select count(*) as row_count from ${rawTable(warehouse, source)}`,
+  )
+  const rawRows = BigInt(rows[0]?.row_count ?? 0)
   if (rawRows === 0n && stored.rawRows > 0n) return 'warehouse table was emptied'
   if (rawRows !== stored.rawRows) {
     options.emit({

@@ -2,6 +2,7 @@
 import { withSession, withTransaction } from '../engines/brackets.ts'
 import type { Session } from '../engines/engine.ts'
 import { inspectSource, pendingMarks } from './capture.ts'
+import { spellingOf } from './cells.ts'
 import { descendantsOf } from './graph.ts'
 import {
   columnsOf,
@@ -89,9 +90,11 @@ async function readStored(warehouse: Session, project: Project, source: Captured
   for (const { schema, name } of tables) {
     const present = (await columnsOf(warehouse, schema, name)).length > 0
     const counted = present
-      ? await warehouse.query<{ rows: string }>(`select count(*) as rows from "${schema}"."${name}"`)
+      ? await warehouse.query<{ row_count: string }>(
+          `select count(*) as row_count from ${spellingOf(warehouse).relation(schema, name)}`,
+        )
       : null
-    rows[`${schema}.${name}`] = counted === null ? null : Number(counted.rows[0]?.rows)
+    rows[`${schema}.${name}`] = counted === null ? null : Number(counted.rows[0]?.row_count)
   }
   const key = sourceKey(source)
   return { lastRun: await lastRun(warehouse, key), lastReconciliation: await lastReconciliation(warehouse, key), rows }

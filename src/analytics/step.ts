@@ -7,7 +7,7 @@ import type { Session } from '../engines/engine.ts'
 import { PlinthError } from '../errors.ts'
 import type { Emit } from '../telemetry/event.ts'
 import type { CellDigest, Cursor } from './capture.ts'
-import { listCells, rawCondition } from './cells.ts'
+import { listCells, type ListedBatch, rawCondition, spellingOf } from './cells.ts'
 import type { Names } from './compile.ts'
 import { compareDigests, type Difference } from './digest.ts'
 import { type Claim, claimTarget, moveCursor, recordRun, type RunRecord, storeFingerprint } from './ledger.ts'
@@ -56,16 +56,16 @@ export async function applyBatch(context: StepContext, batch: Batch, closing: Cl
   const result = await withTransaction(warehouse, async () => {
     await claimTarget(warehouse, context.claim)
     await onStage('claimed')
-    await listCells(warehouse, batch)
-    const loaded = await loadRaw(context, batch)
+    const listed = await listCells(warehouse, batch)
+    const loaded = await loadRaw(context, listed)
     await onStage('loaded')
-    const tables = await runTransforms(context, batch, closing)
+    const tables = await runTransforms(context, listed, closing)
     await onStage('replaced')
-    const proved = await prove(context, batch, loaded.cells)
-    await storeProof(warehouse, source, batch, { runId: context.claim.runId, readAt: context.readAt, cells: proved })
+    const proved = await prove(context, listed, loaded.cells)
+    await storeProof(warehouse, source, listed, { runId: context.claim.runId, readAt: context.readAt, cells: proved })
     await onStage('proved')
     if (closing) {
-      await moveCursor(warehouse, sourceKey(source), closing.cursor, context.claim.runId, rawTable(source))
+      await moveCursor(warehouse, sourceKey(source), closing.cursor, context.claim.runId, rawTable(warehouse, source))
       for (const [name, fingerprint] of closing.fingerprints)
         await storeFingerprint(warehouse, name, fingerprint, context.claim.runId)
       await recordRun(warehouse, closing.run(loaded.rows))
@@ -76,10 +76,10 @@ export async function applyBatch(context: StepContext, batch: Batch, closing: Cl
   return result
 }
 
-async function loadRaw(context: StepContext, batch: Batch): Promise<Loaded> {
+async function loadRaw(context: StepContext, batch: ListedBatch): Promise<Loaded> {
   const { warehouse, source, emit } = context
   const started = performance.now()
-  const table = rawTable(source)
+  const table = rawTable(warehouse, source)
   await warehouse.query(`delete from ${table} as raw where ${rawCondition(batch)}`)
   const loaded = await loadRows(context.reader, warehouse, source, batch)
   emit({
@@ -94,7 +94,7 @@ async function loadRaw(context: StepContext, batch: Batch): Promise<Loaded> {
 
 async function runTransforms(
   context: StepContext,
-  batch: Batch,
+  batch: ListedBatch,
   closing: Closing | null,
 ): Promise<Record<string, number>> {
   const { warehouse, names, emit } = context
@@ -127,12 +127,12 @@ async function runTransforms(
 const rowsAtOnce = 30_000_000
 
 async function daysOf(warehouse: Session, source: CapturedSource): Promise<Batch[]> {
-  const { rows } = await warehouse.query<{ hour: string; rows: string }>(
-    `select bucket_hour as hour, count(*) as rows from ${rawTable(source)} group by bucket_hour`,
+  const { rows } = await warehouse.query<{ hour: string; row_count: string }>(
+    `select bucket_hour as hour, count(*) as row_count from ${rawTable(warehouse, source)} group by bucket_hour`,
   )
   const hours = rows.filter(row => /^\d{4}-/.test(row.hour))
   return planDays(
-    hours.map(row => ({ hour: row.hour, rows: Number(row.rows) })),
+    hours.map(row => ({ hour: row.hour, rows: Number(row.row_count) })),
     rowsAtOnce,
   )
 }
@@ -145,7 +145,7 @@ const rounds = 16
  * they answer from their inputs: for changes all their cells, when everything is loaded the shards of one round in sixteen, since
  * computing all of it twice would cost as much as loading it. The number of rows is compared always.
  */
-async function prove(context: StepContext, batch: Batch, expected: CellDigest[]): Promise<CellDigest[]> {
+async function prove(context: StepContext, batch: ListedBatch, expected: CellDigest[]): Promise<CellDigest[]> {
   const { warehouse, source, names } = context
   const found = await warehouseCells(warehouse, source, rawCondition(batch))
   const differences: Difference[] = compareDigests(`${source.schema}.${source.identifier}`, expected, found)
@@ -168,6 +168,6 @@ async function prove(context: StepContext, batch: Batch, expected: CellDigest[])
   )
 }
 
-export function rawTable(source: CapturedSource): string {
-  return `"${source.schema}"."${source.identifier}"`
+export function rawTable(warehouse: Session, source: CapturedSource): string {
+  return spellingOf(warehouse).relation(source.schema, source.identifier)
 }

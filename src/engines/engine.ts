@@ -3,6 +3,7 @@
  * folder with the same files: `index.ts` (the Engine), `session.ts`, `introspect.ts`, `write.ts`.
  */
 import type { Readable } from 'node:stream'
+import type { Code } from '../errors.ts'
 import type { Schema } from '../schema/model.ts'
 import type { Blocker, StepWaits } from '../telemetry/event.ts'
 
@@ -59,6 +60,16 @@ export interface Warehouse {
   loadCsv(session: Session, load: Load): Promise<number>
   /** Bytes that a query would read, where the engine bills by them. */
   readonly estimateBytes?: (session: Session, query: string) => Promise<number>
+  /** Present where sessions are not stateful. */
+  readonly deferred?: DeferredWrites
+}
+
+/** What takes the place of temporary tables and of looking at one's own writes, where a transaction is sent as a whole at its commit. */
+export interface DeferredWrites {
+  /** Puts CSV into a relation of its own, which lasts until the session begins another transaction or closes; answers its name. */
+  stage(session: Session, load: Omit<Load, 'table'>): Promise<string>
+  /** At the commit, after the writes that came before: unless `condition` holds, nothing is kept, and the commit fails with code and message. */
+  assert(session: Session, condition: string, failure: { readonly code: Code; readonly message: string }): Promise<void>
 }
 
 export interface Load {

@@ -36,7 +36,7 @@ export interface BigQuerySession extends Session {
   readonly client: Client
   /** Runs with the next commit, or at once outside a transaction. */
   defer(statement: string): Promise<void>
-  /** Done when the transaction has ended, however it did. */
+  /** Done when the next transaction begins, or the session closes. */
   afterwards(work: () => Promise<void>): void
 }
 
@@ -177,7 +177,7 @@ class OpenSession implements BigQuerySession {
 
   async #close(): Promise<void> {
     await this.#tail
-    await this.#end('rollback')
+    await this.#tidy()
     for (const lock of this.#locks.values()) await lock.release().catch(() => undefined)
     this.#locks.clear()
   }
@@ -197,7 +197,7 @@ class OpenSession implements BigQuerySession {
   async #one<R>(text: string, values: readonly Value[], sent: Sent): Promise<Result<R>> {
     const kind = kindOf(text)
     const command = commandOf(text)
-    if (kind === 'begin') this.#pending ??= []
+    if (kind === 'begin') await this.#begin()
     if (kind === 'commit' || kind === 'rollback') await this.#end(kind)
     if (kind === 'begin' || kind === 'commit' || kind === 'rollback') return { rows: [], rowCount: 0, command }
     const own = isOwn(text)
@@ -216,17 +216,22 @@ class OpenSession implements BigQuerySession {
   async #end(how: 'commit' | 'rollback'): Promise<void> {
     const pending = this.#pending ?? []
     this.#pending = null
-    try {
-      if (how === 'rollback' || pending.length === 0) return
-      const script = ['begin transaction', ...pending, 'commit transaction']
-        .map(statement => `${statement};\n`)
-        .join('')
-      await this.#run(script, this.#sent(script))
-    } finally {
-      const cleanups = this.#cleanups
-      this.#cleanups = []
-      for (const cleanup of cleanups) await cleanup().catch(() => undefined)
-    }
+    if (how === 'rollback' || pending.length === 0) return
+    const script = ['begin transaction', ...pending, 'commit transaction'].map(statement => `${statement};\n`).join('')
+    await this.#run(script, this.#sent(script))
+  }
+
+  async #begin(): Promise<void> {
+    if (this.#pending) return
+    await this.#tidy()
+    this.#pending = []
+  }
+
+  /** What cannot be removed now ends by itself. */
+  async #tidy(): Promise<void> {
+    const cleanups = this.#cleanups
+    this.#cleanups = []
+    for (const cleanup of cleanups) await cleanup().catch(() => undefined)
   }
 
   #run(text: string, sent: Sent): Promise<JobResult> {

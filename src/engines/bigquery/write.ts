@@ -29,11 +29,21 @@ export const warehouse: Warehouse = {
   },
   columns: (session, schema, name) => columnsOf(bigQuery(session).client, schema, name),
   async describe(session, query) {
-    const { fields } = await estimate(session, query)
+    const { fields } = await estimate(session, `select * from (\n${query}\n) as result`)
     return fields.map(({ name }) => name)
   },
   loadCsv,
   estimateBytes: async (session, query) => (await estimate(session, query)).bytes,
+  deferred: {
+    async stage(session, load) {
+      const target = bigQuery(session)
+      const { table } = await stage(target.client, load)
+      target.afterwards(() => drop(target.client, table))
+      return warehouse.relation('plinth', table)
+    },
+    assert: (session, condition, { code, message }) =>
+      bigQuery(session).defer(`select if(${condition}, true, error(${quoteString(`PLINTH ${code}: ${message}`)}))`),
+  },
 }
 
 const moments = {

@@ -1,6 +1,7 @@
 /**
  * Reads a database URL the way libpq does: host, port, database and the `PG…` variables of the environment where the URL says nothing.
- * golang-migrate's `x-…` parameters are ignored, so its URLs work unchanged.
+ * golang-migrate's `x-…` parameters are ignored, and the search path is understood in the spellings of other drivers, so that their URLs work
+ * unchanged and reach the same schema.
  */
 import { readFileSync } from 'node:fs'
 import { userInfo } from 'node:os'
@@ -50,9 +51,18 @@ export function parseUrl(url: string, environment: NodeJS.ProcessEnv = process.e
       ...optional('key', parameter('sslkey', 'PGSSLKEY')),
     },
     connectTimeoutMs: timeoutSeconds > 0 ? timeoutSeconds * 1000 : 10_000,
-    options: parameter('options', 'PGOPTIONS'),
+    options:
+      [parameter('options', 'PGOPTIONS'), searchPath(parsed.searchParams)].filter(Boolean).join(' ') || undefined,
     applicationName: parameter('application_name', 'PGAPPNAME'),
   }
+}
+
+/** As a Go driver, JDBC and Prisma spell it; what is left out here would be made in another schema. */
+function searchPath(parameters: URLSearchParams): string | undefined {
+  const names = parameters.get('search_path') || parameters.get('currentSchema')
+  const one = parameters.get('schema')
+  const path = names || (one ? `"${one.replaceAll('"', '""')}"` : '')
+  return path === '' ? undefined : `-c search_path=${path.replaceAll(/[\\\s]/g, '\\$&')}`
 }
 
 /** `host:port/database`, safe to print; a socket's folder stands for the host. */
