@@ -8,16 +8,12 @@ import type { Plan } from '../migrations/plan.ts'
 import type { Finding } from '../schema/finding.ts'
 import type { Desk } from './desk.ts'
 
-/**
- * Refuses a run whose steps have errors. A folder of a project that says nothing about lint is judged by the text alone, since nobody there
- * asked for a second server (docs/adr/0007-what-apply-refuses.md). Null where apply does not lint.
- */
+/** Refuses a run whose steps have errors; undefined where apply does not lint. */
 export function refusal(desk: Desk, track: Track) {
   const { lint } = desk.config
   if (lint.apply === 'off') return undefined
   return async (session: Session, plan: Plan, folder: MigrationFolder): Promise<void> => {
-    const wish = lint.declared ? lint.rehearsal : 'off'
-    const findings = await findingsOf(desk, { session, track, plan, folder, wish })
+    const findings = await findingsOf(desk, { session, track, plan, folder })
     const open = findings.filter(one => one.allowed === null)
     const errors = open.filter(one => one.severity === 'error')
     const [first] = errors
@@ -37,13 +33,15 @@ export interface PlannedLint {
   readonly track: Track
   readonly plan: Plan
   readonly folder: MigrationFolder
-  readonly wish: 'required' | 'preferred' | 'off'
 }
 
-/** Upwards only: what a down takes away is its purpose, and an applied up was judged before. */
+/**
+ * Upwards only: what a down takes away is its purpose, and an applied up was judged before. A project that says nothing about lint is judged by the
+ * text alone, since nobody there asked for a second server (docs/adr/0006-what-apply-refuses.md).
+ */
 export async function findingsOf(
   desk: Desk,
-  { session, track, plan, folder, wish }: PlannedLint,
+  { session, track, plan, folder }: PlannedLint,
 ): Promise<readonly Finding[]> {
   if (plan.direction === 'down' || plan.steps.length === 0 || !session.engine.can.postgresSyntax) return []
   const { lint } = await import('../lint/run.ts')
@@ -70,8 +68,12 @@ export async function findingsOf(
     baseline: await baselineOf(config),
     scope: 'some files',
     read: await openReader(),
-    rehearse: rehearseOf(desk, wish),
-    target: { rows: await targetOf(session), smallTableRows: config.lint.smallTableRows },
+    rehearse: rehearseOf(desk, config.lint.declared ? config.lint.rehearsal : 'off'),
+    target: {
+      rows: await targetOf(session),
+      smallTableRows: config.lint.smallTableRows,
+      preserves: track.preserve === false ? 'nothing' : 'data',
+    },
   })
   return report.findings
 }

@@ -8,7 +8,7 @@ import type { TrackStatus } from '../migrations/status.ts'
 import type { VerifyReport } from '../migrations/verify.ts'
 import { type Desk, type OnTrack, onTracks, scratchPlaceOf } from './desk.ts'
 import { hooksOf } from './hooks.ts'
-import { refusal } from './lint-plan.ts'
+import { findingsOf, refusal } from './lint-plan.ts'
 
 export interface ApplyRequest {
   readonly target?: Target | undefined
@@ -25,9 +25,12 @@ export interface PlanRequest extends ApplyRequest {
 export async function planTracks(desk: Desk, request: PlanRequest): Promise<OnTrack<Plan>[]> {
   refuseAmbiguousTarget(desk.config, request.target)
   const { planTrack } = await import('../migrations/track.ts')
-  return onTracks(desk, (session, track) =>
-    planTrack(session, { ...request, track: track.name, folder: track.migrations }),
-  )
+  const { loadMigrations } = await import('../migrations/load.ts')
+  return onTracks(desk, async (session, track) => {
+    const folder = await loadMigrations(track.migrations, { dialect: session.engine.name })
+    const plan = await planTrack(session, { ...request, track: track.name, folder })
+    return { ...plan, findings: await findingsOf(desk, { session, track, plan, folder }) }
+  })
 }
 
 export async function applyTracks(desk: Desk, request: ApplyRequest): Promise<OnTrack<Report>[]> {

@@ -11,7 +11,7 @@ import { judge, type Said } from './judge.ts'
 import type { Rule, Settings } from './rule.ts'
 import { rules as allRules } from './rules/index.ts'
 import { type LintSource, type ReadScript, type ReadSource, readSources } from './source.ts'
-import { passingOn } from './target.ts'
+import { type Target, weighOn } from './target.ts'
 import { type ViewedFile, viewFiles } from './view.ts'
 
 export interface LintInput {
@@ -36,13 +36,6 @@ export interface LintInput {
   readonly past?: 'known' | 'unknown' | undefined
   /** Default all. */
   readonly rules?: readonly Rule[] | undefined
-}
-
-export interface Target {
-  /** About how many, by `schema.table`; a table that is missing is not there yet. */
-  readonly rows: Readonly<Record<string, number>>
-  /** With fewer rows than that a lock or rewrite is over in no time, so a finding about one is a notice. */
-  readonly smallTableRows: number
 }
 
 /** Ups only, in order; `history` was applied before. It answers no rehearsal, with the reason, where none is to be had. */
@@ -102,9 +95,9 @@ async function lintRead(input: LintInput, read: readonly ReadSource[]): Promise<
   const knownRules = [...usual.keys()]
   const allowed = applyAllowances(found, files, { knownRules, rules, today: input.today, frame })
   const based = applyBaseline(allowed, input, frame)
-  const passing = target ? passingOn(target, files, rules) : () => false
+  const weigh = target ? weighOn(target, settings, files, rules) : (_: Found, usual: Severity) => usual
   const findings = inOrder(based, input.sources)
-    .map(one => ({ ...one, severity: passing(one) ? ('notice' as const) : severityOf(one.rule) }))
+    .map(one => ({ ...one, severity: weigh(one, severityOf(one.rule)) }))
     .filter((one): one is Finding => one.severity !== 'off')
   return {
     format: 1,

@@ -1,24 +1,47 @@
-/** What a lock or a rewrite costs depends on the table: where the target is known, those of small tables are worth a notice only. */
+/** What a finding weighs on the very database that the steps are meant for; see docs/adr/0006-what-apply-refuses.md. */
+import type { Severity } from '../schema/finding.ts'
 import { lockStrength } from '../schema/rehearsal.ts'
-import type { Rule } from './rule.ts'
-import type { Found, Target } from './run.ts'
+import type { Category, Rule, Settings } from './rule.ts'
 import type { ViewedFile } from './view.ts'
 
-/** Tells whether all that a finding is about is over in no time on this target. */
-export function passingOn(
-  { rows, smallTableRows }: Target,
+export interface Target {
+  /** About how many, by `schema.table`; a table that is missing is not there yet. */
+  readonly rows: Readonly<Record<string, number>>
+  /** With fewer rows than that a lock or rewrite is over in no time, so a finding about one is a notice. */
+  readonly smallTableRows: number
+  /** What a step destroys is archived first, so to lose data is worth a warning only. */
+  readonly preserves: 'data' | 'nothing'
+}
+
+export interface Weighed {
+  readonly rule: string
+  readonly statement: number | null
+  readonly file: string | null
+  readonly direction: 'up' | 'down' | null
+}
+
+/** Answers the severity there, given the usual one. */
+export function weighOn(
+  target: Target,
+  settings: Settings,
   files: readonly ViewedFile[],
   rules: readonly Rule[],
-): (found: Found) => boolean {
-  const costly = new Set(
-    rules.filter(({ category }) => category === 'locks' || category === 'rewrites').map(({ name }) => name),
-  )
-  return found => {
-    if (!costly.has(found.rule) || found.statement === null) return false
-    const file = files.find(({ source }) => source.path === found.file && source.direction === found.direction)
-    const tables = file ? tablesOf(file, found.statement) : []
-    return tables.length > 0 && tables.every(table => (rows[table] ?? rows[`public.${table}`] ?? 0) < smallTableRows)
+): (found: Weighed, usual: Severity) => Severity {
+  const categories = new Map<string, Category>(rules.map(({ name, category }) => [name, category]))
+  return (found, usual) => {
+    if (usual !== 'error' && usual !== 'warning') return usual
+    const category = categories.get(found.rule)
+    if (category === 'locks' || category === 'rewrites') return isPassing(target, found, files) ? 'notice' : usual
+    if (category === 'data-loss' && target.preserves === 'data') return 'warning'
+    if (category === 'compatibility' && settings.publishedSchemas.length === 0) return 'warning'
+    return usual
   }
+}
+
+function isPassing({ rows, smallTableRows }: Target, found: Weighed, files: readonly ViewedFile[]): boolean {
+  const file = files.find(({ source }) => source.path === found.file && source.direction === found.direction)
+  const tables = file && found.statement !== null ? tablesOf(file, found.statement) : []
+  return tables.length > 0 && tables.every(table => (rows[table] ?? rows[`public.${table}`] ?? 0) < smallTableRows)
 }
 
 /** Those that the statement names, and those that it was seen to lock against writes. */

@@ -1,9 +1,11 @@
 import type { OnTrack } from '../../foundation/desk.ts'
 import { describeDirectives } from '../../migrations/directives.ts'
 import type { Plan, Step } from '../../migrations/plan.ts'
+import type { Finding } from '../../schema/finding.ts'
 import type { CommandSpec, Context, Outcome } from '../command.ts'
 import { fleetOutcome, isAll } from './fleet.ts'
 import { count, paint, table } from '../print.ts'
+import { describeFinding } from './lint.ts'
 import { targetDown, targetUp } from './target.ts'
 
 export const plan: CommandSpec = {
@@ -67,9 +69,16 @@ function describePlan({ track, address, result }: OnTrack<Plan>): string {
     ...steps.flatMap(describeLosses),
     ...steps.flatMap(describeWishes),
     ...notices.map(notice => paint.yellow(`! ${notice}`)),
+    ...(result.findings ?? []).flatMap(describeOpen),
   ]
     .filter(Boolean)
     .join('\n')
+}
+
+/** Without the lines of the file, which `plinth lint` shows; notices are only counted there. */
+function describeOpen(finding: Finding): string[] {
+  if (finding.allowed !== null || finding.severity === 'notice') return []
+  return [describeFinding(finding, undefined)]
 }
 
 /** Why a migration is not lossless. */
