@@ -42,6 +42,7 @@ import {
 } from './foundation/migrations.ts'
 import type { LintRequest } from './foundation/lint.ts'
 import { applyFleet, planFleet, rollbackFleet, statusOfFleet } from './foundation/fleet.ts'
+import { type RehearseRequest, rehearseTracks } from './foundation/forecast.ts'
 import { listSettings } from './foundation/settings.ts'
 import { bringUp } from './foundation/up.ts'
 import type { FleetReport } from './migrations/fleet.ts'
@@ -108,6 +109,7 @@ export async function openFoundation(options: FoundationOptions) {
       return stopEmbedded({ folder: serverFolder(config), emit })
     },
     plan: (request: PlanRequest) => planTracks(desk, request),
+    rehearse: (request: RehearseRequest) => rehearseTracks(desk, request),
     apply: (request: ApplyRequest) =>
       run(
         () => applyTracks(desk, request),

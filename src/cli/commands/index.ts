@@ -16,6 +16,7 @@ import { create } from './new.ts'
 import { plan } from './plan.ts'
 import { reconcile } from './reconcile.ts'
 import { redo } from './redo.ts'
+import { rehearse } from './rehearse.ts'
 import { rollback } from './rollback.ts'
 import { rollupRun, rollupStatus } from './rollup.ts'
 import { seed } from './seed.ts'
@@ -25,7 +26,7 @@ import { up } from './up.ts'
 import { verify } from './verify.ts'
 
 const start = [up, stop]
-const migrations = [create, lint, plan, apply, rollback, redo, status, verify, adopt, baseline, drift]
+const migrations = [create, lint, rehearse, plan, apply, rollback, redo, status, verify, adopt, baseline, drift]
 const archive = [archiveList, archiveShow, archiveRestore, archivePurge]
 const data = [seed, rollupRun, rollupStatus, check, reconcile]
 const contract = [docsGenerate, docsCheck, classifyCheck]

@@ -1,0 +1,145 @@
+/** What pending steps will do to their target: rehearsed on another server, and weighed with the rows that the target has. */
+import type { Track } from '../config/load.ts'
+import type { Session } from '../engines/engine.ts'
+import { asPlinthError } from '../errors.ts'
+import type { Forecast } from '../migrations/rehearse/forecast.ts'
+import type { Scripts } from '../migrations/rehearse/rehearse.ts'
+import type { Rehearsal } from '../schema/rehearsal.ts'
+import { type Desk, databaseOf, onDatabase } from './desk.ts'
+import { targetOf } from './lint-target.ts'
+import type { PlanRequest } from './migrations.ts'
+import { type Rehearsed, rehearse, rehearseIfPossible, refusesRehearsal } from './rehearse.ts'
+
+export interface TrackForecast extends Rehearsed {
+  readonly track: string
+  /** The target; null where none was asked. */
+  readonly address: string | null
+  readonly forecast: Forecast | null
+  readonly notices: readonly string[]
+}
+
+export interface RehearseRequest extends PlanRequest {
+  /** Files and folders; empty means what is pending on the tracks. */
+  readonly files: readonly string[]
+}
+
+/** Throws what planning and rehearsing throw: who asks for a rehearsal wants one. */
+export async function rehearseTracks(desk: Desk, request: RehearseRequest): Promise<TrackForecast[]> {
+  if (request.files.length > 0) return rehearseFiles(desk, request.files)
+  const forecasts: TrackForecast[] = []
+  for (const track of desk.config.tracks) forecasts.push(await forecastTrack(desk, track, request, 'required'))
+  return forecasts
+}
+
+/** For one track of a plan: a reason in place of what cannot be had. */
+export async function forecastTrack(
+  desk: Desk,
+  track: Track,
+  request: PlanRequest,
+  wish: 'required' | 'preferred',
+): Promise<TrackForecast> {
+  const refused = await refusesRehearsal(track)
+  const nothing = { track: track.name, address: null, rehearsal: null, forecast: null, notices: [] }
+  if (refused !== null) return { ...nothing, reason: refused }
+  const { found, notice } = await pendingOf(desk, track, request)
+  const { scripts, steps, address, rows } = found
+  const notices = notice === null ? [] : [notice]
+  if (scripts.pending.length === 0) return { ...nothing, address, notices, reason: 'Nothing is pending.' }
+  const { rehearsal, reason } = await rehearseIfPossible(desk, wish, scripts)
+  const forecast = rehearsal ? await forecastFor(rehearsal, steps, rows) : null
+  return { track: track.name, address, rehearsal, forecast, reason, notices }
+}
+
+/** An open session's plan, for those who have one. */
+export async function forecastPlan(desk: Desk, session: Session, track: Track, request: PlanRequest) {
+  const { scripts, steps, rows } = await pendingOn(session, track, request)
+  if (scripts.pending.length === 0) return { forecast: null, rehearsal: null, reason: null }
+  const { rehearsal, reason } = await rehearseIfPossible(desk, 'preferred', scripts)
+  return { forecast: rehearsal ? await forecastFor(rehearsal, steps, rows) : null, rehearsal, reason }
+}
+
+type Steps = Parameters<typeof import('../migrations/rehearse/forecast.ts').forecastOf>[1]
+
+interface Pending {
+  readonly scripts: Scripts
+  readonly steps: Steps
+  readonly address: string | null
+  readonly rows: Readonly<Record<string, number>>
+}
+
+async function forecastFor(rehearsal: Rehearsal, steps: Steps, rows: Pending['rows']): Promise<Forecast> {
+  const { forecastOf } = await import('../migrations/rehearse/forecast.ts')
+  return forecastOf(rehearsal, steps, rows)
+}
+
+async function pendingOn(session: Session, track: Track, request: PlanRequest): Promise<Pending> {
+  const { readPlan } = await import('../migrations/track.ts')
+  const { scriptsOfPlan } = await import('../migrations/rehearse/of-plan.ts')
+  const full = await readPlan(session, { ...request, track: track.name, folder: track.migrations })
+  return {
+    scripts: await scriptsOfPlan(session, full),
+    steps: full.planned.plan.steps,
+    address: session.address,
+    rows: await targetOf(session),
+  }
+}
+
+/** Where no database answers, everything in the folder is pending; who names one wants to hear that it is not there. */
+async function pendingOf(
+  desk: Desk,
+  track: Track,
+  request: PlanRequest,
+): Promise<{ readonly found: Pending; readonly notice: string | null }> {
+  try {
+    const database = await databaseOf(desk, track)
+    return { found: await onDatabase(desk, database, session => pendingOn(session, track, request)), notice: null }
+  } catch (thrown) {
+    const { code, exitStatus, message } = asPlinthError(thrown)
+    const named =
+      desk.config.origins.get(`tracks.${track.name}.database`) === 'flag' && track.database !== '${DATABASE_URL}'
+    if (named || (exitStatus !== 7 && code !== 'CONFIG_INVALID')) throw thrown
+    const { loadMigrations } = await import('../migrations/load.ts')
+    const { migrations } = await loadMigrations(track.migrations, { dialect: track.engine })
+    const pending = migrations.map(({ version, up }) => ({ ...up, version, direction: 'up' as const }))
+    return {
+      found: await withSteps({ history: [], pending }),
+      notice: `${message} What is applied is not known, so every migration of the folder was rehearsed.`,
+    }
+  }
+}
+
+async function rehearseFiles(desk: Desk, files: readonly string[]): Promise<TrackForecast[]> {
+  const { namedGroups } = await import('./lint-sources.ts')
+  const forecasts: TrackForecast[] = []
+  for (const { track, sources } of await namedGroups(files, desk.config)) {
+    const ups = sources.filter(one => one.direction === 'up' || one.role === 'judged')
+    const first = ups.findIndex(one => one.role === 'judged')
+    const last = ups.findLastIndex(one => one.role === 'judged')
+    const scripts = ups.map(({ version, direction, path, text }) => ({
+      version: version ?? path,
+      direction,
+      file: path,
+      text,
+    }))
+    const found = await withSteps({ history: scripts.slice(0, first), pending: scripts.slice(first, last + 1) })
+    const rehearsal = await rehearse(desk, found.scripts)
+    const forecast = await forecastFor(rehearsal, found.steps, {})
+    forecasts.push({ track: track?.name ?? 'files', address: null, rehearsal, forecast, reason: null, notices: [] })
+  }
+  return forecasts
+}
+
+/** Without a target nobody knows a number of rows. */
+async function withSteps(scripts: Scripts): Promise<Pending> {
+  const { openParser } = await import('../sql/parse.ts')
+  const { arrangeScript } = await import('../migrations/rehearse/script.ts')
+  const parse = await openParser('postgres')
+  const arranged = scripts.pending.map(input => arrangeScript(input, parse))
+  const steps = arranged.map(({ input, script }) => ({
+    version: input.version,
+    mode: script?.mode ?? ('transactional' as const),
+    statements: script?.statements ?? [],
+  }))
+  const pending = arranged.map(({ input, script }) => (script ? { ...input, script } : input))
+  return { scripts: { ...scripts, pending }, steps, address: null, rows: {} }
+}
