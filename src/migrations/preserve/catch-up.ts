@@ -6,11 +6,11 @@ import type { Session } from '../../engines/engine.ts'
 import { columnList, literal, rowDigest, sameKey } from './text.ts'
 
 export interface CaughtUp {
-  /** Versions of rows that were written meanwhile. */
-  readonly rows: number
-  /** What they change about the number of rows of the copy, and about its digest. */
+  /** What rows that were written meanwhile change about the number of rows of the copy, and about its digest. */
   readonly added: number
   readonly digest: bigint
+  /** Whether all of them hold the values that every other row has. */
+  readonly uniform: boolean
 }
 
 /** As the statement itself would lock them a moment later: between a copy and its statement nobody may write. */
@@ -40,6 +40,9 @@ export async function catchUp(
     readonly selected: readonly string[]
     readonly digested: readonly string[]
     readonly since: string
+    readonly values: readonly string[]
+    /** Digest of the values that every row had so far. */
+    readonly uniform: string | null
   },
 ): Promise<CaughtUp> {
   const { table, copy, key, digested } = input
@@ -56,11 +59,15 @@ export async function catchUp(
       session,
       `delete from ${copy} c using ${late} d where ${sameKey(key, 'c', 'd')} returning ${rowDigest(digested, 'c.')} as digest`,
     )
+    const others =
+      input.uniform === null
+        ? 1
+        : await count(session, `${late} d where ${rowDigest(input.values, 'd.')} <> ${input.uniform}`)
     await session.script(`insert into ${copy} select * from ${late}; drop table ${late}`)
-    return { rows: written.rows, added: written.rows - gone.rows, digest: written.digest - gone.digest }
+    return { added: written.rows - gone.rows, digest: written.digest - gone.digest, uniform: others === 0 }
   }
   await session.script(`drop table ${late}`)
-  return { rows: 0, added: 0, digest: 0n }
+  return { added: 0, digest: 0n, uniform: true }
 }
 
 async function sum(session: Session, digests: string): Promise<{ readonly rows: number; readonly digest: bigint }> {
@@ -68,4 +75,9 @@ async function sum(session: Session, digests: string): Promise<{ readonly rows: 
     `with told as (${digests}) select count(*) as rows, coalesce(sum(digest), 0)::text as digest from told`,
   )
   return { rows: Number(rows[0]?.rows ?? 0), digest: BigInt(rows[0]?.digest ?? '0') }
+}
+
+async function count(session: Session, from: string): Promise<number> {
+  const { rows } = await session.query<{ rows: string }>(`select count(*) as rows from ${from}`)
+  return Number(rows[0]?.rows ?? 0)
 }

@@ -48,10 +48,18 @@ export async function copyColumns(
     if (digested) digest = await digestOf(session, copy, digested)
     uniform = await uniformDigest(session, copy, names)
     if (!beside || !digested) return
-    const caught = await catchUp(session, { table: shape.name, copy, key: identity, selected: made, digested, since })
-    if (caught.rows === 0) return
+    const caught = await catchUp(session, {
+      table: shape.name,
+      copy,
+      key: identity,
+      selected: made,
+      digested,
+      since,
+      values: names,
+      uniform,
+    })
     digest = digest && { rows: digest.rows + caught.added, digest: String(BigInt(digest.digest) + caught.digest) }
-    uniform = null
+    if (!caught.uniform) uniform = null
   })
   await closeCopy(session, copy)
   await writer.add(kind, {

@@ -240,8 +240,8 @@ async function accountByKey(session: Session, account: Account): Promise<Filled>
   // The limit keeps the planner from working each digest out again wherever it is named.
   const { rows } = await session.query<Record<'total' | 'rows' | 'digest' | 'equal' | 'same', string>>(
     `select count(*) as total, count(*) filter (where c.due) as rows, count(*) filter (where c.due and c.digest = t.digest) as equal,
-      coalesce(sum(c.digest::numeric) filter (where c.due), 0)::text as digest,
-      coalesce(sum(t.digest::numeric) filter (where c.due and c.digest = t.digest), 0)::text as same
+      coalesce(sum(c.digest) filter (where c.due), 0)::text as digest,
+      coalesce(sum(t.digest) filter (where c.due and c.digest = t.digest), 0)::text as same
     from (select ${columnList(key, 'c.')}, ${due} as due, ${rowDigest(names, 'c.')} as digest from ${copy.name} c offset 0) c
     left join (select ${columnList(key, 't.')}, ${rowDigest(names, 't.')} as digest from ${shape.name} t offset 0) t on ${same}`,
   )

@@ -34,7 +34,7 @@ export async function rewriteColumns(session: Session, rewrite: Rewrite): Promis
     for (const { column, name } of walkers) await session.script(walkerOf(rewrite, column, { name, index }))
     const alterations = walkers.map(
       ({ column, name }) =>
-        `alter column ${ident(column.name)} type ${column.type}${collation(column)} using ${archiveSchema}.${ident(`walk_${name}`)}(${columnList([...key, column.name])})`,
+        `alter column ${ident(column.name)} type ${column.type}${collation(column)} using ${archiveSchema}.${ident(`walk_${name}`)}(${columnList([...key, column.name])}, ${literal(`walk_${name}`)})`,
     )
     await session.script(`alter table ${shape.name} ${alterations.join(', ')}`)
     for (const { name } of walkers)
@@ -105,11 +105,11 @@ function walkerOf(
   const walk = ident(`walk_${name}`)
   const miss = `${archiveSchema}.${ident(`miss_${name}`)}`
   const declared = ['declare', ...keyTypes.map((type, at) => `  k${at} ${type};`), `  v ${column.type};`].join('\n')
+  // The cursor is an argument, since a variable would be given its value anew for each row.
   const step = `${declared}
-  walk refcursor := ${literal(`walk_${name}`)};
   here tid;
 begin
-  fetch walk into ${next}, v, here;
+  fetch ${here} into ${next}, v, here;
   if ${key.map((_, at) => `k${at} = $${at + 1}`).join(' and ')} then
     return v;
   end if;
@@ -146,7 +146,7 @@ end`
     `create function ${routine}(${list}) returns ${column.type} language plpgsql volatile as ${literal(body)}`
   return [
     made(miss, `${takes}, tid`, missed),
-    made(`${archiveSchema}.${walk}`, takes, step),
+    made(`${archiveSchema}.${walk}`, `${takes}, refcursor`, step),
     `declare ${walk} scroll cursor for ${rows}`,
   ].join(';\n')
 }

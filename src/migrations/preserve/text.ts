@@ -30,5 +30,5 @@ export function rowDigest(names: readonly string[], prefix: string): string {
 
 /** Rows and an order-independent digest of a relation, as one row. */
 export function tableDigest(from: string, names: readonly string[], prefix: string): string {
-  return `select count(*)::bigint as rows, coalesce(sum(${rowDigest(names, prefix)}::numeric), 0)::text as digest from ${from}`
+  return `select count(*)::bigint as rows, coalesce(sum(${rowDigest(names, prefix)}), 0)::text as digest from ${from}`
 }
