@@ -1,6 +1,6 @@
 /** What a statement means for those who use the database meanwhile: which relations are in use, and what was seen to be locked and changed. */
 import { type LockMode, lockStrength, type ObjectChange, type ObjectKind } from '../schema/rehearsal.ts'
-import { dottedName, listOf, textOf } from '../sql/tree.ts'
+import { dottedName, type Fields, fieldsOf, listOf, relationName, textOf } from '../sql/tree.ts'
 import { familyOf, holds, isSame, relationIn } from './catalog.ts'
 import type { StatementView } from './rule.ts'
 import { leadOf } from './transactions.ts'
@@ -52,6 +52,25 @@ export function lossesSeen(view: StatementView, kind: ObjectKind): readonly Obje
 export function dropped({ fields, statement }: Pick<StatementView, 'fields' | 'statement'>, type: string): string[] {
   if (statement.kind !== 'DropStmt' || textOf(fields, 'removeType') !== `OBJECT_${type}`) return []
   return listOf(fields, 'objects').map(dottedName)
+}
+
+/** An earlier statement of the file makes the type, domain or schema of that name. */
+export function isTypeMadeHere({ file, statement }: StatementView, written: string): boolean {
+  return file.statements.some(({ statement: earlier, fields }) => {
+    if (earlier.index >= statement.index) return false
+    const name = madeBy[earlier.kind]?.(fields)
+    return name !== undefined && (isSame(name, written) || isSame(written, name))
+  })
+}
+
+const listed = (fields: Fields, list: string) => listOf(fields, list).map(dottedName).join('.')
+
+const madeBy: Readonly<Record<string, (fields: Fields) => string>> = {
+  CreateDomainStmt: fields => listed(fields, 'domainname'),
+  CreateEnumStmt: fields => listed(fields, 'typeName'),
+  CreateRangeStmt: fields => listed(fields, 'typeName'),
+  CompositeTypeStmt: fields => relationName(fieldsOf(fields, 'typevar')),
+  CreateSchemaStmt: fields => textOf(fields, 'schemaname'),
 }
 
 /** The table's name, with the rows that the target has where they are known. */

@@ -2,7 +2,7 @@ import { qualified } from '../../schema/model.ts'
 import { dottedName, fieldsOf, listOf, textOf } from '../../sql/tree.ts'
 import { isSame } from '../catalog.ts'
 import type { StatementRule, StatementView } from '../rule.ts'
-import { sized } from '../use.ts'
+import { isTypeMadeHere, sized } from '../use.ts'
 
 export const rule: StatementRule = {
   name: 'lock-domain-constraint',
@@ -42,7 +42,7 @@ each: writes to all of them wait.`,
     const [constraint] = Object.values(fieldsOf(fields, 'def'))
     const notValid = (constraint as { skip_validation?: boolean } | undefined)?.skip_validation === true
     const users = usersOf(view, domain)
-    if (!constrains || notValid || isMadeHere(view, domain) || users?.length === 0) return
+    if (!constrains || notValid || isTypeMadeHere(view, domain) || users?.length === 0) return
     yield {
       message: `Writes to ${users?.map(name => sized(view, name)).join(', ') ?? 'every table with a column of it'} wait while all values of ${domain} are tried.`,
       object: domain,
@@ -56,13 +56,4 @@ function usersOf({ file, seen }: StatementView, domain: string): readonly string
   if (!file.before) return null
   const uses = (type: string) => isSame(type, domain) || isSame(`public.${type}`, domain)
   return file.before.tables.filter(table => table.columns.some(({ type }) => uses(type))).map(qualified)
-}
-
-function isMadeHere({ file, statement }: StatementView, domain: string): boolean {
-  return file.statements.some(
-    earlier =>
-      earlier.statement.index < statement.index &&
-      earlier.statement.kind === 'CreateDomainStmt' &&
-      isSame(listOf(earlier.fields, 'domainname').map(dottedName).join('.'), domain),
-  )
 }
