@@ -47,8 +47,12 @@ export async function findDrift(session: Session, options: DriftOptions): Promis
   if (version === undefined) throw nothingApplied(session, track)
   const migrations = await Promise.all(applied.map(one => asApplied(session, one, folder)))
   const live = await session.introspect()
-  const made = await onScratch({ ...scratch, track, actor, signal }, make => make(migrations, folder.repeatables))
-  const histories = applied.flatMap(one => adoptionOf(one.applied)?.table ?? [])
+  const adoptions = applied.flatMap(one => adoptionOf(one.applied) ?? [])
+  const histories = adoptions.flatMap(({ table }) => table ?? [])
+  const schemas = [...new Set(adoptions.flatMap(one => one.schemas ?? []))]
+  const made = await onScratch({ ...scratch, track, actor, signal, schemas }, make =>
+    make(migrations, folder.repeatables),
+  )
   const comparison = compareCatalogs(made, live, histories)
   const { differences } = comparison
   return {

@@ -126,5 +126,5 @@ function numbersOf(version: string): bigint[] {
 
 /** `202601010000_create_users`, for messages. */
 export function label({ version, slug }: { readonly version: string; readonly slug: string }): string {
-  return `${version}_${slug}`
+  return slug === '' ? version : `${version}_${slug}`
 }

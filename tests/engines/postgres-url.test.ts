@@ -33,6 +33,9 @@ describe('a URL', () => {
       'postgres://h/d?connect_timeout=3&options=-c%20search_path%3Dx',
       { connectTimeoutMs: 3000, options: '-c search_path=x' },
     ],
+    ['postgres://h/d?search_path=app,public', { options: '-c search_path=app,public' }],
+    ['postgres://h/d?currentSchema=app&options=-c%20a%3Db', { options: '-c a=b -c search_path=app' }],
+    ['postgres://h/d?schema=Our%20App', { options: '-c search_path="Our\\ App"' }],
     ['postgres://h/d?x-migrations-table=versions&x-statement-timeout=5', { database: 'd', options: undefined }],
   ])('%s', (url, expected) => {
     expect(parseUrl(url, nothing)).toMatchObject(expected)

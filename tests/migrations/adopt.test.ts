@@ -1,40 +1,12 @@
 /** Histories of other tools, as those tools write them, taken over on real databases. */
-import { mkdir, writeFile } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { engineOf } from '../../src/engines/registry.ts'
-import { adopt, type AdoptOptions } from '../../src/migrations/adopt/index.ts'
 import { readAttempts } from '../../src/migrations/history.ts'
-import { readStatus } from '../../src/migrations/status.ts'
 import { applyTrack, rollbackTrack } from '../../src/migrations/track.ts'
 import { emptyDatabase } from '../support/database.ts'
-import { failureOf, openSession, someone, temporaryFolder } from './support.ts'
-
-type Tree = Readonly<Record<string, string>>
-
-/** A database on which `sql` ran, and the folder that somebody says it came from. */
-async function legacy(files: Tree, sql: string) {
-  const folder = await temporaryFolder()
-  for (const [name, text] of Object.entries(files)) {
-    await mkdir(dirname(join(folder, name)), { recursive: true })
-    await writeFile(join(folder, name), text)
-  }
-  const { url } = await emptyDatabase()
-  const session = await openSession(url)
-  await session.script(sql)
-  const scratch = { engine: await engineOf(url), url }
-  return {
-    folder,
-    session,
-    adopt: (options: Partial<AdoptOptions> = {}) => adopt(session, { ...someone, folder, scratch, ...options }),
-    apply: () => applyTrack(session, { ...someone, folder }),
-    hasLedger: async () => (await session.query("select 1 from pg_namespace where nspname = 'plinth'")).rowCount > 0,
-    states: async () => {
-      const { versions } = await readStatus(session, { ...someone, folder })
-      return versions.map(({ version, state }) => `${version} ${state}`)
-    },
-  }
-}
+import { legacy, type Tree } from './legacy.ts'
+import { failureOf, someone } from './support.ts'
 
 const a = 'create table a (id int primary key);'
 const b = 'create table b (id int primary key);'
@@ -111,16 +83,16 @@ const histories: Readonly<Record<string, { readonly files: Tree; readonly sql: s
   },
   'graphile-migrate': {
     files: {
-      'committed/000001.sql': `--! Previous: -\n--! Hash: sha1:11\n${a}`,
-      'committed/000002.sql': `--! Previous: sha1:11\n--! Hash: sha1:22\n${b}`,
-      'committed/000003.sql': `--! Previous: sha1:22\n--! Hash: sha1:33\n${c}`,
+      'committed/000001.sql': `--! Previous: -\n--! Hash: sha1:27e613b459bdbc681909eb67b76874bfcb8bfd75\n${a}`,
+      'committed/000002.sql': `--! Previous: sha1:27e613b459bdbc681909eb67b76874bfcb8bfd75\n--! Hash: sha1:b0b31191fe8205411e950514da6eb74ef559cf77\n${b}`,
+      'committed/000003.sql': `--! Previous: sha1:b0b31191fe8205411e950514da6eb74ef559cf77\n--! Hash: sha1:13425cd10b20f8eb5730259b40f1bf2bfd6c7397\n${c}`,
     },
     sql: `${a}${b} create schema graphile_migrate;
       create table graphile_migrate.migrations (
         hash text primary key, previous_hash text references graphile_migrate.migrations, filename text not null, date timestamptz not null default now()
       );
       create table graphile_migrate.current (filename text primary key, content text not null, date timestamptz not null default now());
-      insert into graphile_migrate.migrations values ('sha1:11', null, '000001.sql'), ('sha1:22', 'sha1:11', '000002.sql');`,
+      insert into graphile_migrate.migrations values ('sha1:27e613b459bdbc681909eb67b76874bfcb8bfd75', null, '000001.sql'), ('sha1:b0b31191fe8205411e950514da6eb74ef559cf77', 'sha1:27e613b459bdbc681909eb67b76874bfcb8bfd75', '000002.sql');`,
   },
   prisma: {
     files: { '1_a/migration.sql': a, '2_b/migration.sql': b, '3_c/migration.sql': c },

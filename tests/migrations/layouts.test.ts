@@ -146,7 +146,7 @@ describe('a layout that knows no downs', () => {
     const folder = await treeOf(files)
     const session = await openSession((await emptyDatabase()).url)
     const { notices } = await planTrack(session, { ...someone, folder, direction: 'up' })
-    expect(notices).toEqual([expect.stringMatching(/^Cannot be rolled back, for want of a down: 0*1_/)])
+    expect(notices).toEqual([expect.stringMatching(/^Cannot be rolled back, for want of a down: 0*1[_.]/)])
     expect(await applyTrack(session, { ...someone, folder })).toMatchObject({ status: 'succeeded' })
     const refused = await failureOf(
       rollbackTrack(session, { ...someone, folder, target: { kind: 'version', version: '0' } }),

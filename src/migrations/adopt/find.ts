@@ -24,6 +24,8 @@ export const tools: readonly ForeignTool[] = [
 
 export interface FoundHistory {
   readonly tool: ForeignTool
+  /** Of its table. */
+  readonly schema: string
   /** Unquoted, for people. */
   readonly table: string
   /** Quoted, for statements. */
@@ -79,7 +81,7 @@ async function listHistories(session: Session, { table }: Wanted): Promise<Found
     .filter(row => schema === undefined || row.schema === schema)
     .flatMap(row => {
       const tool = tools.find(one => (table !== undefined || one.table === row.name) && isTableOf(one, row.columns))
-      return tool ? [{ tool, table: `${row.schema}.${row.name}`, quoted: quotedTable(row) }] : []
+      return tool ? [{ tool, schema: row.schema, table: `${row.schema}.${row.name}`, quoted: quotedTable(row) }] : []
     })
 }
 

@@ -15,19 +15,28 @@ export const flyway: ForeignTool = {
       order by installed_rank`,
     )
     const applied = new Map<string, ForeignRow>()
+    const schemas: string[] = []
     let baseline: string | null = null
     let doubt: Doubt | null = null
     for (const row of rows) {
-      if (row.version === null) continue
+      if (row.type === 'SCHEMA') schemas.push(...quotedNames(row.script))
+      if (row.version === null || row.type === 'SCHEMA') continue
       if (row.success && doubt?.version === row.version) doubt = null
-      if (row.type === 'BASELINE') baseline = row.version
+      if (row.success && row.type.endsWith('BASELINE')) baseline = row.version
       else if (!row.success) doubt = failed(row.version, row.script)
       else if (row.type === 'DELETE' || row.type.startsWith('UNDO')) applied.delete(row.version)
       else applied.set(row.version, rowOf(row, row.version))
     }
     const notices =
       baseline === null ? [] : [`Flyway began at the baseline ${baseline}; the files up to it count as applied.`]
-    return { applied: [...applied.values()], upTo: baseline, doubt, notices }
+    return {
+      applied: [...applied.values()],
+      upTo: baseline,
+      ...(baseline === null ? {} : { isBaseline: true }),
+      schemas,
+      doubt,
+      notices,
+    }
   },
 }
 
@@ -57,6 +66,11 @@ function checksumOf(text: string): number {
 function linesOf(text: string): string[] {
   const lines = text.split(/\r\n|\n|\r/)
   return lines.at(-1) === '' ? lines.slice(0, -1) : lines
+}
+
+/** `"app","ops"`, as it writes down which schemas it made. */
+function quotedNames(text: string): string[] {
+  return [...text.matchAll(/"((?:[^"]|"")+)"/g)].map(match => (match[1] ?? '').replaceAll('""', '"'))
 }
 
 function failed(version: string, script: string): Doubt {

@@ -1,4 +1,5 @@
-/** graphile-migrate keeps the hash of each committed file, which the file names as well. */
+/** graphile-migrate keeps the hash of each committed file, which the file names as well: SHA-1 over the hash before it and the text below its head. */
+import { createHash } from 'node:crypto'
 import { type ForeignTool, leadingVersion } from './tool.ts'
 
 export const graphileMigrate: ForeignTool = {
@@ -14,11 +15,27 @@ export const graphileMigrate: ForeignTool = {
       applied: rows.flatMap(({ hash, filename, at }) => {
         const version = leadingVersion(filename)
         if (version === null) return []
-        return [{ version, at, by: null, unchanged: ({ text }) => /^--! Hash: *(\S+)/m.exec(text)?.[1] === hash }]
+        return [{ version, at, by: null, unchanged: ({ text }) => isAsCommitted(text, hash) }]
       }),
       upTo: null,
       doubt: null,
       notices: [],
     }
   },
+}
+
+function isAsCommitted(text: string, hash: string): boolean {
+  const named = headerOf(text, 'Hash')
+  if (named !== hash || headerOf(text, 'AllowInvalidHash') !== undefined) return named === hash
+  const [algorithm = ''] = hash.split(':')
+  if (algorithm !== 'sha1') return true
+  const previous = headerOf(text, 'Previous') ?? '-'
+  const body = text.replaceAll('\r\n', '\n').replace(/^(?:--! [A-Z][^\n]*(?:\n|$))+/, '')
+  const hashed = `${`${previous === '-' ? '' : previous}\n${body.trim()}`.trim()}\n`
+  return `sha1:${createHash('sha1').update(hashed).digest('hex')}` === hash
+}
+
+function headerOf(text: string, name: string): string | undefined {
+  const found = new RegExp(`^--! ${name}(?::[ \\t]*(.*?))?[ \\t]*\\r?$`, 'm').exec(text)
+  return found ? (found[1] ?? '') : undefined
 }

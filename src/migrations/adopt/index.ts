@@ -21,9 +21,9 @@ import {
   versionKey,
 } from '../migration.ts'
 import { findHistory, type FoundHistory } from './find.ts'
-import { type Candidate, candidatesOf, type Proof, prove } from './prove.ts'
+import { type Candidate, candidatesOf, isOfTheFile, type Proof, prove } from './prove.ts'
 import { type Adopted, recordAdoption } from './record.ts'
-import { filesMissing, mismatch, undecided, versionNotThere } from './refusals.ts'
+import { baselineWithoutFiles, filesMissing, mismatch, undecided, versionNotThere } from './refusals.ts'
 import type { ForeignHistory, ToolName } from './tool.ts'
 
 export interface AdoptOptions {
@@ -113,12 +113,13 @@ async function possible(
 ): Promise<Candidate[]> {
   const files = new Set(folder.migrations.map(migration => versionKey(migration.version)))
   const doubtful = history.doubt ? [history.doubt.version] : []
+  const needless = new Set(['0', ...(history.isBaseline ? [versionKey(history.upTo ?? '0')] : [])])
   const named = [
     ...history.applied.map(row => row.version),
     ...doubtful,
     ...(history.upTo === null ? [] : [history.upTo]),
   ]
-  const missing = named.filter(one => versionKey(one) !== '0' && !files.has(versionKey(one)))
+  const missing = named.filter(one => !needless.has(versionKey(one)) && !files.has(versionKey(one)))
   if (missing.length > 0 && from === 'baseline') throw versionNotThere(missing[0] ?? '', folder.migrations)
   if (missing.length > 0) throw filesMissing(missing, found?.table ?? session.address)
   const rows = new Set(history.applied.map(row => versionKey(row.version)))
@@ -138,7 +139,7 @@ function withOwn(
   folder: MigrationFolder,
   known: readonly VersionHistory[],
 ): Candidate[] {
-  const own = new Map(known.map(one => [versionKey(one.version), one.state]))
+  const own = new Map(known.filter(didRun).map(one => [versionKey(one.version), one.state]))
   return candidates.map(({ applied }) => {
     const there = new Set(applied.map(one => versionKey(one.version)))
     const all = folder.migrations.filter(({ version }) => {
@@ -166,6 +167,9 @@ async function decide(
     signal,
     repeatables: folder.repeatables ?? [],
     histories: found ? [found.table] : [],
+    schemas: schemasBefore({ found, history }),
+  }).catch((error: unknown) => {
+    throw history.isBaseline && isOfTheFile(error) ? baselineWithoutFiles(history.upTo ?? '', found, error) : error
   })
   const edited = editedSince(folder.migrations, history)
   const equal = proofs.filter(({ comparison }) => comparison.differences.length === 0)
@@ -174,8 +178,14 @@ async function decide(
   const nearest = match ?? nearestOf(proofs)
   const differences = [...nearest.comparison.differences, ...edited]
   if (differences.length > 0 && (drift === 'refuse' || (!match && candidates.length > 1)))
-    throw mismatch({ session, found, history, proof: nearest, differences, several: candidates.length > 1 })
+    throw mismatch({ session, found, history, folder, proof: nearest, differences, several: candidates.length > 1 })
   return { proof: { ...nearest, comparison: { ...nearest.comparison, differences } }, impossible }
+}
+
+/** A tool whose table has a schema of its own had that schema before its first file. */
+function schemasBefore({ found, history }: Source): string[] {
+  const own = found && found.schema !== 'public' && found.tool.name !== 'graphile-migrate' ? [found.schema] : []
+  return [...new Set([...own, ...(history.schemas ?? [])])]
 }
 
 /** Files that are not what the other tool ran, as far as it kept a checksum. */
@@ -210,7 +220,14 @@ async function write(session: Session, source: Source, proof: Proof, options: Ad
     if (adopted.length === 0) return []
     const command = from === 'baseline' ? 'baseline' : 'adopt'
     const accepted = proof.comparison.differences.map(({ change, object, property }) => ({ change, object, property }))
-    const note = { from: source.found?.tool.name ?? 'baseline', table: source.found?.table ?? null, by: null, accepted }
+    const schemas = schemasBefore(source)
+    const note = {
+      from: source.found?.tool.name ?? 'baseline',
+      table: source.found?.table ?? null,
+      by: null,
+      ...(schemas.length > 0 ? { schemas } : {}),
+      accepted,
+    }
     await recordAdoption(session, origin, adopted, { command, note, held, clock: options.clock })
     return adopted
   })
@@ -227,10 +244,14 @@ function originOf({ track, actor, toolVersion, traceId }: AdoptOptions) {
   }
 }
 
-/** What this history never tried; of everything else it knows better. */
+/** What never ran here; of everything else this history knows better. An attempt that left nothing did not run. */
 function newTo(known: readonly VersionHistory[]): (migration: Migration) => boolean {
-  const tried = new Set(known.map(one => versionKey(one.version)))
-  return migration => !tried.has(versionKey(migration.version))
+  const ran = new Set(known.filter(didRun).map(one => versionKey(one.version)))
+  return migration => !ran.has(versionKey(migration.version))
+}
+
+function didRun({ state, unfinished }: VersionHistory): boolean {
+  return state === 'applied' || unfinished === null || unfinished.cursor > 0 || unfinished.direction === 'down'
 }
 
 function newest(known: readonly VersionHistory[]): string | null {

@@ -56,12 +56,17 @@ export async function prove(
       } catch (thrown) {
         // A file that fails is the usual reason for a doubt: whatever the mark says, it is not applied as a whole.
         const error = asPlinthError(thrown)
-        if (proofs.length === 0 || !ofTheFile.has(error.code)) throw error
+        if (proofs.length === 0 || !isOfTheFile(error)) throw error
         return { proofs, impossible: error }
       }
     }
     return { proofs, impossible: null }
   })
+}
+
+/** The file cannot be applied, whatever becomes of the rest. */
+export function isOfTheFile(error: unknown): boolean {
+  return ofTheFile.has(asPlinthError(error).code)
 }
 
 const ofTheFile: ReadonlySet<Code> = new Set(['SQL_SYNTAX', 'SQL_FAILED', 'SQL_UNSUPPORTED', 'CONSTRAINT_VIOLATED'])

@@ -21,6 +21,8 @@ export interface AdoptedNote {
     /** The table of its history; null for a baseline. */
     readonly table: string | null
     readonly by: string | null
+    /** Schemas that were there before its first file; absent where none was. */
+    readonly schemas?: readonly string[]
     /** Differences that were accepted, by object and property. */
     readonly accepted: readonly { readonly change: string; readonly object: string; readonly property: string }[]
   }

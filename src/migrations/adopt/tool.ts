@@ -30,6 +30,10 @@ export interface ForeignHistory {
   readonly applied: readonly ForeignRow[]
   /** Every file up to and with this version is applied as well, of a tool that keeps the newest only; null where each has a row. */
   readonly upTo: string | null
+  /** True where `upTo` says what the database had before the tool came, so that no file need have that version. */
+  readonly isBaseline?: true
+  /** Schemas that the tool made before its first file, beside the one of its table. */
+  readonly schemas?: readonly string[]
   /** What it does not know itself; null when it is sure. */
   readonly doubt: Doubt | null
   readonly notices: readonly string[]

@@ -1,39 +1,71 @@
 /** Flyway: `V1.2__name.sql` applies, `U1.2__name.sql` takes back, `R__name.sql` is run again whenever it changed. */
 import { PlinthError } from '../../errors.ts'
-import type { MigrationFile } from '../migration.ts'
+import { compareVersions, type MigrationFile } from '../migration.ts'
 import type { Layout, Listing, Part } from './layout.ts'
 import { refuseLine } from './sections.ts'
 
 export const flyway: Layout = {
   name: 'flyway',
   looks: 'named V<version>__<name>.sql',
-  claims: async listing => listing.files.filter(name => readName(name) !== null),
+  claims: async listing => (await allFiles(listing)).map(({ name }) => name).filter(name => readName(name) !== null),
   async load(listing) {
-    refuseJava(listing)
+    const files = await allFiles(listing)
+    refuseJava(files)
     const parts: Part[] = []
-    const repeatables: MigrationFile[] = []
+    const baselines: Part[] = []
+    const repeatables: { readonly slug: string; readonly content: MigrationFile }[] = []
     const warnings: string[] = []
-    for (const name of listing.files) {
+    for (const { name, home } of files) {
       const found = readName(name)
       if (!found) {
         if (/\.sql$/i.test(name)) warnings.push(`${name} is not named as Flyway names its files, so it is left out.`)
         continue
       }
       const { kind, version, slug } = found
-      if (kind === 'B') {
-        warnings.push(
-          `${name} is a baseline for new databases; the versions before it make the same, so it is left out.`,
-        )
-        continue
-      }
-      const content = await withSettings(listing, name)
-      if (kind === 'R') repeatables.push(content)
-      else parts.push({ version, slug, direction: kind === 'V' ? 'up' : 'down', name, content })
+      const content = await withSettings(home, name)
+      if (kind === 'R') repeatables.push({ slug, content })
+      else
+        (kind === 'B' ? baselines : parts).push({
+          version,
+          slug,
+          direction: kind === 'U' ? 'down' : 'up',
+          name,
+          content,
+        })
     }
-    for (const { file } of repeatables)
-      warnings.push(`${file} is repeatable, which no version stands for: write its next change as a version.`)
-    return { parts, upOnly: true, repeatables, warnings }
+    repeatables.sort((a, b) => (a.slug < b.slug ? -1 : 1))
+    for (const { content } of repeatables)
+      warnings.push(`${content.file} is repeatable, which no version stands for: write its next change as a version.`)
+    const chosen = withBaselines(parts, baselines)
+    return {
+      parts: chosen.parts,
+      upOnly: true,
+      repeatables: repeatables.map(({ content }) => content),
+      warnings: [...warnings, ...chosen.warnings],
+    }
   },
+}
+
+/** Flyway looks into every folder below as well. */
+async function allFiles(listing: Listing): Promise<{ readonly name: string; readonly home: Listing }[]> {
+  const below = await Promise.all(listing.folders.map(async name => allFiles(await listing.below(name))))
+  return [...listing.files.map(name => ({ name, home: listing })), ...below.flat()]
+}
+
+/** The newest baseline is what a new database begins with, unless the versions that it stands for are still there. */
+function withBaselines(
+  parts: readonly Part[],
+  baselines: readonly Part[],
+): { readonly parts: readonly Part[]; readonly warnings: readonly string[] } {
+  const newest = baselines.toSorted((a, b) => compareVersions(a.version, b.version)).at(-1)
+  if (newest === undefined) return { parts, warnings: [] }
+  const stands = parts.every(({ version }) => compareVersions(version, newest.version) > 0)
+  return {
+    parts: stands ? [newest, ...parts] : parts,
+    warnings: baselines
+      .filter(part => !stands || part !== newest)
+      .map(({ name }) => `${name} is a baseline for new databases; other files make the same, so it is left out.`),
+  }
 }
 
 function readName(name: string) {
@@ -57,14 +89,14 @@ async function withSettings(listing: Listing, name: string): Promise<MigrationFi
   return /^\s*executeInTransaction\s*=\s*false\b/im.test(text) ? { ...content, transaction: 'none' } : content
 }
 
-function refuseJava(listing: Listing): void {
-  const program = listing.files.find(name => /^[VUR].*__.*\.(?:java|kt|class)$/.test(name))
+function refuseJava(files: readonly { readonly name: string; readonly home: Listing }[]): void {
+  const program = files.find(({ name }) => /^[VUR].*__.*\.(?:java|kt|class)$/.test(name))
   if (!program) return
   throw new PlinthError(
     'LAYOUT_UNSUPPORTED',
-    `${program} is a program, and only its SQL can be planned, proved and kept.`,
+    `${program.name} is a program, and only its SQL can be planned, proved and kept.`,
     {
-      at: { file: `${listing.folder}/${program}` },
+      at: { file: `${program.home.folder}/${program.name}` },
       hint: 'Write the SQL that it runs as a file of the same version, and move the program elsewhere.',
     },
   )

@@ -49,7 +49,12 @@ async function committed(listing: Listing): Promise<Listing> {
 
 /** What is being written may be in the database already, since the tool runs it on every save. */
 async function uncommitted(listing: Listing): Promise<string[]> {
-  if (!listing.files.includes('current.sql')) return []
-  const { text, file } = await listing.read('current.sql')
-  return /^\s*[^-\s]/m.test(text) ? [`${file} is not committed, so no version stands for it.`] : []
+  const inParts = listing.folders.includes('current') ? await listing.below('current') : null
+  const files = await Promise.all([
+    ...(listing.files.includes('current.sql') ? [listing.read('current.sql')] : []),
+    ...(inParts?.files.filter(name => name.endsWith('.sql')).map(name => inParts.read(name)) ?? []),
+  ])
+  return files
+    .filter(({ text }) => /^\s*(?!--)\S/m.test(text))
+    .map(({ file }) => `${file} is not committed, so no version stands for it.`)
 }
