@@ -28,6 +28,10 @@ test('the migrations of the warehouse go up, down to nothing, and up to the same
       for (const column of table.columns) expect(column.comment, `${table.name}.${column.name}`).toBeTruthy()
     }
     expect(states[0]?.tables.map(table => `${table.schema}.${table.name}`)).toEqual([
+      'analytics.latency_daily',
+      'analytics.latency_hourly',
+      'analytics.platform_daily',
+      'analytics.platform_hourly',
       'analytics.reconciled_cells',
       'analytics.usage_daily',
       'analytics.usage_hourly',

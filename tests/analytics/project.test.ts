@@ -46,6 +46,16 @@ const replace = (from: string, to: string) => (text: string) => {
   return text.replace(from, to)
 }
 
+function hourlyTransform(name: string) {
+  const cell = { bucket: 'bucket_hour', grain: 'hour', shard: 'shard' }
+  return { name, schema: 'analytics', materialized: 'incremental', refs: [], sources: ['raw.usage_events'], cell }
+}
+
+function dailyTransform(name: string, ref: string) {
+  const cell = { bucket: 'bucket_day', grain: 'day', shard: 'shard' }
+  return { name, schema: 'analytics', materialized: 'incremental', refs: [ref], sources: [], cell }
+}
+
 describe('the project of this repository', () => {
   test('knows its sources, transforms in order, and checks', async () => {
     const { name, sources, transforms, checks } = await project({})
@@ -63,22 +73,20 @@ describe('the project of this repository', () => {
         cell,
       })),
     ).toEqual([
+      hourlyTransform('latency_hourly'),
+      dailyTransform('latency_daily', 'latency_hourly'),
       {
-        name: 'usage_hourly',
+        name: 'organization_freshness',
         schema: 'analytics',
-        materialized: 'incremental',
+        materialized: 'view',
         refs: [],
         sources: ['raw.usage_events'],
-        cell: { bucket: 'bucket_hour', grain: 'hour', shard: 'shard' },
+        cell: null,
       },
-      {
-        name: 'usage_daily',
-        schema: 'analytics',
-        materialized: 'incremental',
-        refs: ['usage_hourly'],
-        sources: [],
-        cell: { bucket: 'bucket_day', grain: 'day', shard: 'shard' },
-      },
+      hourlyTransform('platform_hourly'),
+      dailyTransform('platform_daily', 'platform_hourly'),
+      hourlyTransform('usage_hourly'),
+      dailyTransform('usage_daily', 'usage_hourly'),
     ])
     expect(checks.map(check => `${check.name} ${check.severity}`)).toContain('no_usage_in_the_future warn')
     expect(checks.map(check => check.name)).toContain('usage_hourly_key_is_unique')

@@ -249,6 +249,8 @@ function readTexts(
   rows: number,
 ): void {
   const places = new Map<number, number>()
+  let lastAt = -1
+  let lastNumber = -1
   for (let row = 0; row < rows; row++) {
     if (column.nulls[row] === 1) {
       column.words[row] = 0
@@ -257,7 +259,10 @@ function readTexts(
     const at = row * stringWords
     const length = words[at] as number
     if (length <= inlineBytes) {
-      column.words[row] = textNumber(texts, bytes, at * 4 + 4, at * 4 + 4 + length)
+      if (lastAt < 0 || !sameWords(words, at, lastAt))
+        lastNumber = textNumber(texts, bytes, at * 4 + 4, at * 4 + 4 + length)
+      lastAt = at
+      column.words[row] = lastNumber
       continue
     }
     const place = (words[at + 3] as number) * 4_294_967_296 + (words[at + 2] as number)
@@ -269,4 +274,13 @@ function readTexts(
     }
     column.words[row] = number
   }
+}
+
+function sameWords(words: Uint32Array, a: number, b: number): boolean {
+  return (
+    words[a] === words[b] &&
+    words[a + 1] === words[b + 1] &&
+    words[a + 2] === words[b + 2] &&
+    words[a + 3] === words[b + 3]
+  )
 }

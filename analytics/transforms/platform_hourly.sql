@@ -1,0 +1,29 @@
+{{ config(
+    unique_key=['bucket_hour', 'shard'],
+    meta={'plinth': {'bucket': 'bucket_hour', 'grain': 'hour', 'shard': 'shard'}}
+) }}
+
+-- Dense totals, a row for each shard, so that a late event replaces few of them. Sum over shards to read them; an organization is in
+-- one shard alone, so numbers of organizations add up as well.
+select
+  event.bucket_hour,
+  event.shard,
+  event.model_id,
+  event.region,
+  count(*) as requests,
+  cast(sum(event.input_tokens) as bigint) as input_tokens,
+  cast(sum(event.output_tokens) as bigint) as output_tokens,
+  {{ count_where("event.status = 'error'") }} as errors,
+  {{ count_where("event.status = 'rate_limited'") }} as rate_limited,
+  cast(sum(event.latency_ms) as bigint) as latency_ms_sum,
+  max(event.latency_ms) as latency_ms_max,
+  sum(event.cost) as cost
+from {{ source('raw', 'usage_events') }} as event
+{% if is_incremental() %}
+where {{ in_changed_cells('event.bucket_hour', 'event.shard') }}
+{% endif %}
+group by
+  event.bucket_hour,
+  event.shard,
+  event.model_id,
+  event.region

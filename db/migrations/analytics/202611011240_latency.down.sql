@@ -1,0 +1,3 @@
+drop table analytics.latency_daily;
+
+drop table analytics.latency_hourly;

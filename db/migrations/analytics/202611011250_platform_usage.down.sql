@@ -1,0 +1,3 @@
+drop table analytics.platform_daily;
+
+drop table analytics.platform_hourly;
