@@ -44,6 +44,8 @@ interface Described {
   readonly why: string
   /** Markdown: what to write instead. */
   readonly instead: string
+  /** What its findings point at is a secret, which no output may show. */
+  readonly hidden?: true
   readonly examples: { readonly bad: readonly Example[]; readonly good: readonly Example[] }
   /** The files that it looks at; only those of the way up by default, since what a down takes away is its purpose. Not for schema rules. */
   readonly directions?: readonly ('up' | 'down')[]

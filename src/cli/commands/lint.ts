@@ -95,11 +95,24 @@ async function listRules(): Promise<Outcome> {
   return { data: { rules: data }, text: table(['rule', 'about', 'severity', 'finds'], rows) }
 }
 
-function describeRun({ report, sources, notices }: LintRun, warningsMax: number | null): string {
+async function describeRun({ report, sources, notices }: LintRun, warningsMax: number | null): Promise<string> {
+  const { withoutSecrets } = await import('../../lint/hidden.ts')
   const open = report.findings.filter(one => one.allowed === null)
-  const texts = new Map(sources.map(source => [`${source.path}\0${source.direction}`, source.text]))
+  const key = (of: { readonly file: string | null; readonly direction: string | null }) => `${of.file}\0${of.direction}`
+  const texts = new Map(
+    sources.map(source => {
+      const own = { file: source.path, direction: source.direction }
+      return [
+        key(own),
+        withoutSecrets(
+          source.text,
+          report.findings.filter(one => key(one) === key(own)),
+        ),
+      ] as const
+    }),
+  )
   const parts = [
-    ...open.map(one => describeFinding(one, texts.get(`${one.file}\0${one.direction}`))),
+    ...open.map(one => describeFinding(one, texts.get(key(one)))),
     [...notices, ...gapsOf(report)].map(notice => paint.yellow(`! ${notice}`)).join('\n'),
     summaryOf(report, warningsMax),
   ]

@@ -1,5 +1,16 @@
 /** Every rule, by its name. Generated from the folder by `npm run generate`. */
 import type { Rule } from '../rule.ts'
+import { rule as compatDefaultChange } from './compat-default-change.ts'
+import { rule as compatEnumValueInTransaction } from './compat-enum-value-in-transaction.ts'
+import { rule as compatNotNullWithoutDefault } from './compat-not-null-without-default.ts'
+import { rule as compatPublishedContract } from './compat-published-contract.ts'
+import { rule as compatRenameColumn } from './compat-rename-column.ts'
+import { rule as compatRenameEnumValue } from './compat-rename-enum-value.ts'
+import { rule as compatRenameSchema } from './compat-rename-schema.ts'
+import { rule as compatRenameTable } from './compat-rename-table.ts'
+import { rule as compatRoutineChange } from './compat-routine-change.ts'
+import { rule as compatUniqueOnData } from './compat-unique-on-data.ts'
+import { rule as compatViewChange } from './compat-view-change.ts'
 import { rule as constraintAlwaysTrue } from './constraint-always-true.ts'
 import { rule as constraintCascade } from './constraint-cascade.ts'
 import { rule as constraintDuplicate } from './constraint-duplicate.ts'
@@ -7,6 +18,21 @@ import { rule as constraintNotValidated } from './constraint-not-validated.ts'
 import { rule as constraintNullableUnique } from './constraint-nullable-unique.ts'
 import { rule as constraintOnDelete } from './constraint-on-delete.ts'
 import { rule as constraintSoftDeleteUnique } from './constraint-soft-delete-unique.ts'
+import { rule as dataCascade } from './data-cascade.ts'
+import { rule as dataDeleteAll } from './data-delete-all.ts'
+import { rule as dataDisableRowSecurity } from './data-disable-row-security.ts'
+import { rule as dataDropColumn } from './data-drop-column.ts'
+import { rule as dataDropConstraint } from './data-drop-constraint.ts'
+import { rule as dataDropDatabase } from './data-drop-database.ts'
+import { rule as dataDropPolicy } from './data-drop-policy.ts'
+import { rule as dataDropPrimaryKey } from './data-drop-primary-key.ts'
+import { rule as dataDropSchema } from './data-drop-schema.ts'
+import { rule as dataDropTable } from './data-drop-table.ts'
+import { rule as dataEnumSwap } from './data-enum-swap.ts'
+import { rule as dataNarrowType } from './data-narrow-type.ts'
+import { rule as dataTruncate } from './data-truncate.ts'
+import { rule as dataUnlogged } from './data-unlogged.ts'
+import { rule as dataUpdateAll } from './data-update-all.ts'
 import { rule as indexBoolean } from './index-boolean.ts'
 import { rule as indexDuplicate } from './index-duplicate.ts'
 import { rule as indexForeignKey } from './index-foreign-key.ts'
@@ -42,6 +68,16 @@ import { rule as lockTrigger } from './lock-trigger.ts'
 import { rule as lockUniqueConstraint } from './lock-unique-constraint.ts'
 import { rule as lockVacuumFull } from './lock-vacuum-full.ts'
 import { rule as lockValidateInTransaction } from './lock-validate-in-transaction.ts'
+import { rule as migrationDownEmpty } from './migration-down-empty.ts'
+import { rule as migrationDownIncomplete } from './migration-down-incomplete.ts'
+import { rule as migrationDownMissing } from './migration-down-missing.ts'
+import { rule as migrationIfNotExists } from './migration-if-not-exists.ts'
+import { rule as migrationMixedBare } from './migration-mixed-bare.ts'
+import { rule as migrationMixedDdlDml } from './migration-mixed-ddl-dml.ts'
+import { rule as migrationOwnTransaction } from './migration-own-transaction.ts'
+import { rule as migrationSessionSetting } from './migration-session-setting.ts'
+import { rule as migrationSetLocalLost } from './migration-set-local-lost.ts'
+import { rule as migrationUnqualifiedName } from './migration-unqualified-name.ts'
 import { rule as partitionDetached } from './partition-detached.ts'
 import { rule as partitionDirectWrite } from './partition-direct-write.ts'
 import { rule as partitionGap } from './partition-gap.ts'
@@ -57,6 +93,37 @@ import { rule as rewriteStorage } from './rewrite-storage.ts'
 import { rule as rewriteTable } from './rewrite-table.ts'
 import { rule as rewriteTimestampZone } from './rewrite-timestamp-zone.ts'
 import { rule as rewriteVolatileDefault } from './rewrite-volatile-default.ts'
+import { rule as securityDefinerPath } from './security-definer-path.ts'
+import { rule as securityDefinerPublic } from './security-definer-public.ts'
+import { rule as securityDynamicSql } from './security-dynamic-sql.ts'
+import { rule as securityExtension } from './security-extension.ts'
+import { rule as securityGrantAll } from './security-grant-all.ts'
+import { rule as securityGrantPublic } from './security-grant-public.ts'
+import { rule as securityInsertedSecret } from './security-inserted-secret.ts'
+import { rule as securityLanguage } from './security-language.ts'
+import { rule as securityLeakproof } from './security-leakproof.ts'
+import { rule as securityLiteralPassword } from './security-literal-password.ts'
+import { rule as securityPlaintextPassword } from './security-plaintext-password.ts'
+import { rule as securityPlaintextSecret } from './security-plaintext-secret.ts'
+import { rule as securityRoleAttributes } from './security-role-attributes.ts'
+import { rule as securitySecretLiteral } from './security-secret-literal.ts'
+import { rule as securityServerProgram } from './security-server-program.ts'
+import { rule as securityTriggerBypass } from './security-trigger-bypass.ts'
+import { rule as tenantColumnMissing } from './tenant-column-missing.ts'
+import { rule as tenantColumnNullable } from './tenant-column-nullable.ts'
+import { rule as tenantForeignKey } from './tenant-foreign-key.ts'
+import { rule as tenantMaterializedView } from './tenant-materialized-view.ts'
+import { rule as tenantPolicyCheck } from './tenant-policy-check.ts'
+import { rule as tenantPolicyColumn } from './tenant-policy-column.ts'
+import { rule as tenantPolicyMissing } from './tenant-policy-missing.ts'
+import { rule as tenantPolicyTrue } from './tenant-policy-true.ts'
+import { rule as tenantPolicyWideWrite } from './tenant-policy-wide-write.ts'
+import { rule as tenantRollup } from './tenant-rollup.ts'
+import { rule as tenantRowSecurity } from './tenant-row-security.ts'
+import { rule as tenantRowSecurityForced } from './tenant-row-security-forced.ts'
+import { rule as tenantRowSecurityHabit } from './tenant-row-security-habit.ts'
+import { rule as tenantUnique } from './tenant-unique.ts'
+import { rule as tenantViewInvoker } from './tenant-view-invoker.ts'
 import { rule as typeChar } from './type-char.ts'
 import { rule as typeFloatMoney } from './type-float-money.ts'
 import { rule as typeForeignKey } from './type-foreign-key.ts'
@@ -73,6 +140,17 @@ import { rule as typeVarchar } from './type-varchar.ts'
 import { rule as typeXml } from './type-xml.ts'
 
 export const rules: readonly Rule[] = [
+  compatDefaultChange,
+  compatEnumValueInTransaction,
+  compatNotNullWithoutDefault,
+  compatPublishedContract,
+  compatRenameColumn,
+  compatRenameEnumValue,
+  compatRenameSchema,
+  compatRenameTable,
+  compatRoutineChange,
+  compatUniqueOnData,
+  compatViewChange,
   constraintAlwaysTrue,
   constraintCascade,
   constraintDuplicate,
@@ -80,6 +158,21 @@ export const rules: readonly Rule[] = [
   constraintNullableUnique,
   constraintOnDelete,
   constraintSoftDeleteUnique,
+  dataCascade,
+  dataDeleteAll,
+  dataDisableRowSecurity,
+  dataDropColumn,
+  dataDropConstraint,
+  dataDropDatabase,
+  dataDropPolicy,
+  dataDropPrimaryKey,
+  dataDropSchema,
+  dataDropTable,
+  dataEnumSwap,
+  dataNarrowType,
+  dataTruncate,
+  dataUnlogged,
+  dataUpdateAll,
   indexBoolean,
   indexDuplicate,
   indexForeignKey,
@@ -115,6 +208,16 @@ export const rules: readonly Rule[] = [
   lockUniqueConstraint,
   lockVacuumFull,
   lockValidateInTransaction,
+  migrationDownEmpty,
+  migrationDownIncomplete,
+  migrationDownMissing,
+  migrationIfNotExists,
+  migrationMixedBare,
+  migrationMixedDdlDml,
+  migrationOwnTransaction,
+  migrationSessionSetting,
+  migrationSetLocalLost,
+  migrationUnqualifiedName,
   partitionDetached,
   partitionDirectWrite,
   partitionGap,
@@ -130,6 +233,37 @@ export const rules: readonly Rule[] = [
   rewriteTable,
   rewriteTimestampZone,
   rewriteVolatileDefault,
+  securityDefinerPath,
+  securityDefinerPublic,
+  securityDynamicSql,
+  securityExtension,
+  securityGrantAll,
+  securityGrantPublic,
+  securityInsertedSecret,
+  securityLanguage,
+  securityLeakproof,
+  securityLiteralPassword,
+  securityPlaintextPassword,
+  securityPlaintextSecret,
+  securityRoleAttributes,
+  securitySecretLiteral,
+  securityServerProgram,
+  securityTriggerBypass,
+  tenantColumnMissing,
+  tenantColumnNullable,
+  tenantForeignKey,
+  tenantMaterializedView,
+  tenantPolicyCheck,
+  tenantPolicyColumn,
+  tenantPolicyMissing,
+  tenantPolicyTrue,
+  tenantPolicyWideWrite,
+  tenantRollup,
+  tenantRowSecurity,
+  tenantRowSecurityForced,
+  tenantRowSecurityHabit,
+  tenantUnique,
+  tenantViewInvoker,
   typeChar,
   typeFloatMoney,
   typeForeignKey,
