@@ -132,7 +132,7 @@ async function inspect(
       for (const batch of batches) {
         const compared = await withTransaction(warehouse, async () => {
           const listed = await listCells(warehouse, batch)
-          const expected = await sourceCells(desk.reader, source, batch)
+          const expected = await sourceCells(desk.reader, warehouse, source, batch)
           const present = await warehouseCells(warehouse, source, rawCondition(listed))
           const raw = compareDigests(`${source.schema}.${source.identifier}`, expected, present)
           const different = raw.filter(

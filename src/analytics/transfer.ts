@@ -4,7 +4,9 @@ import { type BlockColumnName, loadBlocks, readColumns } from '../engines/duckdb
 import type { Session } from '../engines/engine.ts'
 import { readBinary, wireType } from '../engines/postgres/binary.ts'
 import { columnKind } from './canonical.ts'
-import { type CellDigest, copiesOf } from './capture.ts'
+import { type CellDigest, copiesOf, copyRows, sourceDigests } from './capture.ts'
+import { spellingOf } from './cells.ts'
+import { warehouseDigests } from './digest.ts'
 import { createFold } from './fold.ts'
 import type { Batch } from './plan.ts'
 import type { CapturedSource } from './project.ts'
@@ -22,6 +24,16 @@ export async function loadRows(
   source: CapturedSource,
   batch: Batch,
 ): Promise<Loaded> {
+  const { deferred, loadCsv } = spellingOf(warehouse)
+  if (deferred) {
+    const table = `${source.schema}.${source.identifier}`
+    const rows = await loadCsv(warehouse, {
+      table,
+      columns: csvColumns(source),
+      source: copyRows(reader, source, batch),
+    })
+    return { rows, cells: await sourceDigests(reader, source, batch) }
+  }
   const fold = createFold()
   const columns = columnsOf(source)
   const rows = await loadBlocks(
@@ -33,8 +45,14 @@ export async function loadRows(
   return { rows, cells: fold.cells() }
 }
 
-/** What the source holds in the batch's cells. */
-export async function sourceCells(reader: Session, source: CapturedSource, batch: Batch): Promise<CellDigest[]> {
+/** What the source holds in the batch's cells, in the way that `warehouseCells` answers for this warehouse. */
+export async function sourceCells(
+  reader: Session,
+  warehouse: Session,
+  source: CapturedSource,
+  batch: Batch,
+): Promise<CellDigest[]> {
+  if (spellingOf(warehouse).deferred) return sourceDigests(reader, source, batch)
   const fold = createFold()
   for await (const block of rowsOf(reader, source, batch, columnsOf(source))) fold.add(block)
   return fold.cells()
@@ -46,10 +64,15 @@ export async function warehouseCells(
   source: CapturedSource,
   condition: string,
 ): Promise<CellDigest[]> {
+  if (spellingOf(warehouse).deferred) return warehouseDigests(warehouse, source, condition)
   const fold = createFold()
   const from = `"${source.schema}"."${source.identifier}" as raw where ${condition}`
   for await (const block of readColumns(warehouse, columnsOf(source), from)) fold.add(block)
   return fold.cells()
+}
+
+function csvColumns(source: CapturedSource): { readonly name: string; readonly type: string }[] {
+  return [...source.columns, { name: 'bucket_hour', type: 'timestamptz' }, { name: 'shard', type: 'smallint' }]
 }
 
 /** The source's columns, then the cell. */

@@ -99,6 +99,8 @@ export interface Capabilities {
   readonly rowSecurity: boolean
   /** The session's text is PostgreSQL's dialect, so libpg-query parses it. */
   readonly postgresSyntax: boolean
+  /** The session's text is GoogleSQL, where a backslash escapes a quote and blocks nest statements. */
+  readonly googleSyntax: boolean
   /** Snapshots that can be compared (`pg_current_snapshot`), so changes can be captured from it. */
   readonly capture: boolean
   /** It can hold rollups: a `write.ts` that loads and replaces cells. */

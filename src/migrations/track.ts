@@ -202,7 +202,7 @@ function upIn(session: Session, folder: MigrationFolder, history: readonly Versi
 /** The parser costs 30 ms to load, which a run with nothing to do shall not pay. A folder's answers are kept, since its plan is made twice. */
 async function parserOf(session: Session, folder: MigrationFolder): Promise<Parse> {
   const { can } = session.engine
-  const read = await openParser(can.postgresSyntax ? 'postgres' : 'other')
+  const read = await openParser(can.postgresSyntax ? 'postgres' : can.googleSyntax ? 'googlesql' : 'other')
   const parse: Parse = (text, file) => (can.transactionalDdl ? read(text, file) : statementWise(read(text, file)))
   const known = answers.get(folder) ?? new Map<string, Script>()
   answers.set(folder, known)

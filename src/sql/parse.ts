@@ -7,7 +7,8 @@ import { PlinthError } from '../errors.ts'
 import { describeWords } from './describe-words.ts'
 import { summarize, tablesTouched } from './describe.ts'
 import { byteIndex, codePointIndex, lineIndex } from './positions.ts'
-import { splitStatements } from './split.ts'
+import { splitStatements as googleStatements } from './googlesql.ts'
+import { type Piece, splitStatements } from './split.ts'
 import {
   type ConcurrentIndex,
   concurrentIndex,
@@ -56,15 +57,15 @@ export interface Script {
 
 export type ScriptMode = 'transactional' | 'statement-wise'
 
-/** `postgres` for text that PostgreSQL itself would read, `other` for everything else. */
-export type Dialect = 'postgres' | 'other'
+/** `postgres` for text that PostgreSQL itself would read, `googlesql` for BigQuery's, `other` for everything else. */
+export type Dialect = 'postgres' | 'googlesql' | 'other'
 
 /** Throws SQL_SYNTAX and SQL_UNSUPPORTED with file, line, column and source. */
 export type Parse = (text: string, file?: string) => Script
 
 /** Loads what the dialect needs once, so that reading files afterwards is synchronous. */
 export async function openParser(dialect: Dialect): Promise<Parse> {
-  if (dialect === 'other') return (text, file) => arrange(text, splitWords(text, file), file)
+  if (dialect !== 'postgres') return (text, file) => arrange(text, splitWords(text, file, splitters[dialect]), file)
   const { loadModule, parseSync } = await import('libpg-query')
   await loadModule()
   return (text, file) => arrange(text, parseTree(parseSync, text, file), file)
@@ -176,9 +177,20 @@ function setsSession(tree: unknown): boolean {
   )
 }
 
-function splitWords(text: string, file: string | undefined): Statement[] {
+const splitters = { googlesql: splitGoogleSql, other: splitStatements } as const
+
+/** A statement may be a block with statements in it. */
+function splitGoogleSql(text: string): Piece[] {
+  return googleStatements(text).map(piece => ({ start: piece.offset, end: piece.offset + piece.text.length }))
+}
+
+function splitWords(
+  text: string,
+  file: string | undefined,
+  split: (text: string, file?: string) => Piece[],
+): Statement[] {
   const lines = lineIndex(text)
-  return splitStatements(text, file).map((piece, index) => {
+  return split(text, file).map((piece, index) => {
     const own = text.slice(piece.start, piece.end)
     return {
       index,

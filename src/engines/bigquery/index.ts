@@ -17,6 +17,7 @@ export const bigquery: Engine = {
     timeouts: false,
     rowSecurity: false,
     postgresSyntax: false,
+    googleSyntax: true,
     capture: false,
     warehouse: true,
     statefulSessions: false,

@@ -27,7 +27,7 @@ import { introspect } from './introspect.ts'
 import { cancelJob, type JobResult, runQuery } from './job.ts'
 import { type Lock, lockHolder, takeLock } from './lock.ts'
 import { isOwn, spell } from './spelling.ts'
-import { commandOf, kindOf, splitStatements, tokensOf } from './statements.ts'
+import { commandOf, kindOf, splitStatements, tokensOf } from '../../sql/googlesql.ts'
 import { parseAddress } from './url.ts'
 import { literal } from './values.ts'
 

@@ -2,7 +2,7 @@
  * Plinth's own statements in GoogleSQL. What keeps the history of migrations and rollups speaks of the schema `plinth` alone, in the small
  * SQL that every engine understands; what a user writes is never touched.
  */
-import { type Token, tokensOf } from './statements.ts'
+import { type Token, tokensOf } from '../../sql/googlesql.ts'
 import { quoteName } from './values.ts'
 
 /** Whether a statement is one of Plinth's own: it names a table of the schema `plinth`. */

@@ -17,6 +17,7 @@ export const duckdb: Engine = {
     timeouts: false,
     rowSecurity: false,
     postgresSyntax: false,
+    googleSyntax: false,
     capture: false,
     warehouse: true,
     statefulSessions: true,

@@ -13,6 +13,7 @@ export const postgres: Engine = {
     timeouts: true,
     rowSecurity: true,
     postgresSyntax: true,
+    googleSyntax: false,
     capture: true,
     warehouse: false,
     statefulSessions: true,

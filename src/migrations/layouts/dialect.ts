@@ -5,6 +5,7 @@ import type { Listing } from './layout.ts'
 const dialects = {
   postgres: ['postgres', 'postgresql', 'pg', 'psql', 'pgsql'],
   duckdb: ['duckdb'],
+  bigquery: ['bigquery', 'bq', 'googlesql'],
   mysql: ['mysql', 'mariadb'],
   sqlite: ['sqlite', 'sqlite3'],
   mssql: ['mssql', 'sqlserver'],
@@ -23,14 +24,15 @@ export interface Chosen {
 }
 
 /**
- * The files of one dialect. Throws FOLDER_NOT_FOUND where there are only others, and LAYOUT_AMBIGUOUS where two folders are of the same.
+ * The files of one dialect. Files beside the folders are for every dialect that has no folder of its own. Throws FOLDER_NOT_FOUND where there
+ * are only others, and LAYOUT_AMBIGUOUS where two folders are of the same.
  */
 export async function chooseDialect(listing: Listing, dialect: string): Promise<Chosen> {
   const named = listing.folders.filter(name => known.has(name.toLowerCase()))
   const ownFiles = listing.files.some(name => /^[VUBR]?\d.*\.sql$/i.test(name))
-  if (named.length === 0 || ownFiles) return filesOf(listing, dialect)
   const own = named.filter(name => known.get(name.toLowerCase()) === dialect)
   const [first, second] = own
+  if (named.length === 0 || (ownFiles && first === undefined)) return filesOf(listing, dialect)
   if (first === undefined)
     throw new PlinthError(
       'FOLDER_NOT_FOUND',
@@ -52,7 +54,7 @@ export async function chooseDialect(listing: Listing, dialect: string): Promise<
       },
     )
   const { listing: inner, warnings } = filesOf(await listing.below(first), dialect)
-  return { listing: inner, warnings: [`${inner.folder} was taken for ${dialect}.`, ...warnings] }
+  return { listing: inner, warnings: ownFiles ? warnings : [`${inner.folder} was taken for ${dialect}.`, ...warnings] }
 }
 
 /** `001_users.pg.sql` and `001_users.postgres.up.sql` become `001_users.sql` and `001_users.up.sql`; those of other dialects are left out. */

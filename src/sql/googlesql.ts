@@ -1,4 +1,4 @@
-/** Reads GoogleSQL by its tokens: where statements begin and end, what kind each is, where its parameters are. */
+/** Reads GoogleSQL, BigQuery's dialect, by its tokens: where statements begin and end, what kind each is, where its parameters are. */
 
 export interface StatementText {
   readonly text: string

@@ -1,0 +1,3 @@
+drop table if exists raw.usage_events;
+
+drop schema if exists raw;

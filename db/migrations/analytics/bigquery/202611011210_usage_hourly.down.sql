@@ -1,0 +1,3 @@
+drop table if exists analytics.usage_hourly;
+
+drop schema if exists analytics;

@@ -1,0 +1,3 @@
+drop table if exists analytics.latency_daily;
+
+drop table if exists analytics.latency_hourly;

@@ -1,0 +1,3 @@
+drop table if exists analytics.platform_daily;
+
+drop table if exists analytics.platform_hourly;
