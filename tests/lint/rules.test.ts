@@ -4,7 +4,8 @@ import { frameRules } from '../../src/lint/frame-rules.ts'
 import { categories, type Example, type Rule } from '../../src/lint/rule.ts'
 import { rules } from '../../src/lint/rules/index.ts'
 import { severities } from '../../src/schema/finding.ts'
-import { lintExample } from '../support/lint.ts'
+import type { Rehearsal } from '../../src/schema/rehearsal.ts'
+import { lintExample, rehearseExample } from '../support/lint.ts'
 
 test('names are unique, and tell what they are about', () => {
   const names = [...rules, ...frameRules].map(rule => rule.name)
@@ -36,15 +37,41 @@ describe.each(rules.map(rule => [rule.name, rule] as const))('%s', (_, rule) => 
       const found = await saidOf(rule, example)
       expect(found).toEqual([])
     })
+
+  for (const example of rule.examples.bad)
+    test(`finds on a server: ${example.title}`, async () => {
+      const rehearsal = await rehearse(example)
+      const found = await saidOf(rule, example, rehearsal)
+      if (example.only === 'text') return
+      expect(found.map(({ name }) => name)).toContain(rule.name)
+    })
+
+  for (const example of rule.examples.good)
+    test(`leaves alone on a server: ${example.title}`, async () => {
+      const rehearsal = await rehearse(example)
+      expect(await saidOf(rule, example, rehearsal)).toEqual([])
+    })
 })
 
 function readsText(rule: Rule): boolean {
   return rule.shape !== 'schema' && rule.needs === 'text'
 }
 
-/** What the rule says of the text, where nothing but the rule itself is asked. */
-async function saidOf(rule: Rule, example: Example) {
-  const { findings } = await lintExample(example, null, [rule])
+/** Runs the example, and holds it to what it says of itself. */
+async function rehearse(example: Example): Promise<Rehearsal> {
+  const rehearsal = await rehearseExample(example)
+  const failures = rehearsal.steps.flatMap(step => (step.failure ? [step.failure.message] : []))
+  if (example.fails) expect(failures).toHaveLength(1)
+  else expect(failures).toEqual([])
+  expect(rehearsal.gaps).toEqual([])
+  return rehearsal
+}
+
+/** What the rule says, where nothing but the rule itself is asked. */
+async function saidOf(rule: Rule, example: Example, rehearsal: Rehearsal | null = null) {
+  const { findings } = await lintExample(example, rehearsal, [rule])
   expect(findings.filter(one => one.rule === 'syntax')).toEqual([])
-  return findings.map(({ rule: name, message, line }) => ({ name, message, line }))
+  return findings
+    .filter(one => one.rule !== 'rehearsal-failed')
+    .map(({ rule: name, message, line }) => ({ name, message, line }))
 }

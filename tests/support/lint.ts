@@ -1,4 +1,7 @@
 /** Lints texts as a rule's example has them, alone or together with what they did on a server. */
+import { inject } from 'vitest'
+import { engineOf } from '../../src/engines/registry.ts'
+import { rehearseScripts } from '../../src/migrations/rehearse/rehearse.ts'
 import type { ClassOf } from '../../src/schema/classification.ts'
 import type { Rehearsal } from '../../src/schema/rehearsal.ts'
 import type { Example, Rule, Settings } from '../../src/lint/rule.ts'
@@ -21,6 +24,22 @@ export function sourcesOf({ before, up, down, file = '202601010000_example.up.sq
       ? []
       : [source(file.replace('.up.sql', '.down.sql'), down, { ...step, direction: 'down' as const, opposite: up })]),
   ]
+}
+
+/** Runs it on the test server: what was there before, the step, and its down where it has one. */
+export async function rehearseExample(example: Example): Promise<Rehearsal> {
+  const ran = sourcesOf(example).map(({ path, direction, version, text, role }) => ({
+    script: { version: version ?? path, direction, file: path, text },
+    role,
+  }))
+  const url = inject('serverUrl')
+  return rehearseScripts(
+    { engine: await engineOf(url), url },
+    {
+      history: ran.filter(({ role }) => role === 'context').map(({ script }) => script),
+      pending: ran.filter(({ role }) => role === 'judged').map(({ script }) => script),
+    },
+  )
 }
 
 export function source(path: string, text: string, more: Partial<LintSource> = {}): LintSource {
