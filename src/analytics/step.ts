@@ -133,7 +133,8 @@ async function runTransforms(
 /** Rows that are grouped at once when a transform is built anew. */
 const rowsAtOnce = 30_000_000
 
-async function daysOf(warehouse: Session, source: CapturedSource): Promise<Batch[]> {
+/** Stretches of days of what stands in the raw table. */
+export async function daysOf(warehouse: Session, source: CapturedSource): Promise<Batch[]> {
   // What a script will have loaded is not there yet, and memory is not ours: all of it at once.
   if (spellingOf(warehouse).deferred) return [{ from: null, until: null, hours: [], whole: 'yes', rows: 0, cells: 0 }]
   const { rows } = await warehouse.query<{ hour: string; row_count: string }>(
