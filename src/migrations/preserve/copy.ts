@@ -1,11 +1,17 @@
 /** Copies what a statement takes away: columns by key, or whole tables where they cannot be moved. */
 import type { Session } from '../../engines/engine.ts'
 import { catchUp, lockAgainstAll, oldestRunning } from './catch-up.ts'
-import { ownColumns, type Shape } from './shape.ts'
-import type { Digest } from './store.ts'
+import { type Origin, ownColumns, type Shape } from './shape.ts'
+import type { Detail, Digest } from './store.ts'
 import { ident, rowDigest, tableDigest } from './text.ts'
 import { closeCopy, withEveryRow } from './visible.ts'
 import type { Writer } from './writer.ts'
+
+export interface Copied {
+  readonly shape: Shape
+  /** Names that the copy gives to the table and its columns; without it, those of now. */
+  readonly origin?: Origin | undefined
+}
 
 /**
  * Keeps columns with the key of their rows. Where the table has no key, or the key goes too, the digest of the rest of the row stands in:
@@ -14,64 +20,38 @@ import type { Writer } from './writer.ts'
 export async function copyColumns(
   session: Session,
   writer: Writer,
-  input: { readonly shape: Shape; readonly names: readonly string[]; readonly kind: 'column' | 'values' },
+  input: Copied & { readonly names: readonly string[]; readonly kind: 'column' | 'values' },
 ): Promise<void> {
-  const { shape, kind } = input
+  const { shape, kind, origin } = input
   const own = ownColumns(shape)
   const taken = own.filter(column => input.names.includes(column.name))
   if (taken.length === 0) return
+  const once = onceCalled(origin)
   const key = shape.key?.some(name => input.names.includes(name)) ? null : shape.key
-  const identity = key ?? []
   const tenant = shape.tenant === null || input.names.includes(shape.tenant) ? null : shape.tenant
-  const extra = tenant !== null && !identity.includes(tenant) ? [tenant] : []
+  const extra = tenant !== null && !key?.includes(tenant) ? [tenant] : []
   const rest = own.map(column => column.name).filter(name => !input.names.includes(name))
-  const copy = await writer.nameFor(shape.table)
-  const type = (name: string) => own.find(column => column.name === name)?.kept ?? 'text'
-  const selected = [...identity, ...extra, ...taken.map(column => column.name)].map(
-    name => `t.${ident(name)}::${type(name)} as ${ident(name)}`,
+  const values = [...own.filter(({ name }) => key?.includes(name) || extra.includes(name)), ...taken].map(
+    ({ name, kept }) => `t.${ident(name)}::${kept} as ${ident(once(name))}`,
   )
-  const made = [
-    ...selected,
+  const selected = [
+    ...values,
     ...(key === null ? [`${rowDigest(rest, 't.')} as plinth_rest`] : []),
     ...(kind === 'values' ? ["null::bigint as plinth_image, 'restore'::text as plinth_state"] : []),
   ]
-  const names = taken.map(column => column.name)
-  const digested = key === null ? null : [...key, ...names]
-  // A large table is copied beside its readers and writers, and locked only to look for what they wrote meanwhile.
-  const beside = key !== null && shape.bytes >= worthCopyingBeside
-  if (!beside) await lockAgainstAll(session, [shape.name])
-  let digest: Digest | undefined
-  let uniform: string | null = null
-  await withEveryRow(session, [shape], async () => {
-    const since = await oldestRunning(session)
-    await session.script(`create table ${copy} as select ${made.join(', ')} from ${shape.name} t`)
-    if (digested) digest = await digestOf(session, copy, digested)
-    uniform = await uniformDigest(session, copy, names)
-    if (!beside || !digested) return
-    const caught = await catchUp(session, {
-      table: shape.name,
-      copy,
-      key: identity,
-      selected: made,
-      digested,
-      since,
-      values: names,
-      uniform,
-    })
-    digest = digest && { rows: digest.rows + caught.added, digest: String(BigInt(digest.digest) + caught.digest) }
-    if (!caught.uniform) uniform = null
-  })
+  const copy = await writer.nameFor(shape.table)
+  const names = taken.map(column => once(column.name))
+  const told = await fillCopy(session, { shape, copy, selected, key: key?.map(once) ?? null, names })
   await closeCopy(session, copy)
   await writer.add(kind, {
-    source: shape.name,
+    source: origin?.name ?? shape.name,
     copy,
     rows: null,
     detail: {
-      columns: taken.map(({ name, type: as, notNull }) => ({ name, type: as, notNull })),
-      key,
-      tenant,
-      ...(digest ? { digest } : {}),
-      ...(uniform === null ? {} : { uniform }),
+      columns: taken.map(({ name, type, notNull }) => ({ name: once(name), type, notNull })),
+      key: key?.map(once) ?? null,
+      tenant: tenant === null ? null : once(tenant),
+      ...told,
       sequences: shape.sequences.filter(sequence => input.names.includes(sequence.column)),
       definitions: taken.map(
         column => `${column.name} ${column.type}${column.default ? ` default ${column.default}` : ''}`,
@@ -82,24 +62,30 @@ export async function copyColumns(
 }
 
 /** Keeps all rows of a table whose end cannot be replaced by a move, such as one that a function drops. */
-export async function copyTable(session: Session, writer: Writer, shape: Shape): Promise<void> {
-  const own = ownColumns(shape)
+export async function copyTable(session: Session, writer: Writer, { shape, origin }: Copied): Promise<void> {
+  const once = onceCalled(origin)
   const copy = await writer.nameFor(shape.table)
-  const selected = own.map(({ name, kept }) => `t.${ident(name)}::${kept} as ${ident(name)}`)
+  const selected = ownColumns(shape).map(({ name, kept }) => `t.${ident(name)}::${kept} as ${ident(once(name))}`)
   await lockAgainstAll(session, [shape.name])
   await withEveryRow(session, [shape], () =>
     session.script(`create table ${copy} as select ${selected.join(', ')} from ${shape.name} t`),
   )
   await closeCopy(session, copy)
-  await writer.add('table', { source: shape.name, copy, rows: null, detail: tableDetail(shape) })
+  await writer.add('table', {
+    source: origin?.name ?? shape.name,
+    copy,
+    rows: null,
+    detail: tableDetail({ shape, origin }),
+  })
 }
 
-export function tableDetail(shape: Shape) {
+export function tableDetail({ shape, origin }: Copied): Pick<Detail, 'columns' | 'key' | 'tenant' | 'sequences'> {
+  const once = onceCalled(origin)
   return {
-    columns: ownColumns(shape).map(({ name, type, notNull }) => ({ name, type, notNull })),
-    key: shape.key,
-    tenant: shape.tenant,
-    sequences: shape.sequences,
+    columns: ownColumns(shape).map(({ name, type, notNull }) => ({ name: once(name), type, notNull })),
+    key: shape.key?.map(once) ?? null,
+    tenant: shape.tenant === null ? null : once(shape.tenant),
+    sequences: shape.sequences.map(sequence => ({ ...sequence, column: once(sequence.column) })),
   }
 }
 
@@ -127,4 +113,41 @@ async function uniformDigest(session: Session, copy: string, names: readonly str
   )
   const [seen] = rows
   return seen && !seen.differ ? seen.first : null
+}
+
+function onceCalled(origin: Origin | undefined): (name: string) => string {
+  return name => origin?.columns.get(name) ?? name
+}
+
+/** A large table is copied beside its readers and writers, and locked only to look for what they wrote meanwhile. */
+async function fillCopy(
+  session: Session,
+  input: {
+    readonly shape: Shape
+    readonly copy: string
+    readonly selected: readonly string[]
+    /** As the copy calls them. */
+    readonly key: readonly string[] | null
+    readonly names: readonly string[]
+  },
+): Promise<Pick<Detail, 'digest' | 'uniform'>> {
+  const { shape, copy, selected, key, names } = input
+  const digested = key === null ? null : [...key, ...names]
+  const isBeside = key !== null && shape.bytes >= worthCopyingBeside
+  if (!isBeside) await lockAgainstAll(session, [shape.name])
+  return withEveryRow(session, [shape], async () => {
+    const since = await oldestRunning(session)
+    await session.script(`create table ${copy} as select ${selected.join(', ')} from ${shape.name} t`)
+    const uniform = await uniformDigest(session, copy, names)
+    const digest = digested === null ? undefined : await digestOf(session, copy, digested)
+    if (!isBeside || !digested || !digest) return toldOf(digest, uniform)
+    const late = { table: shape.name, copy, key, selected, digested, since, values: names, uniform }
+    const caught = await catchUp(session, late)
+    const sum = String(BigInt(digest.digest) + caught.digest)
+    return toldOf({ rows: digest.rows + caught.added, digest: sum }, caught.uniform ? uniform : null)
+  })
+}
+
+function toldOf(digest: Digest | undefined, uniform: string | null): Pick<Detail, 'digest' | 'uniform'> {
+  return { ...(digest ? { digest } : {}), ...(uniform === null ? {} : { uniform }) }
 }

@@ -5,7 +5,7 @@
  */
 import type { Session } from '../../engines/engine.ts'
 import { tableDetail } from './copy.ts'
-import { type Shape, shapeNow } from './shape.ts'
+import { type Origin, type Shape, shapeNow } from './shape.ts'
 import { archiveSchema } from './store.ts'
 import { ident, literal } from './text.ts'
 import { closeCopy } from './visible.ts'
@@ -16,6 +16,8 @@ export interface MoveInput {
   readonly oids: readonly number[]
   /** Tables that the statement names: it finds an empty stand-in for each. */
   readonly named: readonly number[]
+  /** What each was called when the transaction began. */
+  readonly origins: ReadonlyMap<number, Origin>
   readonly tenantColumn: string
 }
 
@@ -34,11 +36,15 @@ export async function moveTables(session: Session, writer: Writer, input: MoveIn
     if (input.named.includes(shape.oid)) await session.script(`create table ${shape.name} ()`)
     // The rows of a partition are read through its parent; heirs of a table have rows and columns of their own.
     if (parents.has(shape.oid)) continue
+    const origin = input.origins.get(shape.oid)
+    const renamed = [...(origin?.columns ?? [])].filter(([now, once]) => now !== once)
+    for (const [now, once] of renamed)
+      await session.script(`alter table ${copy} rename column ${ident(now)} to ${ident(once)}`)
     await writer.add('table', {
-      source: shape.name,
+      source: origin?.name ?? shape.name,
       copy,
       rows: null,
-      detail: { ...tableDetail(shape), dependents, definitions: definitions.get(shape.oid) ?? [] },
+      detail: { ...tableDetail({ shape, origin }), dependents, definitions: definitions.get(shape.oid) ?? [] },
     })
   }
 }

@@ -163,6 +163,7 @@ async function fillRows(session: Session, object: ArchiveObject, copy: Copy, pla
   const due = copy.stateful ? "c.plinth_state = 'restore'" : 'true'
   const values = columns.map(column => cast(column, 'c')).join(', ')
   const references = await referencesExist(session, object, copy, shape)
+  const conflict = (await hasRules(session, shape)) ? '' : 'on conflict do nothing'
   if (keyed) {
     const same = typedKey(object, shape, 'c', 't')
     const others = columns.filter(column => !object.detail.key?.includes(column.name))
@@ -177,7 +178,7 @@ async function fillRows(session: Session, object: ArchiveObject, copy: Copy, pla
       select ${values}
       from ${copy.name} c
       where ${[due, references, `not exists (select from ${shape.name} t where ${same})`].join(' and ')}
-      on conflict do nothing`,
+      ${conflict}`,
     )
     const account = await accountByKey(session, { object, copy, shape, names, same, due })
     return options.kinship === 'same' ? account : asOrphans(account)
@@ -192,7 +193,7 @@ async function fillRows(session: Session, object: ArchiveObject, copy: Copy, pla
     where ${references} and not exists (
       select from (${theirs}) t where t.plinth_digest = c.plinth_digest and t.plinth_place = c.plinth_place
     )
-    on conflict do nothing`,
+    ${conflict}`,
   )
   const { rows } = await session.query<{ rows: string; digest: string }>(
     `select count(*) as rows, coalesce(sum(c.plinth_digest), 0)::text as digest
@@ -424,6 +425,15 @@ async function referencesExist(session: Session, object: ArchiveObject, copy: Co
     return [`(${[...nulls, `exists (select from ${parent} p where ${found('p')})`, ...among].join(' or ')})`]
   })
   return conditions.join(' and ') || 'true'
+}
+
+/** With a rule of a user's on the table, the server refuses to look for conflicts, even while the rule is off. */
+async function hasRules(session: Session, shape: Shape): Promise<boolean> {
+  const { rows } = await session.query(
+    "select from pg_catalog.pg_rewrite where ev_class = $1::oid and ev_type in ('2', '3')",
+    [shape.oid],
+  )
+  return rows.length > 0
 }
 
 /** The columns of the copy that the table can take now, as the table has them. */

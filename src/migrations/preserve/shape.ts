@@ -42,6 +42,13 @@ export interface OwnedSequence {
   readonly last: string | null
 }
 
+/** What a table and its columns were called at another time, by what they are called now. */
+export interface Origin {
+  /** Quoted and qualified. */
+  readonly name: string
+  readonly columns: ReadonlyMap<string, string>
+}
+
 /** Undefined when there is no such table. A name is quoted and qualified, as `to_regclass` reads it. */
 export async function shapeOf(
   session: Session,
