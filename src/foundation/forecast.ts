@@ -3,12 +3,15 @@ import type { Track } from '../config/load.ts'
 import type { Session } from '../engines/engine.ts'
 import { asPlinthError } from '../errors.ts'
 import type { Forecast } from '../migrations/rehearse/forecast.ts'
+import type { PlanOptions } from '../migrations/track.ts'
 import type { Scripts } from '../migrations/rehearse/rehearse.ts'
 import type { Rehearsal } from '../schema/rehearsal.ts'
 import { type Desk, databaseOf, onDatabase } from './desk.ts'
 import { targetOf } from './lint-target.ts'
-import type { PlanRequest } from './migrations.ts'
-import { type Rehearsed, rehearse, rehearseIfPossible, refusesRehearsal } from './rehearse.ts'
+import { canRehearseAtOnce, type Rehearsed, rehearse, rehearseIfPossible, refusesRehearsal } from './rehearse.ts'
+
+/** Which steps are meant. */
+export type PlanRequest = Omit<PlanOptions, 'track' | 'folder'>
 
 export interface TrackForecast extends Rehearsed {
   readonly track: string
@@ -50,12 +53,19 @@ export async function forecastTrack(
   return { track: track.name, address, rehearsal, forecast, reason, notices }
 }
 
-/** An open session's plan, for those who have one. */
-export async function forecastPlan(desk: Desk, session: Session, track: Track, request: PlanRequest) {
+/** For a plan, which is to be quick: null where a server would have to be started first, or the history cannot be replayed. */
+export async function forecastAtHand(
+  desk: Desk,
+  session: Session,
+  track: Track,
+  request: PlanRequest,
+): Promise<Forecast | null> {
+  if (desk.config.lint.rehearsal === 'off' || !session.engine.can.postgresSyntax) return null
+  if (!(await canRehearseAtOnce(desk))) return null
   const { scripts, steps, rows } = await pendingOn(session, track, request)
-  if (scripts.pending.length === 0) return { forecast: null, rehearsal: null, reason: null }
-  const { rehearsal, reason } = await rehearseIfPossible(desk, 'preferred', scripts)
-  return { forecast: rehearsal ? await forecastFor(rehearsal, steps, rows) : null, rehearsal, reason }
+  if (scripts.pending.length === 0) return null
+  const { rehearsal } = await rehearseIfPossible(desk, 'preferred', scripts)
+  return rehearsal ? await forecastFor(rehearsal, steps, rows) : null
 }
 
 type Steps = Parameters<typeof import('../migrations/rehearse/forecast.ts').forecastOf>[1]

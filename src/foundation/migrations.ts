@@ -7,6 +7,7 @@ import type { Target } from '../migrations/select.ts'
 import type { TrackStatus } from '../migrations/status.ts'
 import type { VerifyReport } from '../migrations/verify.ts'
 import { type Desk, type OnTrack, onTracks, scratchPlaceOf } from './desk.ts'
+import { forecastAtHand } from './forecast.ts'
 import { hooksOf } from './hooks.ts'
 import { findingsOf, refusal } from './lint-plan.ts'
 
@@ -29,7 +30,9 @@ export async function planTracks(desk: Desk, request: PlanRequest): Promise<OnTr
   return onTracks(desk, async (session, track) => {
     const folder = await loadMigrations(track.migrations, { dialect: session.engine.name })
     const plan = await planTrack(session, { ...request, track: track.name, folder })
-    return { ...plan, findings: await findingsOf(desk, { session, track, plan, folder }) }
+    const findings = await findingsOf(desk, { session, track, plan, folder })
+    const forecast = await forecastAtHand(desk, session, track, request)
+    return { ...plan, findings, forecast }
   })
 }
 

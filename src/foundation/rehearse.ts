@@ -1,6 +1,5 @@
 /** Where the project rehearses, and the rehearsal of what is pending. */
-import type { Track } from '../config/load.ts'
-import { expand } from '../config/load.ts'
+import { expand, type Track } from '../config/load.ts'
 import { engineNamed, engineOf } from '../engines/registry.ts'
 import { asPlinthError, PlinthError } from '../errors.ts'
 import type { RehearsalPlace, Scripts } from '../migrations/rehearse/rehearse.ts'
@@ -8,13 +7,12 @@ import type { Rehearsal } from '../schema/rehearsal.ts'
 import { type Desk, embeddedUrl, serverFolder } from './desk.ts'
 
 /** A server of its own, never the one of the target: the embedded one, unless the configuration or `--rehearse-on` names another. */
-export async function rehearsalPlaceOf(desk: Desk, named?: string): Promise<RehearsalPlace> {
+export async function rehearsalPlaceOf(desk: Desk): Promise<RehearsalPlace> {
   const { config, signal } = desk
-  const written = named ?? config.rehearseOn
-  if (written === null) {
+  if (config.rehearseOn === null) {
     return { engine: await engineNamed('postgres'), url: await embeddedUrl(desk), signal, missingRoles: 'make' }
   }
-  const url = expand(written, config.variables, 'rehearseOn')
+  const url = expand(config.rehearseOn, config.variables, 'rehearseOn')
   const engine = await engineOf(url)
   if (engine.can.postgresSyntax) return { engine, url, signal, missingRoles: 'leave' }
   throw new PlinthError('REHEARSAL_FAILED', `Nothing can be rehearsed on ${engine.describe(url)}.`, {
@@ -35,10 +33,26 @@ export interface Rehearsed {
   readonly reason: string | null
 }
 
-/** Throws REHEARSAL_FAILED, and what keeps the server from starting. */
+/** The same scripts are rehearsed once a process. Throws REHEARSAL_FAILED, and what keeps the server from starting. */
 export async function rehearse(desk: Desk, scripts: Scripts): Promise<Rehearsal> {
-  const { rehearseScripts } = await import('../migrations/rehearse/rehearse.ts')
-  return rehearseScripts(await rehearsalPlaceOf(desk), scripts)
+  const known = rehearsals.get(desk) ?? new Map<string, Promise<Rehearsal>>()
+  rehearsals.set(desk, known)
+  const key = JSON.stringify([scripts.history, scripts.pending].map(list => list.map(keyOf)))
+  const begin = async () => {
+    const { rehearseScripts } = await import('../migrations/rehearse/rehearse.ts')
+    return rehearseScripts(await rehearsalPlaceOf(desk), scripts)
+  }
+  const begun = known.get(key) ?? begin()
+  known.set(key, begun)
+  const { steps, ...rest } = await begun
+  return { ...rest, steps: steps.map((step, at) => ({ ...step, file: scripts.pending[at]?.file ?? null })) }
+}
+
+const rehearsals = new WeakMap<Desk, Map<string, Promise<Rehearsal>>>()
+
+/** A path may be written in several ways. */
+function keyOf({ version, direction, text, transaction }: Scripts['pending'][number]): readonly unknown[] {
+  return [version, direction, transaction, text]
 }
 
 /** As `rehearse`; where there is none to be had, why. Throws where one is required, and what is nobody's fault but ours. */

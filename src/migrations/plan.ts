@@ -8,6 +8,7 @@ import { readCursor } from './backfill/cursor.ts'
 import { type Check, type PlannedCheck, readChecks } from './checks.ts'
 import { type Directives, readDirectives } from './directives.ts'
 import { prefixHash } from './history.ts'
+import type { Forecast } from './rehearse/forecast.ts'
 import { judgeScript, type LossClass, lossless, mayLose, worse } from './preserve/class.ts'
 import { type Attempt, label, versionKey } from './migration.ts'
 import type { Choice, Selection } from './select.ts'
@@ -23,6 +24,8 @@ export interface Plan {
   readonly notices: readonly string[]
   /** What lint has to say about the steps; absent where nobody asked it. */
   readonly findings?: readonly Finding[] | undefined
+  /** What the steps did on a rehearsal server; null where there is none at hand, absent where nobody asked. */
+  readonly forecast?: Forecast | null | undefined
 }
 
 /** One migration in one direction. */

@@ -199,3 +199,37 @@ describe('a step that fails', () => {
     expect(gaps).toEqual([expect.stringMatching(/^4 could not be rehearsed/)])
   })
 })
+
+describe('outside of transactions', () => {
+  const parted = `${shop} create table m (k int) partition by range (k); create table m1 partition of m for values from (0) to (10);`
+  test.each([
+    ['create index concurrently on t (n)', [['public.t', 'ShareUpdateExclusiveLock']]],
+    [
+      'drop index concurrently t_n',
+      [
+        ['public.t', 'ShareUpdateExclusiveLock'],
+        ['public.t_n', 'ShareUpdateExclusiveLock'],
+      ],
+    ],
+    [
+      'reindex index concurrently t_n',
+      [
+        ['public.t', 'ShareUpdateExclusiveLock'],
+        ['public.t_n', 'ShareUpdateExclusiveLock'],
+      ],
+    ],
+    ['vacuum t', [['public.t', 'ShareUpdateExclusiveLock']]],
+    ['vacuum full t', [['public.t', 'AccessExclusiveLock']]],
+    [
+      'alter table m detach partition m1 concurrently',
+      [
+        ['public.m', 'ShareUpdateExclusiveLock'],
+        ['public.m1', 'AccessExclusiveLock'],
+      ],
+    ],
+  ])('%s is seen waiting with its locks', async (pending, locks) => {
+    const [seen] = await statements(`${parted} create index t_n on t (n);`, pending)
+    expect(seen).toMatchObject({ bare: true })
+    expect(seen?.locks.map(({ relation, mode }) => [relation, mode])).toEqual(locks)
+  })
+})

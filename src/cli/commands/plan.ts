@@ -6,6 +6,7 @@ import type { CommandSpec, Context, Outcome } from '../command.ts'
 import { fleetOutcome, isAll } from './fleet.ts'
 import { count, paint, table } from '../print.ts'
 import { describeFinding } from './lint.ts'
+import { describeForecast } from './rehearse.ts'
 import { targetDown, targetUp } from './target.ts'
 
 export const plan: CommandSpec = {
@@ -69,6 +70,7 @@ function describePlan({ track, address, result }: OnTrack<Plan>): string {
     ...steps.flatMap(describeLosses),
     ...steps.flatMap(describeWishes),
     ...notices.map(notice => paint.yellow(`! ${notice}`)),
+    result.forecast ? describeForecast(result.forecast) : '',
     ...(result.findings ?? []).flatMap(describeOpen),
   ]
     .filter(Boolean)

@@ -5,7 +5,7 @@ import type { RehearsalFailure, RehearsedStatement } from '../../schema/rehearsa
 import type { Script, Statement } from '../../sql/parse.ts'
 import { composeMessage, placeFailure } from '../message.ts'
 import { type Segment, segmentsOf } from '../segments.ts'
-import { runBare } from './bare.ts'
+import { seeLocks } from './bare.ts'
 import type { Recorder, Seen } from './recorder.ts'
 import { failureOf } from './script.ts'
 import { answerFailure, leavesOut, type Surroundings } from './surroundings.ts'
@@ -110,13 +110,14 @@ async function runOne(stage: Stage, part: Part, statement: Statement): Promise<R
 }
 
 async function runAlone(stage: Stage, part: Part): Promise<Ran> {
-  const { recorder } = stage
+  const { session, recorder } = stage
   const [statement] = part.segment.statements
   if (!statement) return { statements: [], failure: null, error: null, stopped: false }
   await recorder?.begin('at rest')
   try {
     const started = performance.now()
-    const locks = await runBare(stage, statement, () => send(stage, part, statement))
+    const work = () => send(stage, part, statement)
+    const locks = recorder ? await seeLocks(session, statement, work) : await work().then(() => [])
     const durationMs = performance.now() - started
     const seen = (await recorder?.look()) ?? nothingSeen
     const told = { ...seen, locks: recorder?.known(locks) ?? [] }
