@@ -54,6 +54,16 @@ export function dropped({ fields, statement }: Pick<StatementView, 'fields' | 's
   return listOf(fields, 'objects').map(dottedName)
 }
 
+/** What code that the statement runs gave another name, of what was there before the file. */
+export function renamesSeen(view: StatementView, ...kinds: readonly ObjectKind[]): readonly ObjectChange[] {
+  const { seen, file } = view
+  if (!isOpaque(view)) return []
+  return (seen?.changes ?? []).filter(
+    change =>
+      change.newName !== undefined && kinds.includes(change.kind) && (!file.before || holds(file.before, change)),
+  )
+}
+
 /** An earlier statement of the file makes the type, domain or schema of that name. */
 export function isTypeMadeHere({ file, statement }: StatementView, written: string): boolean {
   return file.statements.some(({ statement: earlier, fields }) => {

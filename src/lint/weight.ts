@@ -2,12 +2,14 @@
 import { dottedName, listOf, openNode, relationName, textOf, walk } from '../sql/tree.ts'
 import { alterations, constraintsAdded, targetOf } from './alter.ts'
 import type { StatementView } from './rule.ts'
-import { dropped, inUse, locksSeen } from './use.ts'
+import { dropped, dropsSeen, inUse, locksSeen } from './use.ts'
 
 /** Tables in use that it locks against readers, by full name where that is known. */
 export function tablesShut(view: StatementView): readonly string[] {
   const names = view.seen ? locksSeen(view, 'AccessExclusiveLock') : shutByText(view)
-  return [...new Set(names.flatMap(name => inUse(view, name) ?? []))]
+  // Nobody waits for a table that is gone.
+  const gone = new Set(dropsSeen(view, 'table').map(({ name }) => name))
+  return [...new Set(names.flatMap(name => inUse(view, name) ?? []))].filter(name => !gone.has(name))
 }
 
 /** Tables in use whose rows it works through, from end to end as far as anybody can tell. */

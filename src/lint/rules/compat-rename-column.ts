@@ -1,6 +1,6 @@
 import { fieldsOf, relationName, textOf } from '../../sql/tree.ts'
 import type { StatementRule } from '../rule.ts'
-import { inUse } from '../use.ts'
+import { inUse, opaqueKinds, renamesSeen } from '../use.ts'
 
 export const rule: StatementRule = {
   name: 'compat-rename-column',
@@ -8,7 +8,7 @@ export const rule: StatementRule = {
   severity: 'warning',
   shape: 'statement',
   needs: 'text',
-  kinds: ['RenameStmt'],
+  kinds: ['RenameStmt', ...opaqueKinds],
   title: 'A column is renamed under the feet of whoever uses it',
   why: `The version of the application that still runs names the old column, and the new version the new one: whichever is deployed second fails in
 between. Views keep working; functions, which are text, do not.`,
@@ -21,6 +21,12 @@ between. Views keep working; functions, which are text, do not.`,
         before: 'create table users (id bigint, name text);',
         up: 'alter table users rename column name to full_name;',
       },
+      {
+        title: 'hidden in a block',
+        before: 'create table users (id bigint, name text);',
+        up: "do $$ begin execute 'alter table users rename column name to full_name'; end $$;",
+        only: 'rehearsal',
+      },
     ],
     good: [
       {
@@ -30,6 +36,11 @@ between. Views keep working; functions, which are text, do not.`,
     ],
   },
   *check(view) {
+    for (const { name, newName } of renamesSeen(view, 'column'))
+      yield {
+        message: `Whoever reads or writes ${name} fails once code that this runs has named it ${newName}.`,
+        object: name,
+      }
     const { fields } = view
     if (!/^OBJECT_(COLUMN|ATTRIBUTE)$/.test(textOf(fields, 'renameType'))) return
     const table = inUse(view, relationName(fieldsOf(fields, 'relation')))

@@ -1,6 +1,6 @@
 import { dottedName, listOf } from '../../sql/tree.ts'
 import type { StatementRule } from '../rule.ts'
-import { isTypeMadeHere } from '../use.ts'
+import { isTypeMadeHere, opaqueKinds, renamesSeen } from '../use.ts'
 
 export const rule: StatementRule = {
   name: 'compat-rename-enum-value',
@@ -8,7 +8,7 @@ export const rule: StatementRule = {
   severity: 'warning',
   shape: 'statement',
   needs: 'text',
-  kinds: ['AlterEnumStmt'],
+  kinds: ['AlterEnumStmt', ...opaqueKinds],
   title: 'A value of an enum is renamed under the feet of whoever uses it',
   why: `Rows change at once, and the version of the application that still runs fails: it writes a value that is not there any more, and reads one
 that it does not know. Functions that compare with the old text fail when they run.`,
@@ -34,6 +34,11 @@ that it does not know. Functions that compare with the old text fail when they r
     ],
   },
   *check(view) {
+    for (const { of } of renamesSeen(view, 'enum value'))
+      yield {
+        message: `Whoever writes or compares the old value of ${of} fails once it has another name.`,
+        object: of ?? '',
+      }
     const type = listOf(view.fields, 'typeName').map(dottedName).join('.')
     if (view.fields['oldVal'] === undefined || isTypeMadeHere(view, type)) return
     yield {

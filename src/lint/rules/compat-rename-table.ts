@@ -2,7 +2,7 @@ import { fieldsOf, relationName, textOf } from '../../sql/tree.ts'
 import { isSame } from '../catalog.ts'
 import { targetOf } from '../alter.ts'
 import type { StatementRule, StatementView } from '../rule.ts'
-import { inUse } from '../use.ts'
+import { inUse, opaqueKinds, renamesSeen } from '../use.ts'
 
 export const rule: StatementRule = {
   name: 'compat-rename-table',
@@ -10,7 +10,7 @@ export const rule: StatementRule = {
   severity: 'warning',
   shape: 'statement',
   needs: 'text',
-  kinds: ['RenameStmt', 'AlterObjectSchemaStmt'],
+  kinds: ['RenameStmt', 'AlterObjectSchemaStmt', ...opaqueKinds],
   title: 'A table or view is renamed or moved under the feet of whoever uses it',
   why: `The version of the application that still runs names the old table and fails at once; so do functions, whose bodies are text. A view of
 the old name in the same transaction keeps simple reads and writes going.`,
@@ -41,6 +41,8 @@ the old name in the same transaction keeps simple reads and writes going.`,
     ],
   },
   *check(view) {
+    for (const { name, newName } of renamesSeen(view, 'table', 'view', 'materialized view'))
+      yield { message: `Whoever names ${name} fails once code that this runs has named it ${newName}.`, object: name }
     const type = textOf(view.fields, 'renameType') || textOf(view.fields, 'objectType')
     if (!/^OBJECT_(TABLE|VIEW|MATVIEW|FOREIGN_TABLE)$/.test(type)) return
     const written = targetOf(view)

@@ -59,7 +59,8 @@ the function goes.`,
 }
 
 function namesOf({ fields, statement }: StatementView): readonly string[] {
-  return statement.kind === 'DropStmt' ? listOf(fields, 'objects').map(dottedName) : [dottedName(fields['object'])]
+  if (statement.kind === 'DropStmt') return listOf(fields, 'objects').map(dottedName)
+  return statement.kind === 'RenameStmt' ? [dottedName(fields['object'])] : []
 }
 
 /** Without a rehearsal arguments are not compared, so that a name is enough. */

@@ -85,8 +85,9 @@ function namesOf({ fields, statement }: StatementView): readonly string[] {
   return statement.kind === 'DropStmt' ? listOf(fields, 'objects').map(dottedName) : []
 }
 
-function isNamed({ name }: ObjectChange, named: readonly string[]): boolean {
-  return isNamedName(name, named)
+/** What belongs to a table is named behind it, as in `users.own`. */
+function isNamed({ name, of }: ObjectChange, named: readonly string[]): boolean {
+  return of === null ? isNamedName(name, named) : named.some(one => one.includes('.') && name.endsWith(`.${one}`))
 }
 
 /** A schema names all that is in it; a routine is named without its arguments. */

@@ -16,7 +16,8 @@ export const rule: StatementRule = {
     bad: [{ title: 'whichever', up: 'drop database if exists shop_that_is_not_there;' }],
     good: [{ title: 'a table of it', up: 'create table orders (id bigint);\ndrop table orders;' }],
   },
-  *check({ fields }) {
+  *check({ fields, statement }) {
+    if (statement.kind !== 'DropdbStmt') return
     const name = textOf(fields, 'dbname')
     yield { message: `Database ${name} is dropped, and nothing but a backup brings it back.`, object: name }
   },

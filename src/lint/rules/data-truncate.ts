@@ -1,7 +1,7 @@
 import { listOf, openNode, relationName, textOf } from '../../sql/tree.ts'
 import { isSame } from '../catalog.ts'
 import type { StatementRule } from '../rule.ts'
-import { inUse, locksSeen, sized } from '../use.ts'
+import { inUse, isOpaque, locksSeen, opaqueKinds, sized } from '../use.ts'
 
 export const rule: StatementRule = {
   name: 'data-truncate',
@@ -9,7 +9,7 @@ export const rule: StatementRule = {
   severity: 'warning',
   shape: 'statement',
   needs: 'text',
-  kinds: ['TruncateStmt'],
+  kinds: ['TruncateStmt', ...opaqueKinds],
   title: 'A table is emptied',
   why: `\`truncate\` takes all rows, and with \`cascade\` those of every table that points to it. It fires no row triggers, so audit and rollups do
 not hear of it. An apply copies the rows into the archive first, as long as there is room.`,
@@ -21,6 +21,12 @@ not hear of it. An apply copies the rows into the archive first, as long as ther
         before: 'create table visits (id bigint);',
         up: 'truncate visits;',
       },
+      {
+        title: 'hidden in a block',
+        before: 'create table visits (id bigint);',
+        up: "do $$ begin execute 'truncate visits'; end $$;",
+        only: 'rehearsal',
+      },
     ],
     good: [
       {
@@ -30,6 +36,9 @@ not hear of it. An apply copies the rows into the archive first, as long as ther
     ],
   },
   *check(view) {
+    if (isOpaque(view))
+      for (const table of view.seen?.truncates ?? [])
+        yield { message: `${sized(view, table)} loses all its rows in code that this runs.`, object: table }
     const named = listOf(view.fields, 'relations').flatMap(node => inUse(view, relationName(openNode(node)[1])) ?? [])
     const cascade = textOf(view.fields, 'behavior') === 'DROP_CASCADE'
     const reached = cascade

@@ -30,13 +30,6 @@ partition, and everybody waits behind it. Since PostgreSQL 14 it can be done con
           'create table events (at date) partition by range (at);\ncreate table events_1 partition of events for values from (minvalue) to (maxvalue);',
         up: 'alter table events detach partition events_1 concurrently;',
       },
-      {
-        title: 'with a default partition there is no other way',
-        before:
-          "create table events (at date) partition by range (at);\ncreate table events_1 partition of events for values from (minvalue) to ('2026-01-01');\ncreate table events_rest partition of events default;",
-        up: 'alter table events detach partition events_1;',
-        only: 'rehearsal',
-      },
     ],
   },
   *check(view) {

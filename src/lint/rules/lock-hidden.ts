@@ -1,6 +1,14 @@
 import { rootOf } from '../catalog.ts'
-import type { StatementRule } from '../rule.ts'
+import type { StatementRule, StatementView } from '../rule.ts'
 import { dropsSeen, isOpaque, locksSeen, opaqueKinds, sized } from '../use.ts'
+import { rule as renamedColumn } from './compat-rename-column.ts'
+import { rule as renamedTable } from './compat-rename-table.ts'
+import { rule as rowSecurity } from './data-disable-row-security.ts'
+import { rule as droppedColumn } from './data-drop-column.ts'
+import { rule as droppedPolicy } from './data-drop-policy.ts'
+import { rule as truncated } from './data-truncate.ts'
+
+const specific = [renamedColumn, renamedTable, rowSecurity, droppedColumn, droppedPolicy, truncated]
 
 export const rule: StatementRule = {
   name: 'lock-hidden',
@@ -32,11 +40,17 @@ use: short by itself, and held until the transaction ends.`,
     if (!view.seen || !isOpaque(view)) return
     const gone = new Set(dropsSeen(view, 'table').map(({ name }) => name))
     const { scans, rewrites } = view.seen
-    // What is read or written anew meanwhile, and what is dropped, is said by the rules for that.
+    // What is read, written anew, dropped or renamed is said by the rules for that.
     const short = locksSeen(view, 'AccessExclusiveLock').filter(
-      table => !gone.has(table) && !scans.includes(table) && !rewrites.includes(table),
+      table => !gone.has(table) && !scans.includes(table) && !rewrites.includes(table) && !isExplained(view, table),
     )
     for (const table of new Set(short.map(name => rootOf(view.file.before, name))))
       yield { message: `Code that this runs locks ${sized(view, table)} against everybody.`, object: table }
   },
+}
+
+function isExplained(view: StatementView, table: string): boolean {
+  return specific.some(other =>
+    [...(other.check(view) ?? [])].some(({ object }) => object === table || object?.startsWith(`${table}.`)),
+  )
 }

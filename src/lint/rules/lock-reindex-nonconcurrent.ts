@@ -36,7 +36,7 @@ would use the index.`,
     ],
   },
   *check(view) {
-    if (optionsOf(view.fields, 'params').has('concurrently')) return
+    if (view.statement.kind !== 'ReindexStmt' || optionsOf(view.fields, 'params').has('concurrently')) return
     const written = targetOf(view)
     // A schema or a database holds tables in use, whatever they are.
     const target = written ? inUse(view, written) : textOf(view.fields, 'name') || 'the database'

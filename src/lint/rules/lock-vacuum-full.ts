@@ -37,7 +37,7 @@ copy is done, and the disk holds both meanwhile.`,
   },
   *check(view) {
     const { kind, tables, summary } = view.statement
-    if (kind === 'VacuumStmt' && !optionsOf(view.fields, 'options').has('full')) return
+    if (kind !== 'ClusterStmt' && !optionsOf(view.fields, 'options').has('full')) return
     for (const written of tables.length > 0 ? tables : ['']) {
       const table = written === '' ? 'every table' : inUse(view, written)
       if (table === null) continue

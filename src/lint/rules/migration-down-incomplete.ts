@@ -1,4 +1,4 @@
-import { diffSchemas } from '../../schema/diff.ts'
+import { type Difference, diffSchemas } from '../../schema/diff.ts'
 import type { FileRule } from '../rule.ts'
 
 export const rule: FileRule = {
@@ -39,7 +39,7 @@ another way. The next apply of the up meets what nobody expects there.`,
     // A down that does nothing on purpose has said so.
     const idle = (opposite ?? '').replace(/--[^\n]*|\/\*[\s\S]*?\*\//g, '').trim() === ''
     if (direction === 'down' || !before || !undone || idle) return
-    const differences = diffSchemas(before, undone).map(({ change, object, property }) => {
+    const differences = outermost(diffSchemas(before, undone)).map(({ change, object, property }) => {
       if (change === 'added') return `${object} is left`
       return change === 'removed' ? `${object} does not come back` : `${object} differs in its ${property}`
     })
@@ -48,4 +48,25 @@ another way. The next apply of the up meets what nobody expects there.`,
     const more = shown.length > 5 ? `, and ${shown.length - 5} more` : ''
     yield { message: `Behind up and down: ${shown.slice(0, 5).join(', ')}${more}.`, object: version ?? path }
   },
+}
+
+/** A table or view that is left, or does not come back, speaks for its columns, keys, indexes and sequences. */
+function outermost(differences: readonly Difference[]): readonly Difference[] {
+  const whole = new Set(
+    differences.flatMap(({ change, object }) => {
+      const match = change === 'changed' ? null : /^(?:table|view) (.+)$/.exec(object)
+      return match ? [`${change} ${match[1]}`] : []
+    }),
+  )
+  return differences.filter(({ change, object, before, after }) => {
+    const { table, ownedBy } = (after ?? before ?? {}) as { readonly table?: unknown; readonly ownedBy?: unknown }
+    const owners = [table, object.replace(/^.* /, ''), ownedBy].filter(name => typeof name === 'string')
+    const isWhole = /^(table|view) /.test(object)
+    return isWhole || !owners.some(name => whole.has(`${change} ${name}`) || whole.has(`${change} ${parentOf(name)}`))
+  })
+}
+
+/** `platform.users.id` → `platform.users`. */
+function parentOf(name: string): string {
+  return name.replace(/\.[^.]*$/, '')
 }
