@@ -89,7 +89,7 @@ async function lintRead(input: LintInput, read: readonly ReadSource[]): Promise<
   const { rehearsal, reason } = credible(await rehearsed(input, read), input.past)
   const files = viewFiles(read, { settings, classOf, rehearsal })
   const said = [...judge({ rules, files, rehearsal, settings, classOf }), ...failedSteps(files)]
-  const found = [...unparsed(read), ...withoutExplained(said).map(one => findingOf(one))].filter(
+  const found = [...unparsed(read), ...withoutDoubled(withoutExplained(said), rules).map(one => findingOf(one))].filter(
     one => severityOf(one.rule) !== 'off',
   )
   const knownRules = [...usual.keys()]
@@ -244,6 +244,19 @@ function withoutExplained(said: readonly Said[]): Said[] {
       !said.some(
         other => other.problem.explainsFailure && other.file === one.file && other.statement === one.statement,
       ),
+  )
+}
+
+/** A general rule leaves a statement to the one that knows what it is. */
+function withoutDoubled(said: readonly Said[], rules: readonly Rule[]): Said[] {
+  const general = new Set(rules.flatMap(rule => (rule.shape === 'statement' && rule.lastResort ? [rule.name] : [])))
+  const special = new Set(
+    rules.flatMap(({ name, category }) => (/^(locks|rewrites)$/.test(category) && !general.has(name) ? [name] : [])),
+  )
+  return said.filter(
+    one =>
+      !general.has(one.rule) ||
+      !said.some(other => special.has(other.rule) && other.file === one.file && other.statement === one.statement),
   )
 }
 

@@ -8,6 +8,7 @@ export const rule: StatementRule = {
   severity: 'error',
   shape: 'statement',
   needs: 'rehearsal',
+  lastResort: true,
   kinds: opaqueKinds,
   title: 'Code of a block or a function works through a table that it keeps others out of',
   why: `What a \`do\` block, a function or a procedure runs is not in the text. The rehearsal ran it and saw a lock that keeps writers or

@@ -16,6 +16,7 @@ export const rule: StatementRule = {
   severity: 'notice',
   shape: 'statement',
   needs: 'rehearsal',
+  lastResort: true,
   kinds: opaqueKinds,
   title: 'Code of a block or a function locks a table against everybody',
   why: `What a \`do\` block, a function or a procedure runs is not in the text. The rehearsal ran it and saw \`ACCESS EXCLUSIVE\` on a table in

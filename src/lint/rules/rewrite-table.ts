@@ -18,6 +18,7 @@ export const rule: StatementRule = {
   severity: 'error',
   shape: 'statement',
   needs: 'rehearsal',
+  lastResort: true,
   title: 'A table was seen to be written anew',
   why: `The rehearsal saw the storage of a table change, for a reason that the text does not tell: code of a \`do\` block or a function, or a new
 column of a domain with constraints. The table is locked with \`ACCESS EXCLUSIVE\` for as long as it is big.`,
