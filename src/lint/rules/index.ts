@@ -33,6 +33,18 @@ import { rule as dataNarrowType } from './data-narrow-type.ts'
 import { rule as dataTruncate } from './data-truncate.ts'
 import { rule as dataUnlogged } from './data-unlogged.ts'
 import { rule as dataUpdateAll } from './data-update-all.ts'
+import { rule as governanceAuditCopy } from './governance-audit-copy.ts'
+import { rule as governanceAuditWritable } from './governance-audit-writable.ts'
+import { rule as governanceBlindIndex } from './governance-blind-index.ts'
+import { rule as governanceComment } from './governance-comment.ts'
+import { rule as governanceCopy } from './governance-copy.ts'
+import { rule as governanceFreeText } from './governance-free-text.ts'
+import { rule as governancePlaintextTwin } from './governance-plaintext-twin.ts'
+import { rule as governanceProtectionType } from './governance-protection-type.ts'
+import { rule as governancePurge } from './governance-purge.ts'
+import { rule as governanceRetention } from './governance-retention.ts'
+import { rule as governanceUnclassified } from './governance-unclassified.ts'
+import { rule as governanceUnprotected } from './governance-unprotected.ts'
 import { rule as indexBoolean } from './index-boolean.ts'
 import { rule as indexDuplicate } from './index-duplicate.ts'
 import { rule as indexForeignKey } from './index-foreign-key.ts'
@@ -173,6 +185,18 @@ export const rules: readonly Rule[] = [
   dataTruncate,
   dataUnlogged,
   dataUpdateAll,
+  governanceAuditCopy,
+  governanceAuditWritable,
+  governanceBlindIndex,
+  governanceComment,
+  governanceCopy,
+  governanceFreeText,
+  governancePlaintextTwin,
+  governanceProtectionType,
+  governancePurge,
+  governanceRetention,
+  governanceUnclassified,
+  governanceUnprotected,
   indexBoolean,
   indexDuplicate,
   indexForeignKey,

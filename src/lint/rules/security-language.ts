@@ -16,7 +16,6 @@ server. Whoever may change such a function owns the server, and most providers d
   instead: 'Use `sql` or `plpgsql`, or do the work in a service.',
   examples: {
     bad: [
-      { title: 'a language', up: 'create extension plpython3u;', fails: true, only: 'text' },
       {
         title: 'a function in C',
         up: "create function add_one(integer) returns integer language c strict as '/nowhere/adds', 'add_one';",

@@ -17,25 +17,21 @@ that names it.`,
     bad: [
       {
         title: 'past row security',
-        up: 'create role example_lint_export bypassrls; drop role example_lint_export;',
-        only: 'text',
+        up: 'begin; create role example_lint_export bypassrls; rollback;',
       },
       {
         title: 'a superuser',
-        up: 'create role example_lint_chief; alter role example_lint_chief superuser; drop role example_lint_chief;',
-        only: 'text',
+        up: 'begin; create role example_lint_chief; alter role example_lint_chief superuser; rollback;',
       },
     ],
     good: [
       {
         title: 'explicitly not',
-        up: 'create role example_lint_import nosuperuser nobypassrls; drop role example_lint_import;',
-        only: 'text',
+        up: 'begin; create role example_lint_import nosuperuser nobypassrls; rollback;',
       },
       {
         title: 'with the rights that it needs',
-        up: 'create role example_lint_count; grant pg_monitor to example_lint_count; drop role example_lint_count;',
-        only: 'text',
+        up: 'begin; create role example_lint_count; grant pg_monitor to example_lint_count; rollback;',
       },
     ],
   },

@@ -94,7 +94,7 @@ function columnSeen(table: Table, column: Column): MadeColumn {
     name: column.name,
     type: column.type,
     nullable: column.nullable,
-    counted: column.identity ? 'identity' : /^nextval\(/.test(column.default ?? '') ? 'serial' : null,
+    counted: column.identity ? 'identity' : column.default?.startsWith('nextval(') ? 'serial' : null,
     key: keys.includes(column.name) ? (keys.length === 1 ? 'alone' : 'part') : null,
     foreign: table.foreignKeys.some(key => key.columns.includes(column.name)),
     comment: column.comment,

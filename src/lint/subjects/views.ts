@@ -1,5 +1,5 @@
 /** What a view reads, told from its definition, in which PostgreSQL writes every name with its schema. */
-import { qualified, type Schema, type Table, type View } from '../../schema/model.ts'
+import { type Schema, type Table, type View } from '../../schema/model.ts'
 
 /** Tables that stand in the definition itself; what other views read for it is theirs. */
 export function tablesRead({ definition }: View, { tables }: Schema): readonly Table[] {
