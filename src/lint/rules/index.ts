@@ -90,6 +90,12 @@ import { rule as migrationOwnTransaction } from './migration-own-transaction.ts'
 import { rule as migrationSessionSetting } from './migration-session-setting.ts'
 import { rule as migrationSetLocalLost } from './migration-set-local-lost.ts'
 import { rule as migrationUnqualifiedName } from './migration-unqualified-name.ts'
+import { rule as nameFile } from './name-file.ts'
+import { rule as nameLength } from './name-length.ts'
+import { rule as namePattern } from './name-pattern.ts'
+import { rule as nameReserved } from './name-reserved.ts'
+import { rule as nameSnakeCase } from './name-snake-case.ts'
+import { rule as nameUnnamedConstraint } from './name-unnamed-constraint.ts'
 import { rule as partitionDetached } from './partition-detached.ts'
 import { rule as partitionDirectWrite } from './partition-direct-write.ts'
 import { rule as partitionGap } from './partition-gap.ts'
@@ -242,6 +248,12 @@ export const rules: readonly Rule[] = [
   migrationSessionSetting,
   migrationSetLocalLost,
   migrationUnqualifiedName,
+  nameFile,
+  nameLength,
+  namePattern,
+  nameReserved,
+  nameSnakeCase,
+  nameUnnamedConstraint,
   partitionDetached,
   partitionDirectWrite,
   partitionGap,
