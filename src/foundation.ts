@@ -32,6 +32,7 @@ import {
   type ApplyRequest,
   applyTracks,
   createMigrationFiles,
+  dryRunTracks,
   isIdle,
   type PlanRequest,
   planTracks,
@@ -110,6 +111,7 @@ export async function openFoundation(options: FoundationOptions) {
     },
     plan: (request: PlanRequest) => planTracks(desk, request),
     rehearse: (request: RehearseRequest) => rehearseTracks(desk, request),
+    dryRun: (request: PlanRequest) => dryRunTracks(desk, request),
     apply: (request: ApplyRequest) =>
       run(
         () => applyTracks(desk, request),

@@ -8,6 +8,7 @@ import type { TrackStatus } from '../migrations/status.ts'
 import type { VerifyReport } from '../migrations/verify.ts'
 import { type Desk, type OnTrack, onTracks, scratchPlaceOf } from './desk.ts'
 import { forecastAtHand } from './forecast.ts'
+import type { DryRun } from '../migrations/rehearse/dry-run.ts'
 import { hooksOf } from './hooks.ts'
 import { findingsOf, refusal } from './lint-plan.ts'
 
@@ -33,6 +34,16 @@ export async function planTracks(desk: Desk, request: PlanRequest): Promise<OnTr
     const findings = await findingsOf(desk, { session, track, plan, folder })
     const forecast = await forecastAtHand(desk, session, track, request)
     return { ...plan, findings, forecast }
+  })
+}
+
+/** Runs what is planned in a transaction that is rolled back. Throws what a statement of it fails with, with the report among its details. */
+export async function dryRunTracks(desk: Desk, request: PlanRequest): Promise<OnTrack<DryRun>[]> {
+  refuseAmbiguousTarget(desk.config, request.target)
+  const { dryRunTrack } = await import('../migrations/track.ts')
+  return onTracks(desk, async (session, track) => {
+    const report = await dryRunTrack(session, { ...request, ...runOptions(desk, track, request.acceptLoss) })
+    return unbroken(report)
   })
 }
 
@@ -133,7 +144,7 @@ export function preserveOf({ preserve }: Config, track: Track, acceptLoss: Apply
 }
 
 /** A report that failed becomes the failure, with what was done among its details. */
-function unbroken(report: Report): Report {
+function unbroken<T extends Pick<Report, 'error'>>(report: T): T {
   const { error, ...rest } = report
   if (!error) return report
   const { at, hint, sqlState, details } = error

@@ -54,7 +54,10 @@ export function opening(context: StepContext, begin = 'begin'): string[] {
 }
 
 /** A transaction whose runner sleeps past its lease is ended by the server, so that its locks do not outlive the lease. */
-export function timeouts({ session, waiting, held }: StepContext, scope: 'set' | 'set local'): string[] {
+export function timeouts(
+  { session, waiting, held }: Pick<StepContext, 'session' | 'waiting' | 'held'>,
+  scope: 'set' | 'set local',
+): string[] {
   if (!session.engine.can.timeouts) return []
   const asleep = scope === 'set local' && held.leaseMs !== null
   return [

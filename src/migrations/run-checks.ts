@@ -5,12 +5,14 @@ import type { Check, CheckReport } from './checks.ts'
 import { type StepContext, timeouts } from './context.ts'
 import { label } from './migration.ts'
 
+export type CheckContext = Pick<StepContext, 'checks' | 'session' | 'emit' | 'step' | 'waiting' | 'held'>
+
 /**
  * Runs the step's checks of one moment: in the open transaction, or each in one of its own. Throws CHECK_FAILED, and leaves the transaction to
  * its owner.
  */
 export async function runChecks(
-  context: StepContext,
+  context: CheckContext,
   moment: Check['moment'],
   place: 'in the open transaction' | 'in its own transaction',
 ): Promise<CheckReport[]> {
@@ -35,7 +37,7 @@ export async function runChecks(
 }
 
 /** A subtransaction that only reads, and takes its own settings with it when it goes. */
-async function countInside(context: StepContext, check: Check): Promise<number> {
+async function countInside(context: CheckContext, check: Check): Promise<number> {
   const { session } = context
   if (!session.engine.can.postgresSyntax) return count(session, check)
   await session.script(
@@ -46,7 +48,7 @@ async function countInside(context: StepContext, check: Check): Promise<number> 
   return found
 }
 
-async function countAlone(context: StepContext, check: Check): Promise<number> {
+async function countAlone(context: CheckContext, check: Check): Promise<number> {
   const { session } = context
   const begin = session.engine.can.postgresSyntax ? 'begin read only' : 'begin'
   try {
@@ -70,7 +72,7 @@ async function count(session: Session, check: Check): Promise<number> {
   }
 }
 
-function failed({ step }: StepContext, { name, moment, file, line, advice }: Check, rows: number): PlinthError {
+function failed({ step }: CheckContext, { name, moment, file, line, advice }: Check, rows: number): PlinthError {
   const what = `${step.direction === 'up' ? '' : 'the rollback of '}${label(step)}`
   return new PlinthError(
     'CHECK_FAILED',

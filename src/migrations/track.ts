@@ -13,6 +13,7 @@ import { loadMigrations } from './load.ts'
 import { compareVersions, type MigrationFolder, type VersionHistory } from './migration.ts'
 import { type Plan, type Planned, planMigrations, storedNeeded } from './plan.ts'
 import { nothingToDo, type Report, type RunOptions, runPlan } from './run.ts'
+import type { DryRun } from './rehearse/dry-run.ts'
 import { refuseLoss } from './preserve/step.ts'
 import { selectSteps, type Target } from './select.ts'
 
@@ -45,6 +46,23 @@ export async function planTrack(session: Session, options: PlanOptions): Promise
   const { plan } = await planNow(session, folder, options)
   return { ...plan, notices: [...folder.warnings, ...plan.notices] }
 }
+
+/** Runs what is planned in a transaction that is rolled back; see rehearse/dry-run.ts. Throws what planning throws. */
+export async function dryRunTrack(session: Session, options: DryRunOptions): Promise<DryRun> {
+  const { tryPlan } = await import('./rehearse/dry-run.ts')
+  const { planned } = await readPlan(session, options)
+  const { emit = silent, signal, track } = options
+  const work = () => tryPlan(session, planned, options)
+  // Behind a pooler a lock would have to be written down, and nothing is to be left behind.
+  if (session.pooled) return work()
+  const waitMs = options.lockWaitMs ?? 600_000
+  return withLock(session, `plinth:${track}`, { waitMs, emit, signal, kind: 'session' }, work)
+}
+
+export type DryRunOptions = PlanOptions &
+  Pick<RunOptions, 'emit' | 'signal' | 'lockTimeoutMs' | 'statementTimeoutMs'> & {
+    readonly lockWaitMs?: number | undefined
+  }
 
 /** What {@link planTrack} rests on: the plan with the SQL of its steps, what the database has, and what the folder has. */
 export async function readPlan(session: Session, options: PlanOptions): Promise<PlanInFull> {

@@ -1,7 +1,7 @@
 import type { CommandSpec } from '../command.ts'
 import { acceptedLoss, acceptLossOption } from './accept-loss.ts'
 import { fleetOutcome, isAll } from './fleet.ts'
-import { planOutcome } from './plan.ts'
+import { dryRunOption, dryRunOutcome } from './dry-run.ts'
 import { reportOutcome } from './report.ts'
 import { targetUp } from './target.ts'
 
@@ -14,7 +14,7 @@ export const apply: CommandSpec = {
   options: [
     { flags: '--to <version>', description: 'up to and with this version' },
     { flags: '--all', description: 'on every database of the fleet: the canary first, then a few at a time' },
-    { flags: '--dry-run', description: 'print the plan and change nothing' },
+    dryRunOption,
     { flags: '--allow-out-of-order', description: 'also apply migrations that are older than the newest applied one' },
     { flags: '--retry-failed', description: 'apply a migration again that failed before and was not edited since' },
     acceptLossOption,
@@ -22,11 +22,12 @@ export const apply: CommandSpec = {
   examples: [
     'plinth apply',
     'plinth apply --dry-run',
+    'plinth apply --dry-run=execute',
     'plinth apply --all --json',
     'plinth apply --dir ./migrations --database postgres://me@localhost/mydb',
   ],
   async run(context) {
-    if (context.options['dryRun']) return planOutcome(context, 'up')
+    if (context.options['dryRun']) return dryRunOutcome(context, 'up')
     const request = {
       target: targetUp(context),
       allowOutOfOrder: context.options['allowOutOfOrder'] === true,

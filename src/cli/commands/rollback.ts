@@ -2,7 +2,7 @@ import type { Target } from '../../migrations/select.ts'
 import type { CommandSpec, Context, Outcome } from '../command.ts'
 import { acceptedLoss, acceptLossOption } from './accept-loss.ts'
 import { fleetOutcome, isAll } from './fleet.ts'
-import { planOutcome } from './plan.ts'
+import { dryRunOption, dryRunOutcome } from './dry-run.ts'
 import { reportOutcome } from './report.ts'
 import { targetDown } from './target.ts'
 
@@ -17,7 +17,7 @@ export const rollback: CommandSpec = {
     { flags: '--steps <count>', description: 'how many migrations to take back' },
     { flags: '--run <id>', description: 'what this run applied; `last` is the last that applied something' },
     { flags: '--all', description: 'on every database of the fleet: the canary first, then a few at a time' },
-    { flags: '--dry-run', description: 'print the plan and change nothing' },
+    dryRunOption,
     acceptLossOption,
   ],
   examples: [
@@ -28,7 +28,7 @@ export const rollback: CommandSpec = {
   ],
   async run(context) {
     const target = targetDown(context)
-    if (context.options['dryRun']) return planOutcome(context, 'down')
+    if (context.options['dryRun']) return dryRunOutcome(context, 'down')
     if (isAll(context)) return rollbackAll(context, target)
     const plans = await context.foundation.plan({ direction: 'down', target })
     for (const { address, result } of plans.filter(one => one.result.steps.length > 0)) {
