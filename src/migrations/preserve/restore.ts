@@ -275,7 +275,7 @@ async function accountByKey(session: Session, account: Account): Promise<Filled>
 
 /** Values of single columns, by key or by the rest of the row. */
 async function fillColumns(session: Session, object: ArchiveObject, copy: Copy, place: Place): Promise<Filled> {
-  const { shape, options } = place
+  const { shape } = place
   const columns = commonColumns(object, shape)
   const names = columns.map(column => column.name)
   if (columns.length < object.detail.columns.length) return leftWhole(session, object, copy)

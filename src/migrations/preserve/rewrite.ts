@@ -97,7 +97,7 @@ function walkerOf(
   const keyTypes = key.map(part => types.get(part) ?? 'text')
   const value = `c.${ident(column.name)}::${column.type}`
   const given = key.map((_, at) => `$${at + 1}`)
-  const next = `${key.map((_, at) => `k${at}`).join(', ')}`
+  const next = key.map((_, at) => `k${at}`).join(', ')
   const lookup = key.map((part, at) => `c.${ident(part)} = $${at + 1}${collated(shape, part)}`).join(' and ')
   const rows = `select ${columnList(key, 'c.')}, ${value}, c.ctid from ${copy} c`
   const old = `$${key.length + 1}`

@@ -170,7 +170,7 @@ async function measure(session: Session, archive: Archive): Promise<ShelvedArchi
       `select coalesce(sum(pg_catalog.pg_total_relation_size(c.oid)), 0)::float8 as bytes,
         coalesce(sum(greatest(c.reltuples, 0)) filter (where c.relkind = 'r'), 0)::float8 as tuples
       from pg_catalog.pg_class c
-      where c.oid = to_regclass($1) or c.oid in (select relid from pg_catalog.pg_partition_tree(to_regclass($1)))`,
+      where c.oid = to_regclass(nullif($1, '')) or c.oid in (select relid from pg_catalog.pg_partition_tree(to_regclass(nullif($1, ''))))`,
       [object.copy ?? ''],
     )
     objects.push({ ...object, bytes: rows[0]?.bytes ?? 0, rowsEstimated: object.rows ?? rows[0]?.tuples ?? 0 })
