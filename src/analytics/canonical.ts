@@ -1,10 +1,10 @@
 /**
- * One text for a row on both sides. Reconciliation compares hashes, so PostgreSQL and DuckDB must write every value alike: timestamps as
+ * One text for a row on both sides. Reconciliation compares hashes, so PostgreSQL and BigQuery must write every value alike: timestamps as
  * microseconds since 1970, decimals with their scale, text with its length in bytes so that no two rows share a text.
  */
 export type ColumnKind = 'uuid' | 'text' | 'boolean' | 'date' | 'timestamp' | 'integer' | 'decimal'
 
-export type Dialect = 'postgres' | 'duckdb' | 'bigquery'
+export type Dialect = 'postgres' | 'bigquery'
 
 export interface TypedColumn {
   readonly name: string
@@ -22,20 +22,22 @@ export function rowText(columns: readonly TypedColumn[], dialect: Dialect, alias
   return parts.map(part => `coalesce(${part}, '-')`).join(` || '|' || `)
 }
 
-/** An exact sum of {@link rowHash}, or of a column. Sixty bits of more than eight rows need a wider number than BigQuery sums integers in. */
-export function exactSum(value: string, dialect: Dialect): string {
-  return dialect === 'bigquery' ? `sum(cast(${value} as bignumeric))` : `sum(${value})`
+/** Digits behind the point; none for a type that has no decimals. */
+export function scaleOf(type: string): number {
+  return columnKind(type) === 'decimal' ? Number(/,\s*(\d+)/.exec(type)?.[1] ?? 0) : 0
 }
 
 /**
- * Sixty bits of the row's MD5 as an integer. Their sum over a cell does not depend on order; two differing cells give equal sums by
- * chance once in about 10^18 comparisons.
+ * Two halves of 64 bits of the row's MD5 as integers. Their sums over a cell do not depend on order, and stay exact in 64 bits for two thousand
+ * million rows; two differing cells give equal sums by chance once in about 10^19 comparisons.
  */
-export function rowHash(columns: readonly TypedColumn[], dialect: Dialect, alias: string): string {
+export function rowHashes(columns: readonly TypedColumn[], dialect: Dialect, alias: string): readonly [string, string] {
   const text = rowText(columns, dialect, alias)
-  if (dialect === 'bigquery') return `cast('0x' || substr(to_hex(md5(${text})), 1, 15) as int64)`
-  const digits = `substr(md5(${text}), 1, 15)`
-  return dialect === 'postgres' ? `('x' || ${digits})::bit(60)::bigint` : `cast('0x' || ${digits} as bigint)`
+  const half = (from: number) =>
+    dialect === 'postgres'
+      ? `('x' || substr(md5(${text}), ${from}, 8))::bit(32)::bigint`
+      : `cast('0x' || substr(to_hex(md5(${text})), ${from}, 8) as int64)`
+  return [half(1), half(9)]
 }
 
 /** Columns whose sums per cell are evidence beside the hash. */
@@ -58,17 +60,11 @@ const kinds: readonly (readonly [RegExp, ColumnKind])[] = [
 
 function valueText({ type }: TypedColumn, dialect: Dialect, value: string): string {
   const kind = columnKind(type)
-  if (dialect === 'postgres') {
-    if (kind === 'text') return `octet_length(${value})::text || ':' || ${value}`
-    if (kind === 'timestamp') return `(extract(epoch from ${value}) * 1000000)::bigint::text`
-    if (kind === 'date') return `to_char(${value}, 'YYYY-MM-DD')`
-    return kind === 'decimal' ? `${value}::${type}::text` : `${value}::text`
-  }
   if (dialect === 'bigquery') return bigQueryText(kind, type, value)
-  if (kind === 'text') return `strlen(${value})::varchar || ':' || ${value}`
-  if (kind === 'timestamp') return `epoch_us(${value})::varchar`
-  if (kind === 'date') return `strftime(${value}, '%Y-%m-%d')`
-  return kind === 'decimal' ? `cast(${value} as ${type})::varchar` : `${value}::varchar`
+  if (kind === 'text') return `octet_length(${value})::text || ':' || ${value}`
+  if (kind === 'timestamp') return `(extract(epoch from ${value}) * 1000000)::bigint::text`
+  if (kind === 'date') return `to_char(${value}, 'YYYY-MM-DD')`
+  return kind === 'decimal' ? `${value}::${type}::text` : `${value}::text`
 }
 
 /** BigQuery leaves out the zeros at the end of a decimal, which the others write. */
@@ -77,8 +73,9 @@ function bigQueryText(kind: ColumnKind | undefined, type: string, value: string)
   if (kind === 'text') return `cast(byte_length(${value}) as string) || ':' || ${value}`
   if (kind === 'timestamp') return `cast(unix_micros(${value}) as string)`
   if (kind !== 'decimal') return text
-  const scale = Number(/,\s*(\d+)/.exec(type)?.[1] ?? 0)
-  const short = `if(strpos(${text}, '.') > 0, rtrim(rtrim(${text}, '0'), '.'), ${text})`
-  if (scale === 0) return short
-  return `if(strpos(${short}, '.') > 0, rpad(${short}, strpos(${short}, '.') + ${scale}, '0'), ${short} || '.${'0'.repeat(scale)}')`
+  const scale = scaleOf(type)
+  const point = `strpos(concat(${text}, '.'), '.')`
+  if (scale === 0) return `substr(${text}, 1, ${point} - 1)`
+  const padded = `concat(${text}, if(strpos(${text}, '.') > 0, '', '.'), '${'0'.repeat(scale)}')`
+  return `substr(${padded}, 1, ${point} + ${scale})`
 }

@@ -2,7 +2,7 @@
 import type { Readable } from 'node:stream'
 import type { Session } from '../engines/engine.ts'
 import { PlinthError } from '../errors.ts'
-import { rowHash, summedColumns } from './canonical.ts'
+import { rowHashes, summedColumns } from './canonical.ts'
 import { type Batch, type ChangedHour, hourAfter, stretchesOf } from './plan.ts'
 import type { CapturedSource } from './project.ts'
 
@@ -151,10 +151,11 @@ export interface CellDigest {
 
 /** One line of a digest in each dialect: hour, shard, rows, hash, then sums. */
 export async function sourceDigests(session: Session, source: CapturedSource, batch: Batch): Promise<CellDigest[]> {
+  const [high, low] = rowHashes(source.columns, 'postgres', 'event')
   const sums = summedColumns(source.columns).map(({ name }) => `coalesce(sum(event.${name})::text, '0')`)
   const { rows } = await session.query<CellDigest>(
     `select ${hourOf(source)} as hour, ${shardOf(source)} as shard, count(*)::text as rows,
-       sum(${rowHash(source.columns, 'postgres', 'event')})::text as hash,
+       sum(${high})::text || '/' || sum(${low})::text as hash,
        array[${sums.join(', ')}]::text[] as sums
      from ${source.capture.table} as event
      where ${cellFilter(source, batch)}

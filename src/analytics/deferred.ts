@@ -3,7 +3,7 @@
  * fails, and keeps nothing, when the answer is not the right one.
  */
 import type { Session } from '../engines/engine.ts'
-import { columnKind, summedColumns } from './canonical.ts'
+import { scaleOf, summedColumns } from './canonical.ts'
 import type { CellDigest } from './capture.ts'
 import { inCells, type ListedBatch, spellingOf } from './cells.ts'
 import type { Names } from './compile.ts'
@@ -21,14 +21,18 @@ export async function assertCells(
   const { deferred } = spellingOf(warehouse)
   if (!deferred) return
   const sums = summedColumns(source.columns)
-  const numbers = ['row_count', 'row_hash', ...sums.map((_, index) => `sum_${index}`)]
+  const numbers = ['row_count', 'hash_high', 'hash_low', ...sums.map((_, index) => `sum_${index}`)]
   const relation = await deferred.stage(warehouse, {
     columns: [
       { name: 'bucket_hour', type: 'timestamptz' },
       { name: 'shard', type: 'smallint' },
       { name: 'row_count', type: 'bigint' },
-      { name: 'row_hash', type: 'numeric(38, 0)' },
-      ...sums.map(({ type }, index) => ({ name: `sum_${index}`, type: `numeric(38, ${scaleOf(type)})` })),
+      { name: 'hash_high', type: 'bigint' },
+      { name: 'hash_low', type: 'bigint' },
+      ...sums.map(({ type }, index) => ({
+        name: `sum_${index}`,
+        type: scaleOf(type) === 0 ? 'bigint' : `numeric(${Math.min(29 + scaleOf(type), 38)}, ${scaleOf(type)})`,
+      })),
     ],
     source: lines(expected),
   })
@@ -79,11 +83,8 @@ export async function countReplaced(
 }
 
 async function* lines(cells: readonly CellDigest[]): AsyncGenerator<string> {
-  for (const { hour, shard, rows, hash, sums } of cells) yield `${[hour, shard, rows, hash, ...sums].join(',')}\n`
-}
-
-function scaleOf(type: string): number {
-  return columnKind(type) === 'decimal' ? Number(/,\s*(\d+)/.exec(type)?.[1] ?? 0) : 0
+  for (const { hour, shard, rows, hash, sums } of cells)
+    yield `${[hour, shard, rows, ...hash.split('/'), ...sums].join(',')}\n`
 }
 
 function unlike(table: string) {

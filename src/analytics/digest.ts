@@ -1,6 +1,6 @@
 /** Comparing cells of source and warehouse by count, sums and an order-independent hash. */
 import type { Row, Session } from '../engines/engine.ts'
-import { type Dialect, exactSum, rowHash, summedColumns } from './canonical.ts'
+import { rowHashes, summedColumns } from './canonical.ts'
 import type { CellDigest } from './capture.ts'
 import { spellingOf } from './cells.ts'
 import type { CapturedSource } from './project.ts'
@@ -30,24 +30,24 @@ export async function warehouseDigests(
   condition: string,
 ): Promise<CellDigest[]> {
   const { rows } = await session.query<DigestRow>(digestQuery(session, source, condition))
-  const sums = summedColumns(source.columns).map((_, index) => `sum_${index}`)
   return rows.map(row => ({
     hour: row.bucket_hour,
     shard: Number(row.shard),
     rows: String(row.row_count),
-    hash: String(row.row_hash),
-    sums: sums.map(name => String(row[name] ?? 0)),
+    hash: `${row.hash_high}/${row.hash_low}`,
+    sums: summedColumns(source.columns).map((_, index) => String(row[`sum_${index}`] ?? 0)),
   }))
 }
 
-/** Answers `bucket_hour`, `shard`, `row_count`, `row_hash` and `sum_0…` for each cell of the raw table. */
+/** Answers `bucket_hour`, `shard`, `row_count`, `hash_high`, `hash_low` and `sum_0…` for each cell of the raw table. */
 export function digestQuery(session: Session, source: CapturedSource, condition: string): string {
-  const dialect = session.engine.name as Dialect
+  const [high, low] = rowHashes(source.columns, 'bigquery', 'raw')
   const sums = summedColumns(source.columns).map(
-    ({ name }, index) => `,\n  coalesce(${exactSum(`raw.${name}`, dialect)}, 0) as sum_${index}`,
+    ({ name }, index) => `,\n  coalesce(sum(raw.${name}), 0) as sum_${index}`,
   )
   return `select raw.bucket_hour as bucket_hour, raw.shard as shard, count(*) as row_count,
-  ${exactSum(rowHash(source.columns, dialect, 'raw'), dialect)} as row_hash${sums.join('')}
+  sum(${high}) as hash_high,
+  sum(${low}) as hash_low${sums.join('')}
 from ${spellingOf(session).relation(source.schema, source.identifier)} as raw
 where ${condition}
 group by 1, 2`
@@ -57,7 +57,8 @@ interface DigestRow extends Row {
   readonly bucket_hour: string
   readonly shard: number | string
   readonly row_count: string
-  readonly row_hash: string
+  readonly hash_high: string
+  readonly hash_low: string
 }
 
 /** Cells whose digests differ, by time and shard. */

@@ -159,16 +159,16 @@ export async function differencesQuery(
   sample: Sample,
 ): Promise<{ readonly rendered: Rendered; readonly text: string }> {
   const { cell } = transform
-  const { name: quoted, fingerprint } = spellingOf(session)
+  const { name: quoted, fingerprint, asStored } = spellingOf(session)
   const sampled = (alias: string) =>
     sample === 'all' ? '' : ` and mod(abs(${alias}.${quoted(cell.shard)}), ${sample.of}) = ${sample.shard}`
   const rendered = await compileCells(session, transform, names, batch)
   const columns = await tableColumns(session, transform)
   const hashed = (value: (column: { readonly name: string; readonly type: string }) => string) =>
-    `count(*) as row_count, sum(${fingerprint(columns.map(value))}) as row_hash`
+    `count(*) as row_count, ${fingerprint(columns.map(value))} as row_hash`
   const key = (alias: string) => `${alias}.${quoted(cell.bucket)} as bucket, ${alias}.${quoted(cell.shard)} as shard`
   // Rows are answered with the types of the table, as an insert would store them.
-  const text = `with answered as (select ${key('result')}, ${hashed(({ name, type }) => `cast(result.${quoted(name)} as ${type})`)} from (\n${rendered.sql}
+  const text = `with answered as (select ${key('result')}, ${hashed(({ name, type }) => asStored(`result.${quoted(name)}`, type))} from (\n${rendered.sql}
   ) as result
   where ${inCells('result', cell, batch)}${sampled('result')}
   group by 1, 2),

@@ -46,8 +46,10 @@ export interface Warehouse {
   day(at: string | null, otherwise: 'before all' | 'after all'): string
   /** The UTC day of a moment. */
   dayOf(moment: string): string
-  /** One number for a row, whose sum over rows does not depend on their order; `columns` are expressions of the same types on both sides. */
+  /** An aggregate over rows that does not depend on their order, to be held against the same over others; `columns` are expressions of equal types. */
   fingerprint(columns: readonly string[]): string
+  /** An expression as a column of that type would keep it. */
+  asStored(expression: string, type: string): string
   /** Columns of a table or view in their order, with their types; empty when there is none. */
   columns(
     session: Session,

@@ -19,13 +19,20 @@ export const warehouse: Warehouse = {
   moment: (at, otherwise) => `timestamp ${quoteString(at ?? moments[otherwise])}`,
   day: (at, otherwise) => `date ${quoteString(at ?? moments[otherwise].slice(0, 10))}`,
   dayOf: moment => `date(${moment}, 'UTC')`,
-  // Lengths stand before the texts, so that no two rows share a text; the sum of sixty-four bits needs more than sixty-four.
+  // Lengths stand before the texts, so that no two rows share a text. Halves of the hash are summed, since a sum of integers has 64 bits as well.
   fingerprint: columns => {
     const parts = columns.map(column => {
       const text = `cast(${column} as string)`
       return `coalesce(concat(cast(byte_length(${text}) as string), ':', ${text}), '-')`
     })
-    return `cast(farm_fingerprint(concat(${parts.join(", '|', ")})) as numeric)`
+    const digits = `to_hex(md5(concat(${parts.join(", '|', ")})))`
+    const half = (from: number) => `cast(sum(cast(concat('0x', substr(${digits}, ${from}, 8)) as int64)) as string)`
+    return `concat(${half(1)}, '/', ${half(9)})`
+  },
+  // BigQuery refuses a type that does not fit; what it changes on the way in is the scale alone.
+  asStored: (expression, type) => {
+    const scale = /^(?:BIG)?NUMERIC\(\d+(?:, (\d+))?\)$/.exec(type)
+    return scale ? `round(${expression}, ${scale[1] ?? 0})` : expression
   },
   columns: (session, schema, name) => columnsOf(bigQuery(session).client, schema, name),
   async describe(session, query) {

@@ -8,7 +8,8 @@ export const warehouse: Warehouse = {
   moment: (at, otherwise) => `timestamptz '${at ?? infinity[otherwise]}'`,
   day: (at, otherwise) => `date '${at ?? infinity[otherwise]}'`,
   dayOf: moment => `cast(${moment} at time zone 'UTC' as date)`,
-  fingerprint: columns => `hash(${columns.join(', ')})`,
+  fingerprint: columns => `sum(hash(${columns.join(', ')}))`,
+  asStored: (expression, type) => `cast(${expression} as ${type})`,
   columns: columnsOf,
   async describe(session, query) {
     const { rows } = await session.query<{ column_name: string }>(`describe select * from (\n${query}\n) as result`)
