@@ -1,7 +1,7 @@
 /** What a call of lint means: the texts that it judges, in the order of applying, each with those before it. */
-import { existsSync, statSync } from 'node:fs'
+import { existsSync, realpathSync, statSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
-import { basename, dirname, relative, resolve } from 'node:path'
+import { basename, dirname, relative, resolve, sep } from 'node:path'
 import type { Config, Track } from '../config/load.ts'
 import { engineNamed } from '../engines/registry.ts'
 import { asPlinthError, PlinthError } from '../errors.ts'
@@ -65,6 +65,33 @@ export async function namedGroups(names: readonly string[], config: Config): Pro
   for (const [folder, files] of wanted) groups.push(chosenGroup(folder, files, trackOf(folder.folder, config)))
   for (const source of alone) groups.push({ track: null, alone: true, scope: 'some files', sources: [source] })
   return groups
+}
+
+/** The files among them that were added or changed since a commit; without any named, those of the tracks that lint reads. */
+export async function changedGroups(
+  config: Config,
+  { files, since }: { readonly files: readonly string[]; readonly since: string },
+  notices: string[],
+): Promise<LintGroup[]> {
+  const { filesSince } = await import('../lint/since.ts')
+  const places = files.length > 0 ? files.map(file => resolve(file)) : await foldersOf(config)
+  const [first] = places
+  const within = first !== undefined && existsSync(first) && statSync(first).isDirectory() ? first : process.cwd()
+  // git answers real paths, and a folder may be reached by a link.
+  const real = places.map(place => (existsSync(place) ? { place, real: realpathSync(place) } : { place, real: place }))
+  const chosen = [...(await filesSince(within, since))].flatMap(file => {
+    const home = real.find(one => file === one.real || file.startsWith(`${one.real}${sep}`))
+    return home && file.endsWith('.sql') ? [`${home.place}${file.slice(home.real.length)}`] : []
+  })
+  if (chosen.length === 0) notices.push(`No migration was added or changed since ${since}.`)
+  return namedGroups(chosen.sort(), config)
+}
+
+async function foldersOf(config: Config): Promise<string[]> {
+  const folders: string[] = []
+  for (const track of config.tracks)
+    if ((await engineNamed(track.engine)).can.postgresSyntax) folders.push(resolve(track.migrations))
+  return folders
 }
 
 /** Standard input is a migration behind all there are. */

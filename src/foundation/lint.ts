@@ -13,7 +13,14 @@ import type { ClassOf } from '../schema/classification.ts'
 import { type Desk, databaseOf, onDatabase, serverFolder } from './desk.ts'
 import { openReader } from './lint-read.ts'
 import { rehearseOf } from './lint-rehearse.ts'
-import { folderGroup, type LintGroup, namedGroups, standardInputGroup, withoutIgnored } from './lint-sources.ts'
+import {
+  changedGroups,
+  folderGroup,
+  type LintGroup,
+  namedGroups,
+  standardInputGroup,
+  withoutIgnored,
+} from './lint-sources.ts'
 
 export interface LintRequest {
   /** Files and folders; `-` is the text of `standardInput`. Empty means the folders of the tracks. */
@@ -21,6 +28,8 @@ export interface LintRequest {
   readonly standardInput?: string | undefined
   /** Of the folders of tracks: what the database has not applied yet, or every file. */
   readonly scope: 'pending' | 'all'
+  /** Only files that were added or changed since the branch left this commit. */
+  readonly since?: string | undefined
   /** Stands over what the configuration says. */
   readonly rehearsal?: 'required' | 'off' | undefined
   /** Another file than the configuration names; null for none. */
@@ -105,7 +114,8 @@ function placeOfRule({ file, root, environment }: Config, rule: string): Place |
 
 async function groupsOf(desk: Desk, request: LintRequest, notices: string[]): Promise<LintGroup[]> {
   const { config } = desk
-  const { files, standardInput } = request
+  const { files, standardInput, since } = request
+  if (since !== undefined) return changedGroups(config, { files, since }, notices)
   const named = files.filter(file => file !== '-')
   const groups = named.length > 0 ? await namedGroups(named, config) : []
   if (files.includes('-')) groups.push(await standardInputGroup(standardInput ?? '', config))

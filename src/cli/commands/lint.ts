@@ -32,6 +32,7 @@ export const lint: CommandSpec = {
     'plinth lint',
     'plinth lint db/migrations/operational/202611010930_users.up.sql',
     'cat change.sql | plinth lint -',
+    'plinth lint --since origin/main --format github',
     'plinth lint --all --max-warnings 0 --json',
     'plinth lint --dir ./migrations --no-rehearsal',
     'plinth lint --format sarif > lint.sarif',
@@ -44,6 +45,7 @@ export const lint: CommandSpec = {
       files,
       standardInput: files.includes('-') ? await readStandardInput() : undefined,
       scope: options['all'] ? 'all' : 'pending',
+      since: textOption(context, 'since'),
       rehearsal: options['rehearsal'] === false ? 'off' : undefined,
       baseline: baseline === false ? null : typeof baseline === 'string' ? baseline : undefined,
       baselineUpdate: options['updateBaseline'] ? 'write' : undefined,
@@ -99,16 +101,12 @@ async function describeRun({ report, sources, notices }: LintRun, warningsMax: n
   const { withoutSecrets } = await import('../../lint/hidden.ts')
   const open = report.findings.filter(one => one.allowed === null)
   const key = (of: { readonly file: string | null; readonly direction: string | null }) => `${of.file}\0${of.direction}`
+  const found = new Map<string, Finding[]>()
+  for (const one of report.findings) found.set(key(one), [...(found.get(key(one)) ?? []), one])
   const texts = new Map(
-    sources.map(source => {
-      const own = { file: source.path, direction: source.direction }
-      return [
-        key(own),
-        withoutSecrets(
-          source.text,
-          report.findings.filter(one => key(one) === key(own)),
-        ),
-      ] as const
+    sources.map(({ path, direction, text }) => {
+      const own = key({ file: path, direction })
+      return [own, withoutSecrets(text, found.get(own) ?? [])] as const
     }),
   )
   const parts = [
