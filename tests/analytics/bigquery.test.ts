@@ -1,0 +1,93 @@
+/** The same rollups in two warehouses: whatever happens to the events, BigQuery ends with the cells that DuckDB has. */
+import { randomUUID } from 'node:crypto'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { reconcile } from '../../src/analytics/reconcile.ts'
+import { type RollupOptions, runRollup } from '../../src/analytics/run.ts'
+import { runChecks } from '../../src/analytics/check.ts'
+import { rollupStatus } from '../../src/analytics/status.ts'
+import { withSession } from '../../src/engines/brackets.ts'
+import { bigquery } from '../../src/engines/bigquery/index.ts'
+import type { Row } from '../../src/engines/engine.ts'
+import { applyTrack } from '../../src/migrations/track.ts'
+import { emulator, withoutBigQuery } from '../support/bigquery.ts'
+import { event, expectExact, fillEvents, insertEvent, makeWorld, root, type World } from './support/world.ts'
+
+const server = emulator()
+
+describe.skipIf(withoutBigQuery)('rollups in BigQuery', { timeout: 240_000 }, () => {
+  test('late, moved and deleted events leave both warehouses with equal cells', async () => {
+    const world = await makeWorld()
+    const url = server.url()
+    await migrate(url)
+    await fillEvents(world, 600)
+    await runBoth(world, url)
+    await expectEqual(world, url)
+
+    // Late by months, moved across hours, days and organizations, corrected, and gone.
+    await world.sql(insertEvent, event(world, { at: '2025-11-30T23:59:59.999999Z', cost: '12.345678' }))
+    await world.sql(
+      `update platform.usage_events set input_tokens = input_tokens + 7 where occurred_at < '2026-03-01T06:00:00Z'`,
+    )
+    await world.sql(
+      `update platform.usage_events set occurred_at = occurred_at + interval '25 hours' where occurred_at between '2026-03-02T00:00:00Z' and '2026-03-02T05:00:00Z'`,
+    )
+    await world.sql(
+      `delete from platform.usage_events where occurred_at >= '2026-03-03T00:00:00Z' and latency_ms % 3 = 0`,
+    )
+    const reports = await runBoth(world, url)
+    expect(reports.far.sources[0]).toMatchObject({ mode: 'changes', rows: reports.near.sources[0]?.rows })
+    expect(reports.far.sources[0]?.tables).toEqual(reports.near.sources[0]?.tables)
+    await expectEqual(world, url)
+    expect((await runBoth(world, url)).far.status).toBe('nothing-to-do')
+  })
+})
+
+function far(world: World, url: string, change: Partial<RollupOptions> = {}): RollupOptions {
+  return world.options({ warehouse: { engine: bigquery, url }, consumer: 'bigquery', runId: randomUUID(), ...change })
+}
+
+/** As `plinth apply --track analytics` does with the URL of the warehouse changed. */
+async function migrate(url: string): Promise<void> {
+  const track = { track: 'analytics', folder: join(root, 'db/migrations/analytics'), actor: 'a test' }
+  const report = await withSession(bigquery, url, {}, session => applyTrack(session, track))
+  if (report.error) throw report.error
+  expect(report.status).toBe('succeeded')
+}
+
+async function runBoth(world: World, url: string) {
+  const near = await world.run({ consumer: 'duckdb' })
+  return { near, far: await runRollup(world.project, far(world, url)) }
+}
+
+async function ask<R = Row>(url: string, text: string): Promise<R[]> {
+  return withSession(bigquery, url, {}, async session => (await session.query<R>(text)).rows)
+}
+
+/** Every table of both, row by row, as PostgreSQL writes the values. */
+async function expectEqual(world: World, url: string): Promise<void> {
+  await expectExact(world)
+  for (const { schema, name, columns } of await tablesOf(world)) {
+    const list = columns.map(column => column.name).join(', ')
+    const near = await world.ask(`select ${list} from ${schema}.${name}`)
+    const there = await ask(url, `select ${list} from ${schema}.${name}`)
+    expect(plain(there), `${schema}.${name}`).toEqual(plain(near))
+  }
+}
+
+async function tablesOf(world: World) {
+  const { tables } = await world.warehouse(session => session.introspect())
+  return tables.filter(({ schema, name }) => schema !== 'plinth' && name !== 'reconciled_cells')
+}
+
+/** DuckDB answers small integers as numbers and writes all digits of a decimal; BigQuery has one integer and leaves zeros out. */
+function plain(rows: readonly Row[]): string[] {
+  const text = (value: unknown) => {
+    const written = String(value)
+    return /^-?\d+\.\d+$/.test(written) ? written.replace(/\.?0+$/, '') : written
+  }
+  return rows.map(row => Object.values(row).map(text).join('|')).sort()
+}
+void reconcile
+void runChecks
+void rollupStatus
