@@ -44,7 +44,6 @@ export async function openClient(address: BigQueryAddress): Promise<Client> {
       } catch (thrown) {
         if (thrown instanceof PlinthError) throw thrown
         const problem = problemOf(thrown)
-        if (process.env['DAN']) console.log(problem)
         if (attempt >= attemptsMax || !mayPass(problem)) throw failureOf(problem, sent)
         // Half to the whole of the pause, so that those who were refused together do not come back together.
         const pauseMs = Math.min(pauseMsFirst * 2 ** (attempt - 1), pauseMsMax)

@@ -218,7 +218,6 @@ class OpenSession implements BigQuerySession {
     this.#pending = null
     if (how === 'rollback' || pending.length === 0) return
     const script = ['begin transaction', ...pending, 'commit transaction'].map(statement => `${statement};\n`).join('')
-    if (process.env['DAN']) (await import('node:fs')).writeFileSync('/tmp/dan-script.sql', script)
     await this.#run(script, this.#sent(script))
   }
 
