@@ -6,7 +6,7 @@ import { locksSeen, opaqueKinds, sized } from '../use.ts'
 export const rule: StatementRule = {
   name: 'lock-default-partition-scan',
   category: 'locks',
-  severity: 'error',
+  severity: 'warning',
   shape: 'statement',
   needs: 'rehearsal',
   kinds: ['CreateStmt', 'AlterTableStmt', ...opaqueKinds],

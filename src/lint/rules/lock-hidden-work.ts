@@ -1,6 +1,5 @@
 import type { StatementRule } from '../rule.ts'
 import { isOpaque, locksSeen, opaqueKinds, sized } from '../use.ts'
-import { rule as hiddenIndex } from './lock-index-nonconcurrent.ts'
 
 export const rule: StatementRule = {
   name: 'lock-hidden-work',
@@ -39,10 +38,9 @@ everybody out of a table, while all its rows were read: others wait for as long 
   *check(view) {
     if (!view.seen || !isOpaque(view)) return
     const shut = new Set(locksSeen(view, 'ShareLock'))
-    const indexed = new Set([...(hiddenIndex.check(view) ?? [])].map(({ object }) => object?.replace(/\.[^.]*$/, '')))
     for (const table of view.seen.scans) {
-      // What writes the table anew, or builds an index, is said by the rule for that.
-      if (!shut.has(table) || view.seen.rewrites.includes(table) || indexed.has(table)) continue
+      // What writes the table anew is said by the rule for that.
+      if (!shut.has(table) || view.seen.rewrites.includes(table)) continue
       yield {
         message: `Others wait for ${sized(view, table)} while code that this runs reads all of it.`,
         object: table,

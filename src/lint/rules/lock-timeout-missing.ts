@@ -1,5 +1,5 @@
-import { textOf } from '../../sql/tree.ts'
 import type { FileRule } from '../rule.ts'
+import { hasLockTimeout } from '../timeouts.ts'
 import { tablesShut } from '../weight.ts'
 
 export const rule: FileRule = {
@@ -36,13 +36,8 @@ The rule is silent where the runner sets it for every step.`,
     ],
   },
   *check(file) {
-    if (file.settings.runnerSetsTimeouts || /^\s*--\s*plinth:.*\block-timeout=/m.test(file.script.text)) return
     const first = file.statements.find(view => tablesShut(view).length > 0)
-    const isSet = (until: number) =>
-      file.statements.some(
-        ({ statement, fields }) => statement.index < until && textOf(fields, 'name') === 'lock_timeout',
-      )
-    if (!first || isSet(first.statement.index)) return
+    if (!first || hasLockTimeout(file, first.statement.index)) return
     const { statement } = first
     yield {
       message: `"${statement.summary}" waits for its lock without end, and everybody else behind it.`,

@@ -1,5 +1,6 @@
 import { alterations, targetOf } from '../alter.ts'
 import type { StatementRule, StatementView } from '../rule.ts'
+import { hasLockTimeout } from '../timeouts.ts'
 import { dropped, inUse, sized } from '../use.ts'
 
 export const rule: StatementRule = {
@@ -11,8 +12,8 @@ export const rule: StatementRule = {
   kinds: ['CreateTrigStmt', 'DropStmt', 'AlterTableStmt'],
   title: 'A trigger is made, dropped or switched on a table in use',
   why: `Making or switching a trigger takes \`SHARE ROW EXCLUSIVE\`, dropping one \`ACCESS EXCLUSIVE\`. Both are short, but they wait behind
-running transactions, and others queue behind them until the file's transaction ends.`,
-  instead: 'Give it a short lock timeout, and a file of its own so that the lock is released at once.',
+running transactions, and others queue behind them. The rule is silent where a lock timeout ends such a wait.`,
+  instead: "Write `set local lock_timeout = '2s';` at the top of the file, or let the run set it (`lockTimeout`).",
   examples: {
     bad: [
       {
@@ -20,12 +21,14 @@ running transactions, and others queue behind them until the file's transaction 
         before:
           "create table users (id bigint);\ncreate function stamp() returns trigger language plpgsql as 'begin return new; end';",
         up: 'create trigger users_stamp before update on users for each row execute function stamp();',
+        settings: { runnerSetsTimeouts: false },
       },
       {
         title: 'switched off',
         before:
           "create table users (id bigint);\ncreate function stamp() returns trigger language plpgsql as 'begin return new; end';\ncreate trigger users_stamp before update on users for each row execute function stamp();",
         up: 'alter table users disable trigger users_stamp;',
+        settings: { runnerSetsTimeouts: false },
       },
     ],
     good: [
@@ -33,10 +36,18 @@ running transactions, and others queue behind them until the file's transaction 
         title: 'with the table',
         before: "create function stamp() returns trigger language plpgsql as 'begin return new; end';",
         up: 'create table users (id bigint);\ncreate trigger users_stamp before update on users for each row execute function stamp();',
+        settings: { runnerSetsTimeouts: false },
+      },
+      {
+        title: 'the run sets a lock timeout',
+        before:
+          "create table users (id bigint);\ncreate function stamp() returns trigger language plpgsql as 'begin return new; end';",
+        up: 'create trigger users_stamp before update on users for each row execute function stamp();',
       },
     ],
   },
   *check(view) {
+    if (hasLockTimeout(view.file, view.statement.index)) return
     for (const { written, verb } of touched(view)) {
       const table = inUse(view, written)
       if (table === null) continue

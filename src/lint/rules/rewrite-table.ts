@@ -1,13 +1,6 @@
 import { rootOf, tableIn } from '../catalog.ts'
-import type { StatementRule, StatementView } from '../rule.ts'
+import type { StatementRule } from '../rule.ts'
 import { sized } from '../use.ts'
-import { rule as columnType } from './rewrite-column-type.ts'
-import { rule as generatedColumn } from './rewrite-generated-column.ts'
-import { rule as identityColumn } from './rewrite-identity-column.ts'
-import { rule as storage } from './rewrite-storage.ts'
-import { rule as volatileDefault } from './rewrite-volatile-default.ts'
-
-const specific = [columnType, generatedColumn, identityColumn, storage, volatileDefault]
 
 /** Statements whose purpose it is, with rules of their own. */
 const expected = /^(Truncate|Vacuum|Cluster|RefreshMatView|Reindex|Drop)Stmt$/
@@ -51,14 +44,9 @@ column of a domain with constraints. The table is locked with \`ACCESS EXCLUSIVE
     ],
   },
   *check(view) {
-    if (!view.seen || expected.test(view.statement.kind) || specific.some(one => hasProblem(one, view))) return
+    if (!view.seen || expected.test(view.statement.kind)) return
     const tables = view.seen.rewrites.filter(name => tableIn(view.file.before, name))
     for (const table of new Set(tables.map(name => rootOf(view.file.before, name))))
       yield { message: `Nobody can use ${sized(view, table)} until every row of it is written anew.`, object: table }
   },
-}
-
-function hasProblem(other: StatementRule, view: StatementView): boolean {
-  if (other.kinds && !other.kinds.includes(view.statement.kind)) return false
-  return [...(other.check(view) ?? [])].length > 0
 }
