@@ -13,6 +13,7 @@ export const lint: CommandSpec = {
   arguments: [{ name: '[file...]', description: 'files or folders; "-" reads standard input' }],
   options: [
     { flags: '--all', description: 'every migration, not only those that the database has not applied' },
+    { flags: '--since <ref>', description: 'only files that were added or changed since the branch left this commit' },
     {
       flags: '--format <name>',
       description: 'how the findings are printed',
