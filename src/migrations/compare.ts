@@ -3,6 +3,7 @@ import type { Difference } from '../schema/diff.ts'
 import { diffSchemas } from '../schema/diff.ts'
 import { type Grant, qualified, type Schema, type Table } from '../schema/model.ts'
 import { withoutHistories } from './adopt/find.ts'
+import { withUsualOwners } from './owners.ts'
 
 export interface Comparison {
   /** Both without what is not compared. */
@@ -14,7 +15,7 @@ export interface Comparison {
 
 /** Leaves out the histories of other tools, and partitions that the clock makes and drops. `histories` are such tables by name. */
 export function compareCatalogs(made: Schema, live: Schema, histories: readonly string[] = []): Comparison {
-  const [left, right] = [withoutHistories(made, histories), withoutHistories(live, histories)]
+  const [left, right] = [withUsualOwners(withoutHistories(made, histories), live), withoutHistories(live, histories)]
   const clocked = clockPartitions(left, right)
   const one = withSortedGrants(withoutTables(left, clocked))
   const other = withSortedGrants(withoutTables(right, clocked))

@@ -34,7 +34,7 @@ export function diffSchemas(before: Schema, after: Schema): Difference[] {
 type Properties = Readonly<Record<string, unknown>>
 
 /** Flattens a schema to named objects, each with comparable properties. Parts of a table are objects of their own. */
-function inventory(schema: Schema): Map<string, Properties> {
+export function inventory(schema: Schema): Map<string, Properties> {
   const objects = new Map<string, Properties>()
   for (const table of schema.tables) {
     const path = `${table.schema}.${table.name}`
@@ -71,5 +71,13 @@ function inventory(schema: Schema): Map<string, Properties> {
   for (const sequence of schema.sequences) objects.set(`sequence ${sequence.schema}.${sequence.name}`, { ...sequence })
   for (const namespace of schema.schemas) objects.set(`schema ${namespace.name}`, { ...namespace })
   for (const extension of schema.extensions) objects.set(`extension ${extension}`, {})
+  for (const { role, schema: of, kind, grants } of schema.defaultGrants ?? [])
+    objects.set(`default privileges of ${role} for ${kind}${of === null ? '' : ` in ${of}`}`, { grants })
+  const note = (object: string, property: Properties): void => {
+    const known = objects.get(object)
+    if (known) objects.set(object, { ...known, ...property })
+  }
+  for (const { object, text } of schema.comments ?? []) note(object, { comment: text })
+  for (const { object, role } of schema.owners?.objects ?? []) note(object, { owner: role })
   return objects
 }

@@ -13,6 +13,41 @@ export interface Schema {
   readonly sequences: readonly Sequence[]
   readonly schemas: readonly Namespace[]
   readonly extensions: readonly string[]
+  /** Comments on what has no place for one of its own; absent where the engine knows none. */
+  readonly comments?: readonly Comment[]
+  /** Absent where the engine knows no owners. */
+  readonly owners?: Owners
+  /** What new objects are granted; absent where the engine knows no such thing. */
+  readonly defaultGrants?: readonly DefaultGrants[]
+}
+
+/** A comment on an index, constraint, trigger, policy or sequence. */
+export interface Comment {
+  /** As differences name it, such as `index shop.orders_recent`. */
+  readonly object: string
+  /** As COMMENT ON names it, quoted. */
+  readonly target: string
+  /** Qualified name of its table; null for a sequence. */
+  readonly table: string | null
+  readonly name: string
+  readonly text: string
+}
+
+export interface Owners {
+  /** Of the database itself. */
+  readonly database: string
+  /** `object` is as differences name it. What a table owns, such as a serial's sequence, follows it and is left out. */
+  readonly objects: readonly { readonly object: string; readonly schema: string; readonly role: string }[]
+}
+
+/** Privileges that objects have from the moment at which a role makes them. */
+export interface DefaultGrants {
+  /** Who makes the object. */
+  readonly role: string
+  /** Null for every schema: the grants then stand in the place of the engine's own. */
+  readonly schema: string | null
+  readonly kind: string
+  readonly grants: readonly Grant[]
 }
 
 export interface Namespace {
@@ -173,6 +208,8 @@ export interface Sequence {
   readonly definition: string
   /** `schema.table.column` that owns it, or null. */
   readonly ownedBy: string | null
+  /** Absent where the engine grants none. */
+  readonly grants?: readonly Grant[]
 }
 
 /** Qualified name as the model spells it everywhere. */

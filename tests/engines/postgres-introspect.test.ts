@@ -244,13 +244,49 @@ test('views, types, routines and sequences', async () => {
       name: 's',
       definition: 'as integer start 5 increment 1 minvalue 1 maxvalue 2147483647 cache 1 cycle',
       ownedBy: null,
+      grants: [],
     },
     {
       schema: 'app',
       name: 't_counted_seq',
       definition: 'as integer start 1 increment 1 minvalue 1 maxvalue 2147483647 cache 1',
       ownedBy: 'app.t.counted',
+      grants: [],
     },
+  ])
+})
+
+test('owners, comments on parts, privileges of sequences and of what is yet to come', async () => {
+  const schema = await catalogOf(`
+    create sequence s;
+    create table t (n serial primary key, constraint positive check (n > 0));
+    create index odd on t ((n % 2));
+    create view v as select 1 as one;
+    alter view v owner to pg_monitor;
+    comment on index odd is 'Odd.';
+    comment on constraint positive on t is 'Positive.';
+    comment on constraint t_pkey on t is 'Key.';
+    comment on sequence s is 'S.';
+    grant usage on sequence s to pg_monitor;
+    alter default privileges in schema app grant select on tables to pg_monitor;
+    alter default privileges revoke usage on types from public`)
+  expect(schema.comments?.map(({ object, target, text }) => [object, target, text])).toEqual([
+    ['check app.t.positive', 'constraint positive on app.t', 'Positive.'],
+    ['index app.odd', 'index app.odd', 'Odd.'],
+    ['primary key app.t.t_pkey', 'constraint t_pkey on app.t', 'Key.'],
+    ['sequence app.s', 'sequence app.s', 'S.'],
+  ])
+  const maker = schema.owners?.database
+  expect(schema.owners?.objects.map(({ object, role }) => [object, role])).toEqual([
+    ['schema app', maker],
+    ['sequence app.s', maker],
+    ['table app.t', maker],
+    ['view app.v', 'pg_monitor'],
+  ])
+  expect(schema.sequences[0]?.grants).toEqual([{ role: 'pg_monitor', privileges: ['usage'] }])
+  expect(schema.defaultGrants).toEqual([
+    { role: maker, schema: 'app', kind: 'tables', grants: [{ role: 'pg_monitor', privileges: ['select'] }] },
+    { role: maker, schema: null, kind: 'types', grants: [] },
   ])
 })
 

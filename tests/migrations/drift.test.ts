@@ -59,6 +59,18 @@ comment on table shop.customers is 'who buys';
 comment on column shop.customers.note is 'it''s free';
 comment on view shop.rich is 'rich ones';
 comment on function shop.tax(numeric) is 'what is due';
+comment on index shop.orders_recent is 'the newest first';
+comment on constraint spent_positive on shop.customers is 'no debts';
+comment on constraint customers_pkey on shop.customers is 'who';
+comment on constraint orders_customer_id_fkey on shop.orders is 'whose';
+comment on trigger customers_touch on shop.customers is 'no nulls';
+comment on policy own on shop.customers is 'small ones';
+comment on sequence shop.tickets is 'by five';
+grant usage on sequence shop.tickets to pg_monitor;
+grant select on sequence shop.orders_id_seq to pg_monitor;
+alter default privileges in schema shop grant select on tables to pg_monitor;
+alter default privileges revoke execute on functions from public;
+alter view shop.richest owner to pg_monitor;
 create table shop.events (id int not null, at timestamptz not null, kind text not null default 'x', primary key (id, at)) partition by range (at);
 create table shop.events_2026 partition of shop.events for values from ('2026-01-01') to ('2027-01-01');
 create table shop.events_rest partition of shop.events default;
@@ -140,6 +152,27 @@ const deeds: readonly string[] = [
   'grant delete on shop.orders to public',
   'grant create on schema shop to pg_monitor',
   'revoke select on shop.rich from pg_monitor',
+  'grant update on sequence shop.tickets to pg_monitor',
+  'revoke all on sequence shop.orders_id_seq from pg_monitor',
+  'alter default privileges in schema shop revoke select on tables from pg_monitor',
+  'alter default privileges in schema shop grant select, insert on tables to public',
+  'alter default privileges grant execute on functions to public',
+  'alter default privileges grant usage on sequences to pg_monitor',
+  'alter default privileges for role pg_monitor grant select on tables to pg_signal_backend',
+  'alter table shop.orders owner to pg_monitor',
+  'alter table shop.customers owner to pg_monitor',
+  'alter view shop.richest owner to current_user',
+  'alter function shop.tax(numeric) owner to pg_monitor',
+  'alter type shop.mood owner to pg_monitor',
+  'alter sequence shop.tickets owner to pg_monitor',
+  'alter schema shop owner to pg_monitor',
+  'comment on index shop.orders_recent is null',
+  "comment on index shop.orders_customer is 'x'",
+  "comment on constraint spent_positive on shop.customers is 'x'",
+  'comment on constraint orders_customer_id_fkey on shop.orders is null',
+  "comment on trigger events_touch on shop.events is 'x'",
+  'comment on policy own on shop.customers is null',
+  "comment on sequence shop.tickets is 'by six'",
   'comment on table shop.customers is null',
   "comment on column shop.customers.note is 'other'",
   'comment on view shop.rich is null',
@@ -301,6 +334,34 @@ describe('drift of a track', () => {
     expect(await find(await folderOf({}))).toMatchObject({ status: 'none' })
     await session.script('drop table a')
     expect(await find(await folderOf({}))).toMatchObject({ status: 'found' })
+  })
+
+  test('is not who applied, but whoever took one of them over, and whoever a migration did not name', async () => {
+    const { url } = await emptyDatabase()
+    const folder = await folderOf({
+      '1_a': [
+        'create table a (id int primary key); create table b (id int); create table c (id serial); create view v as select 1 as one; create view w as select 2 as two; alter view w owner to pg_read_all_stats; alter default privileges grant select on tables to pg_signal_backend; grant select on a to pg_monitor;',
+        '',
+      ],
+    })
+    const session = await openSession(url)
+    await applyTrack(session, { ...someone, folder, preserve: 'off' })
+    const scratch = { engine: await engineOf(url), url }
+    const find = () => findDrift(session, { ...someone, folder, scratch })
+    // As if another role had applied them.
+    await session.script(`
+      alter table a owner to pg_monitor; alter table b owner to pg_monitor; alter table c owner to pg_monitor; alter view v owner to pg_monitor;
+      alter default privileges revoke select on tables from pg_signal_backend;
+      alter default privileges for role pg_monitor grant select on tables to pg_signal_backend`)
+    expect(await find()).toMatchObject({ status: 'none', differences: [] })
+    await session.script('alter table b owner to pg_signal_backend; alter view w owner to pg_monitor')
+    const found = await find()
+    expect(found.differences).toMatchObject([
+      { object: 'table public.b', property: 'owner', before: 'pg_monitor', after: 'pg_signal_backend' },
+      { object: 'view public.w', property: 'owner', before: 'pg_read_all_stats', after: 'pg_monitor' },
+    ])
+    await session.script(found.sql)
+    expect(await find()).toMatchObject({ status: 'none' })
   })
 
   test('needs something that is applied', async () => {

@@ -49,6 +49,23 @@ describe.each([
 })
 
 describe('verify', () => {
+  test.each([
+    ["comment on index a_n is 'x';", 'comment of index public.a_n'],
+    ['grant usage on sequence s to pg_monitor;', 'grants of sequence public.s'],
+    ["comment on constraint a_pkey on a is 'x';", 'comment of primary key public.a.a_pkey'],
+    ['alter table a owner to pg_monitor;', 'owner of table public.a'],
+    ['alter default privileges grant select on tables to pg_monitor;', 'default privileges of'],
+  ])('sees that a down leaves behind what %s did', async (deed, told) => {
+    const { report } = await verify((await emptyDatabase()).url, {
+      '1_a': [
+        'create table a (id int primary key, n int); create index a_n on a (n); create sequence s;',
+        'drop sequence s; drop table a;',
+      ],
+      '2_b': [deed, '-- nothing'],
+    })
+    expect(report.error).toMatchObject({ code: 'VERIFY_FAILED', message: expect.stringContaining(told) })
+  })
+
   test('names what a down takes too much, without its definition', async () => {
     const { report } = await verify((await emptyDatabase()).url, {
       '1_a': ['create table a (id int);\nalter table a add constraint secret check (id <> 424242);', 'drop table a;'],

@@ -59,9 +59,19 @@ function toSchema(engine: string, rows: CatalogRows): Schema {
     enums: sorted(rows.enums),
     domains: sorted(rows.domains),
     routines: rows.routines.map(routineOf).sort((a, b) => compare(routineKey(a), routineKey(b))),
-    sequences: sorted(rows.sequences.map(({ comment: _comment, ...sequence }) => sequence)),
+    sequences: sorted(
+      rows.sequences.map(({ comment: _comment, acl, ...sequence }) => ({ ...sequence, grants: grantsOf(acl) })),
+    ),
     schemas: sortedByName(rows.namespaces.map(({ acl, ...namespace }) => ({ ...namespace, grants: grantsOf(acl) }))),
     extensions: rows.extensions.map(extension => extension.name).sort(),
+    comments: rows.comments.toSorted((a, b) => compare(a.object, b.object)),
+    owners: {
+      database: rows.database[0]?.owner ?? '',
+      objects: rows.owners.toSorted((a, b) => compare(a.object, b.object)),
+    },
+    defaultGrants: rows.defaults
+      .map(({ acl, ...one }) => ({ ...one, grants: grantsOf(acl) }))
+      .sort((a, b) => compare(JSON.stringify([a.schema, a.kind, a.role]), JSON.stringify([b.schema, b.kind, b.role]))),
   }
 }
 

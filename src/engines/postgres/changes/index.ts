@@ -1,8 +1,8 @@
 /**
  * The statements that lead a database from one catalog to another, in an order in which PostgreSQL takes them, in one transaction. What the
- * model of a catalog does not hold (owners, comments on indexes, storage of columns) is neither compared nor written.
+ * model of a catalog does not hold (composite types, storage of columns) is neither compared nor written.
  */
-import { qualified, type Schema } from '../../../schema/model.ts'
+import { type Column, qualified, type Schema, type Table } from '../../../schema/model.ts'
 import type { Change } from '../../engine.ts'
 import {
   columnDefinition,
@@ -14,7 +14,7 @@ import {
   isRemade,
 } from './columns.ts'
 import { absent, byName, missing, names } from './lookup.ts'
-import { comments, privileges, viewOptions } from './outside.ts'
+import { comments, defaultPrivileges, ownerChanges, partComments, privileges, viewOptions } from './outside.ts'
 import { type Part, partsOf } from './parts.ts'
 import { type Ground, rebuiltParts } from './rebuild.ts'
 import { createRoutine, dropRoutine, routineChanges } from './routines.ts'
@@ -48,6 +48,7 @@ export function writeChanges(from: Schema, to: Schema): Change[] {
     ...(routines.made.length > 0 ? ['set local check_function_bodies = off'] : []),
     ...missing(from.extensions, to.extensions).map(name => `create extension if not exists ${quoteName(name)}`),
     ...missing(names(from.schemas), names(to.schemas)).map(name => `create schema ${quoteName(name)}`),
+    ...defaultPrivileges(from, to),
     ...parts.dropped.map(part => part.drop),
     ...defaults.dropped,
     ...columns.pairs.flatMap(columnLoosening),
@@ -63,15 +64,15 @@ export function writeChanges(from: Schema, to: Schema): Change[] {
     ...routines.first.flatMap(createRoutine),
     ...tables.created.map(table => createTable(tables.later.includes(table) ? standalone(table) : table)),
     ...columns.pairs.filter(pair => !isRemade(pair, columns.pairs)).flatMap(columnRecast),
+    // A generated column may read one that comes back.
+    ...columns.added.filter(({ column }) => column.generated === null).map(addColumn),
     ...columns.pairs
       .filter(pair => isRemade(pair, columns.pairs))
       .flatMap(({ table, now }) => [
         `alter table ${quotePath(table)} drop column ${quoteName(now.name)}`,
         `alter table ${quotePath(table)} add column ${columnDefinition(now)}`,
       ]),
-    ...columns.added.map(
-      ({ table, column }) => `alter table ${quotePath(table)} add column ${columnDefinition(column)}`,
-    ),
+    ...columns.added.filter(({ column }) => column.generated !== null).map(addColumn),
     ...columns.pairs.filter(pair => !isRemade(pair, columns.pairs)).flatMap(columnTightening),
     ...defaults.set,
     ...tables.changed,
@@ -81,10 +82,12 @@ export function writeChanges(from: Schema, to: Schema): Change[] {
     ...ofKinds(parts.made, ['foreign key', 'view']),
     ...routines.third.flatMap(createRoutine),
     ...ofKinds(parts.made, ['trigger', 'policy']),
+    ...ownerChanges(from, to, parts.made, routines.rebuilt),
     ...sequences.owned,
     ...viewOptions(from, to, parts.made),
     ...privileges(from, to, parts.made, routines.rebuilt),
     ...comments(from, to, parts.made, routines.rebuilt),
+    ...partComments(from, to, parts.made),
     ...routines.late.map(dropRoutine),
     ...sequences.dropped,
     ...domains.dropped,
@@ -96,6 +99,10 @@ export function writeChanges(from: Schema, to: Schema): Change[] {
     ...notes.map((text): Change => ({ kind: 'note', text })),
     ...statements.filter(text => !text.startsWith('-- ')).map((text): Change => ({ kind: 'statement', text })),
   ]
+}
+
+function addColumn({ table, column }: { readonly table: Table; readonly column: Column }): string {
+  return `alter table ${quotePath(table)} add column ${columnDefinition(column)}`
 }
 
 function notesOf(from: Schema, to: Schema): string[] {

@@ -1,7 +1,7 @@
 /** What is done with types and sequences. */
 import { qualified, type Schema, type Table } from '../../../schema/model.ts'
 import { absent, byName } from './lookup.ts'
-import { literal, quoteName, quotePath } from './spelling.ts'
+import { literal, quoteName, quotePath, quoteRole } from './spelling.ts'
 import {
   addedValues,
   createDomain,
@@ -44,7 +44,10 @@ export function sequenceSteps(from: Schema, to: Schema) {
       const { table, column } = now.ownedBy === null ? { table: undefined, column: '' } : owner(now.ownedBy)
       if (!table) return [`alter sequence ${quotePath(now)} owned by none`]
       const path = quotePath(table)
+      const role = to.owners?.objects.find(({ object }) => object === `table ${qualified(table)}`)?.role
       return [
+        // It has to be the same role's as its table.
+        ...(old || role === undefined ? [] : [`alter sequence ${quotePath(now)} owner to ${quoteRole(role)}`]),
         `alter sequence ${quotePath(now)} owned by ${path}.${quoteName(column)}`,
         // A new sequence would give out numbers that are taken.
         ...(old
