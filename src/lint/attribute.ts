@@ -1,4 +1,5 @@
 /** Which statement a defect of the catalog belongs to: the one that touched the object last. */
+import type { Category } from './rule.ts'
 import type { ObjectChange, RehearsedStep } from '../schema/rehearsal.ts'
 import { byteIndex } from '../sql/positions.ts'
 import type { Statement } from '../sql/parse.ts'
@@ -12,11 +13,19 @@ export interface Place {
   readonly range: { readonly start: number; readonly end: number } | undefined
 }
 
-/** Null when the step that touched it last is not one that is judged. */
-export function attribute(object: string, steps: readonly RehearsedStep[], files: readonly ViewedFile[]): Place | null {
+/** Null when the step that touched it last is not one that is judged. Who may use an object matters to rules on security alone. */
+export function attribute(
+  object: string,
+  category: Category,
+  steps: readonly RehearsedStep[],
+  files: readonly ViewedFile[],
+): Place | null {
+  const counts = ({ kind }: ObjectChange) => kind !== 'comment' && (kind !== 'grant' || category === 'security')
   for (const touches of [isItself, isAround, isWithin]) {
     for (const step of steps.toReversed()) {
-      const statement = step.statements.findLast(one => one.changes.some(change => touches(change, object)))
+      const statement = step.statements.findLast(one =>
+        one.changes.some(change => counts(change) && touches(change, object)),
+      )
       if (!statement) continue
       const file = files.find(one => one.step === step)
       return file ? placeIn(file, statement.index, object) : null

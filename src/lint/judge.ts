@@ -95,7 +95,7 @@ function judgeSchema(rules: readonly SchemaRule[], { rehearsal, files, settings,
     const old = new Set([...rule.check({ schema: before, before, settings, classOf })].map(problem => problem.object))
     return [...rule.check({ schema: after, before, settings, classOf })].flatMap((problem): Said[] => {
       if (old.has(problem.object)) return []
-      const place = attribute(problem.object, whole, files)
+      const place = attribute(problem.object, rule.category, whole, files)
       if (!place) return []
       const range = problem.range ?? place.range
       return [

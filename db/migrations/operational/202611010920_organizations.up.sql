@@ -13,6 +13,7 @@ create table platform.organizations (
   deleted_at timestamptz,
   constraint organizations_pk
     primary key (id),
+  -- plinth:allow constraint-soft-delete-unique reason="a slug names one organization for ever, also one that is gone"
   constraint organizations_slug_key
     unique (slug),
   constraint organizations_id_not_nil_check

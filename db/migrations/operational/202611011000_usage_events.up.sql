@@ -27,6 +27,7 @@ create table platform.usage_events (
   constraint usage_events_api_key_fk
     foreign key (organization_id, api_key_id)
     references platform.api_keys (organization_id, id),
+  -- plinth:allow index-foreign-key reason="models are retired, never deleted; an index would cost every insert"
   constraint usage_events_model_fk
     foreign key (model_id)
     references platform.model_registry_entries (id),
