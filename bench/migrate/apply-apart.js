@@ -1,10 +1,12 @@
 // Applies a folder in a process that is ready: libraries read, parser loaded, session open. Prints the milliseconds of the rest.
+// The URL comes by the environment, since arguments are everybody's to read.
 import { withSession } from '../../dist/engines/brackets.js'
 import { engineOf } from '../../dist/engines/registry.js'
 import { applyTrack } from '../../dist/migrations/track.js'
 import { openParser } from '../../dist/sql/parse.js'
 
-const [url, folder] = process.argv.slice(2)
+const url = process.env.DATABASE_URL
+const [folder] = process.argv.slice(2)
 await openParser('postgres')
 await withSession(await engineOf(url), url, {}, async session => {
   const started = performance.now()

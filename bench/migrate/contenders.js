@@ -25,8 +25,10 @@ export async function psqlSession(url, folder, migrations) {
   const script = join(folder, 'all.sql')
   const file = ({ version, slug }) => `begin;\n\\ir ${version}_${slug}.up.sql\ncommit;`
   writeFileSync(script, migrations.map(file).join('\n'))
-  const child = spawn('psql', ['--no-psqlrc', '--quiet', '--set', 'ON_ERROR_STOP=1', url], {
+  const { address, password } = apartFromPassword(url)
+  const child = spawn('psql', ['--no-psqlrc', '--quiet', '--set', 'ON_ERROR_STOP=1', address], {
     stdio: ['pipe', 'pipe', 'pipe'],
+    env: { ...process.env, ...(password ? { PGPASSWORD: password } : {}) },
   })
   let said = ''
   let complaint = ''
@@ -54,9 +56,18 @@ export async function psqlSession(url, folder, migrations) {
   return ended - started
 }
 
+/** Arguments are everybody's to read, so a password goes by the environment. */
+function apartFromPassword(url) {
+  const address = new URL(url)
+  const password = decodeURIComponent(address.password)
+  address.password = ''
+  return { address: address.toString(), password }
+}
+
 /** The same as {@link psqlSession} by Plinth in a process that is ready. */
 export async function plinthApart(url, folder, migrations) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [apart, url, folder], { encoding: 'utf8' })
+  const env = { ...process.env, DATABASE_URL: url }
+  const { status, stdout, stderr } = spawnSync(process.execPath, [apart, folder], { encoding: 'utf8', env })
   if (status !== 0) throw new Error(stderr.slice(-2000))
   const { steps, ms } = JSON.parse(stdout)
   if (steps !== migrations.length) throw new Error(`Plinth applied ${steps} of ${migrations.length}.`)

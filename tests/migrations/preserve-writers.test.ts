@@ -65,12 +65,11 @@ test.each([
 async function startWriters(url: string, size: number) {
   const notes = new Map<number, string>()
   const gone = new Set<number>()
-  let running = true
-  let turns = 0
+  const state = { running: true, turns: 0 }
   const work = async (number: number) => {
     const client = new Client({ connectionString: url })
     await client.connect()
-    for (let turn = 0; running; turn++) {
+    for (let turn = 0; state.running; turn++) {
       const id = 1 + ((turn * 8 + number) % size)
       const note = `${number}/${turn}`
       try {
@@ -88,18 +87,18 @@ async function startWriters(url: string, size: number) {
         // The column is gone by now.
         await client.query('update t set n = n + 1 where id = $1', [id]).catch(() => undefined)
       }
-      turns++
+      state.turns++
     }
     await client.end()
   }
   const all = Promise.all([0, 1, 2, 3].map(work))
   return {
     settled: async (count: number) => {
-      const from = turns
-      await expect.poll(() => turns - from).toBeGreaterThan(count)
+      const from = state.turns
+      await expect.poll(() => state.turns - from).toBeGreaterThan(count)
     },
     stop: async () => {
-      running = false
+      state.running = false
       await all
       return { notes, gone }
     },

@@ -1,29 +1,64 @@
 // The results as tables for people.
 
-export function writePreserveTable({ machine, loaded, quick, rows, table, columns, release }) {
-  const { date, commit, node, postgres, platform, processors, processor, memoryGb, loadAtStart } = machine
+export function writePreserveTable({ table, columns, release }) {
+  const parts = Object.entries({ table, columns, release }).filter(([, part]) => part !== undefined)
   return `# Losing nothing
 
-Taken on ${date} at ${commit ?? 'an unknown commit'}: ${processors} × ${processor}, ${memoryGb} GB, ${platform}, Node ${node}, PostgreSQL ${postgres} with its defaults; load ${loadAtStart} at the start.
-${loaded ? '**The machine was busy with other work: an idle one is faster.**\n' : ''}${quick ? '**A quick run: too small to judge.**\n' : ''}
+${parts.map(([name, part]) => takenLine(name, part)).join('\n')}
+
 | question | measured | target | |
 |---|---|---|---|
-| \`DROP TABLE\` of ${millions(rows)} rows, kept, beyond one row unkept | ${table.addedMs} ms | < ${table.targetAddedMs} ms | ${verdict(table.addedMs < table.targetAddedMs)} |
-| the same, kept (least of three) · not kept | ${table.leastKeptMs} ms · ${table.unkeptMs} ms | | |
-| the table back | ${table.restoredMs} ms | | |
-${columns.sizes.map(size => columnRows(size, columns)).join('\n')}
-| ${millions(columns.extrapolated.rows)} rows, extrapolated | archive ${columns.extrapolated.archiveSeconds} s, restore ${columns.extrapolated.restoreSeconds} s | | |
-${['additive', 'destructive'].map(name => releaseRow(name, release)).join('\n')}
+${[...tableRows(table), ...columnLines(columns), ...releaseLines(release)].join('\n')}
+${release ? phaseTable(release) : ''}
+Every figure stands for data that came back: rows and digests were compared after each step (\`preserve/stage.js\`).
+`
+}
 
+function takenLine(name, { machine, loaded, quick }) {
+  const { date, commit, node, postgres, platform, processors, processor, memoryGb, loadAtStart } = machine
+  const warnings = [
+    ...(loaded ? ['**The machine was busy with other work: an idle one is faster.**'] : []),
+    ...(quick ? ['**A quick run: too small to judge.**'] : []),
+  ]
+  return [
+    `- *${name}*: ${date}, ${commit ?? 'an unknown commit'}, ${processors} × ${processor}, ${memoryGb} GB, ${platform}, Node ${node}, PostgreSQL ${postgres} with its defaults; load ${loadAtStart} at the start.`,
+    ...warnings,
+  ].join(' ')
+}
+
+function tableRows(table) {
+  if (!table) return []
+  return [
+    `| \`DROP TABLE\` of ${millions(table.rows)} rows, kept, beyond one row unkept | ${table.addedMs} ms | < ${table.targetAddedMs} ms | ${verdict(table.addedMs < table.targetAddedMs)} |`,
+    `| the same, kept (least of several) · not kept | ${table.leastKeptMs} ms · ${table.unkeptMs} ms | | |`,
+    `| the table back | ${table.restoredMs} ms | | |`,
+  ]
+}
+
+function columnLines(columns) {
+  if (!columns) return []
+  const { rows, archiveSeconds, restoreSeconds } = columns.extrapolated
+  return [
+    ...columns.sizes.map(size => columnRows(size, columns)),
+    `| ${millions(rows)} rows, extrapolated | archive ${archiveSeconds} s, restore ${restoreSeconds} s | | |`,
+  ]
+}
+
+function releaseLines(release) {
+  return release ? ['additive', 'destructive'].map(name => releaseRow(name, release)) : []
+}
+
+function phaseTable(release) {
+  return `
 A release on a table of ${millions(release.rows)} rows, ${release.clients} clients, three reads to one write, 20 ms of thought between requests; milliseconds of a statement:
 
 | release | phase | took | reads p50 · p99 · most | writes p50 · p99 · most |
 |---|---|---|---|---|
 ${['additive', 'destructive'].flatMap(name => phaseRows(name, release[name])).join('\n')}
 
-Every figure stands for data that came back: rows and digests were compared after each step (\`preserve/stage.js\`).
 *additive*: a column with a default, an index built concurrently, a constraint added and validated. *destructive*: a column with a value in every row
-is dropped, comes back and is dropped again; each of these holds the table for as long as it copies or restores.
+is dropped, comes back and is dropped again. A dropped column is copied beside its readers and writers; one that comes back is written into the
+table while nobody else may use it.
 `
 }
 

@@ -3,7 +3,7 @@
  * whose version was written by a transaction that the copy could not see.
  */
 import type { Session } from '../../engines/engine.ts'
-import { columnList, literal, rowDigest, sameKey } from './text.ts'
+import { columnList, literal, rowDigest, sameKey, valueDigest } from './text.ts'
 
 export interface CaughtUp {
   /** What rows that were written meanwhile change about the number of rows of the copy, and about its digest. */
@@ -38,7 +38,8 @@ export async function catchUp(
     readonly key: readonly string[]
     /** Expressions over `t` that make the columns of the copy. */
     readonly selected: readonly string[]
-    readonly digested: readonly string[]
+    /** Null where the copy has no digest. */
+    readonly digested: readonly string[] | null
     readonly since: string
     readonly values: readonly string[]
     /** Digest of the values that every row had so far. */
@@ -46,6 +47,7 @@ export async function catchUp(
   },
 ): Promise<CaughtUp> {
   const { table, copy, key, digested } = input
+  const digestOf = (prefix: string) => (digested ? valueDigest(digested, prefix) : '0::bigint')
   const recent = `from ${table} t where age(t.xmin) <= age(${literal(input.since)}::xid8::xid)`
   const { rows } = await session.query<{ some: boolean }>(`select exists (select ${recent}) as some`)
   // Others are writing: the copy gets its index before they have to wait.
@@ -53,11 +55,11 @@ export async function catchUp(
   await lockAgainstAll(session, [table])
   const late = `${copy.slice(0, -1)}l"`
   await session.script(`create table ${late} as select ${input.selected.join(', ')} ${recent}`)
-  const written = await sum(session, `select ${rowDigest(digested, 'd.')} as digest from ${late} d`)
+  const written = await sum(session, `select ${digestOf('d.')} as digest from ${late} d`)
   if (written.rows > 0) {
     const gone = await sum(
       session,
-      `delete from ${copy} c using ${late} d where ${sameKey(key, 'c', 'd')} returning ${rowDigest(digested, 'c.')} as digest`,
+      `delete from ${copy} c using ${late} d where ${sameKey(key, 'c', 'd')} returning ${digestOf('c.')} as digest`,
     )
     const others =
       input.uniform === null

@@ -1,9 +1,10 @@
 /** Copies what a statement takes away: columns by key, or whole tables where they cannot be moved. */
 import type { Session } from '../../engines/engine.ts'
+import { asPlinthError } from '../../errors.ts'
 import { catchUp, lockAgainstAll, oldestRunning } from './catch-up.ts'
-import { type Origin, ownColumns, type Shape } from './shape.ts'
+import { keptAsTheyAre, type Origin, ownColumns, type Shape } from './shape.ts'
 import type { Detail, Digest } from './store.ts'
-import { ident, rowDigest, tableDigest } from './text.ts'
+import { ident, rowDigest, tableDigest, valueDigest } from './text.ts'
 import { closeCopy, withEveryRow } from './visible.ts'
 import type { Writer } from './writer.ts'
 
@@ -41,7 +42,14 @@ export async function copyColumns(
   ]
   const copy = await writer.nameFor(shape.table)
   const names = taken.map(column => once(column.name))
-  const told = await fillCopy(session, { shape, copy, selected, key: key?.map(once) ?? null, names })
+  const told = await fillCopy(session, {
+    shape,
+    copy,
+    selected,
+    key: key?.map(once) ?? null,
+    names,
+    taken: [...(key ?? []), ...input.names],
+  })
   await closeCopy(session, copy)
   await writer.add(kind, {
     source: origin?.name ?? shape.name,
@@ -100,9 +108,20 @@ export async function holdsRows(session: Session, shape: Shape): Promise<boolean
 /** Below that, a copy is over before anybody minds. */
 const worthCopyingBeside = 8 * 1024 * 1024
 
-async function digestOf(session: Session, copy: string, names: readonly string[]): Promise<Digest> {
-  const { rows } = await session.query<{ rows: string; digest: string }>(tableDigest(`${copy} c`, names, 'c.'))
-  return { rows: Number(rows[0]?.rows ?? 0), digest: rows[0]?.digest ?? '0' }
+/** Null where a type has none. */
+async function digestOf(session: Session, copy: string, names: readonly string[]): Promise<Digest | null> {
+  await session.query('savepoint plinth_digest')
+  try {
+    const { rows } = await session.query<{ rows: string; digest: string }>(
+      tableDigest(`${copy} c`, names, 'c.', valueDigest),
+    )
+    await session.query('release savepoint plinth_digest')
+    return { rows: Number(rows[0]?.rows ?? 0), digest: rows[0]?.digest ?? '0' }
+  } catch (thrown) {
+    if (asPlinthError(thrown).sqlState !== '42883') throw thrown
+    await session.query('rollback to savepoint plinth_digest')
+    return null
+  }
 }
 
 /** Of the values that every row has; null where they differ, which the first rows mostly tell. */
@@ -129,25 +148,27 @@ async function fillCopy(
     /** As the copy calls them. */
     readonly key: readonly string[] | null
     readonly names: readonly string[]
+    /** As the table calls them. */
+    readonly taken: readonly string[]
   },
 ): Promise<Pick<Detail, 'digest' | 'uniform'>> {
   const { shape, copy, selected, key, names } = input
-  const digested = key === null ? null : [...key, ...names]
   const isBeside = key !== null && shape.bytes >= worthCopyingBeside
   if (!isBeside) await lockAgainstAll(session, [shape.name])
   return withEveryRow(session, [shape], async () => {
     const since = await oldestRunning(session)
     await session.script(`create table ${copy} as select ${selected.join(', ')} from ${shape.name} t`)
     const uniform = await uniformDigest(session, copy, names)
-    const digest = digested === null ? undefined : await digestOf(session, copy, digested)
-    if (!isBeside || !digested || !digest) return toldOf(digest, uniform)
-    const late = { table: shape.name, copy, key, selected, digested, since, values: names, uniform }
+    const digested = key !== null && keptAsTheyAre(shape, input.taken) ? [...key, ...names] : null
+    const digest = digested === null ? null : await digestOf(session, copy, digested)
+    if (!isBeside) return toldOf(digest, uniform)
+    const late = { table: shape.name, copy, key, selected, digested: digest && digested, since, values: names, uniform }
     const caught = await catchUp(session, late)
-    const sum = String(BigInt(digest.digest) + caught.digest)
-    return toldOf({ rows: digest.rows + caught.added, digest: sum }, caught.uniform ? uniform : null)
+    const now = digest && { rows: digest.rows + caught.added, digest: String(BigInt(digest.digest) + caught.digest) }
+    return toldOf(now, caught.uniform ? uniform : null)
   })
 }
 
-function toldOf(digest: Digest | undefined, uniform: string | null): Pick<Detail, 'digest' | 'uniform'> {
+function toldOf(digest: Digest | null, uniform: string | null): Pick<Detail, 'digest' | 'uniform'> {
   return { ...(digest ? { digest } : {}), ...(uniform === null ? {} : { uniform }) }
 }

@@ -8,7 +8,7 @@ import { keyText, typedKey } from './images.ts'
 import { rewriteColumns } from './rewrite.ts'
 import { ownColumns, type Shape, type ShapeColumn, shapeOf } from './shape.ts'
 import type { ArchiveObject, Digest, RestoreReport } from './store.ts'
-import { columnList, ident, literal, rowDigest, tableDigest } from './text.ts'
+import { columnList, ident, literal, rowDigest, tableDigest, valueDigest } from './text.ts'
 import { withoutUserTriggers } from './triggers.ts'
 import { closeCopy, openCopy, withEveryRow } from './visible.ts'
 
@@ -303,10 +303,10 @@ async function fillColumns(session: Session, object: ArchiveObject, copy: Copy, 
     await session.script(
       `update ${shape.name} t set ${sets} from ${copy.name} c where ${same} and ${due} and ${differs}`,
     )
-  if (rewritten && object.detail.digest) {
-    // Two looks in the order of the tables cost a part of one that finds the pairs, and mostly tell as much.
-    const now = await digestOf(session, `${shape.name} t`, [...key, ...names], 't.')
-    const { digest: before } = object.detail
+  const { digest: before } = object.detail
+  if (rewritten && before && isOfTheSameTypes(object, shape)) {
+    // One look in the order of the table costs a part of one that finds the pairs, and mostly tells as much.
+    const now = await digestOf(session, `${shape.name} t`, [...key, ...names], 't.', valueDigest)
     if (now.rows === before.rows && now.digest === before.digest)
       return { whole: true, report: { ...nothing(object), before, after: now, restored: now.rows } }
   }
@@ -436,6 +436,12 @@ async function hasRules(session: Session, shape: Shape): Promise<boolean> {
   return rows.length > 0
 }
 
+/** A value that was narrowed on its way back may still be equal by value. */
+function isOfTheSameTypes({ detail }: ArchiveObject, shape: Shape): boolean {
+  const types = new Map(shape.columns.map(({ name, type }) => [name, type]))
+  return detail.columns.every(({ name, type }) => types.get(name) === type)
+}
+
 /** The columns of the copy that the table can take now, as the table has them. */
 function commonColumns(object: ArchiveObject, shape: Shape): ShapeColumn[] {
   const kept = new Set(object.detail.columns.map(column => column.name))
@@ -470,8 +476,14 @@ async function keysWhere(session: Session, copy: string, key: readonly string[],
   return { count: Number(rows[0]?.count ?? 0), keys: rows[0]?.keys ?? [] }
 }
 
-async function digestOf(session: Session, from: string, names: readonly string[], prefix: string): Promise<Digest> {
-  const { rows } = await session.query<{ rows: string; digest: string }>(tableDigest(from, names, prefix))
+async function digestOf(
+  session: Session,
+  from: string,
+  names: readonly string[],
+  prefix: string,
+  digest = rowDigest,
+): Promise<Digest> {
+  const { rows } = await session.query<{ rows: string; digest: string }>(tableDigest(from, names, prefix, digest))
   return readDigest(rows[0])
 }
 

@@ -101,26 +101,26 @@ function walkerOf(
   const lookup = key.map((part, at) => `c.${ident(part)} = $${at + 1}${collated(shape, part)}`).join(' and ')
   const rows = `select ${columnList(key, 'c.')}, ${value}, c.ctid from ${copy} c`
   const old = `$${key.length + 1}`
-  const here = `$${key.length + 2}`
+  const cursor = `$${key.length + 2}`
   const walk = ident(`walk_${name}`)
   const miss = `${archiveSchema}.${ident(`miss_${name}`)}`
   const declared = ['declare', ...keyTypes.map((type, at) => `  k${at} ${type};`), `  v ${column.type};`].join('\n')
-  // The cursor is an argument, since a variable would be given its value anew for each row.
+  // It runs for each row, so it has no variable too many: the cursor is an argument, and where it stands is asked only when a row is missed.
   const step = `${declared}
-  here tid;
 begin
-  fetch ${here} into ${next}, v, here;
+  fetch ${cursor} into ${next}, v;
   if ${key.map((_, at) => `k${at} = $${at + 1}`).join(' and ')} then
     return v;
   end if;
-  return ${miss}(${[...given, old, 'here'].join(', ')});
+  return ${miss}(${[...given, old].join(', ')});
 end`
   const missed = `${declared}
   walk refcursor := ${literal(`walk_${name}`)};
-  here tid := ${here};
+  here tid;
   there tid;
   skipped ${column.type};
 begin
+  fetch relative 0 from walk into ${next}, skipped, here;
   if to_regclass(${literal(`${archiveSchema}.${ident(index)}`)}) is null then
     close walk;
     ${indexOf(rewrite, index)};
@@ -145,7 +145,7 @@ end`
   const made = (routine: string, list: string, body: string) =>
     `create function ${routine}(${list}) returns ${column.type} language plpgsql volatile as ${literal(body)}`
   return [
-    made(miss, `${takes}, tid`, missed),
+    made(miss, takes, missed),
     made(`${archiveSchema}.${walk}`, `${takes}, refcursor`, step),
     `declare ${walk} scroll cursor for ${rows}`,
   ].join(';\n')

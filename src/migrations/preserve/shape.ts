@@ -143,6 +143,11 @@ export function ownColumns(shape: Shape): readonly ShapeColumn[] {
   return shape.columns.filter(column => !column.generated)
 }
 
+/** True when a copy holds these columns as the table does, so that their values can be compared as they are. */
+export function keptAsTheyAre(shape: Shape, names: readonly string[]): boolean {
+  return shape.columns.every(({ name, kept, type }) => !names.includes(name) || kept === type)
+}
+
 interface ShapeRow extends Omit<Shape, 'columns' | 'sequences' | 'tenant'> {
   readonly columns: readonly ShapeColumn[] | null
   readonly sequences: readonly OwnedSequence[] | null

@@ -53,7 +53,7 @@ export interface Detail {
   readonly key: readonly string[] | null
   readonly tenant: string | null
   readonly sequences: readonly { readonly column: string | null; readonly name: string; readonly last: string | null }[]
-  /** Of key and values as they were taken; absent where there is no key. */
+  /** Of key and values as they were taken, by value; absent where there is no key, or a type has no such digest. */
   readonly digest?: Digest
   /** Digest of the values, where every row had the same. */
   readonly uniform?: string

@@ -28,7 +28,15 @@ export function rowDigest(names: readonly string[], prefix: string): string {
   return `hashtextextended(row(${columnList(names.toSorted(), prefix)})::text, 0)`
 }
 
+/**
+ * As {@link rowDigest}, three times as fast, but over the values themselves: it can be compared only between columns of the same types, and not
+ * every type has it. Server 14 or newer.
+ */
+export function valueDigest(names: readonly string[], prefix: string): string {
+  return `pg_catalog.hash_record_extended(row(${columnList(names.toSorted(), prefix)}), 0)`
+}
+
 /** Rows and an order-independent digest of a relation, as one row. */
-export function tableDigest(from: string, names: readonly string[], prefix: string): string {
-  return `select count(*)::bigint as rows, coalesce(sum(${rowDigest(names, prefix)}), 0)::text as digest from ${from}`
+export function tableDigest(from: string, names: readonly string[], prefix: string, digestOf = rowDigest): string {
+  return `select count(*)::bigint as rows, coalesce(sum(${digestOf(names, prefix)}), 0)::text as digest from ${from}`
 }
