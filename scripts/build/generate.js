@@ -1,4 +1,4 @@
-// Writes what is generated (the command lines in README.md, docs/commands.md, docs/errors.md, db/docs/), or with --check says what is stale.
+// Writes what is generated (the command lines in README.md, docs/commands.md, docs/errors.md, db/docs/, src/lint/rules/index.ts), or with --check says what is stale.
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { buildProgram } from '../../dist/cli/main.js'
@@ -115,6 +115,7 @@ put('docs/rules/README.md', ruleIndex())
 for (const { name, text } of rulePages()) put(`docs/rules/${name}.md`, text)
 for (const file of readdirSync('docs/rules')) if (!isRulePage(file)) drop(`docs/rules/${file}`)
 
+const rules = spawnSync(process.execPath, ['scripts/build/rules.js', ...(check ? ['--check'] : [])], { stdio: 'inherit' })
 const docs = spawnSync(process.execPath, ['bin/plinth.js', 'docs', check ? 'check' : 'generate'], { stdio: 'inherit' })
 for (const file of stale) console.error(`stale: ${file} (run: npm run generate)`)
-process.exitCode = stale.length > 0 ? 3 : (docs.status ?? 1)
+process.exitCode = stale.length > 0 ? 3 : rules.status || (docs.status ?? 1)
