@@ -1,4 +1,6 @@
 /** Every rule keeps its word: its bad examples are found, its good ones are not, and PostgreSQL runs them all as they say. */
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { frameRules } from '../../src/lint/frame-rules.ts'
 import { categories, type Example, type Rule } from '../../src/lint/rule.ts'
@@ -11,6 +13,12 @@ test('names are unique, and tell what they are about', () => {
   const names = [...rules, ...frameRules].map(rule => rule.name)
   expect(new Set(names).size).toBe(names.length)
   for (const name of names) expect(name).toMatch(/^[a-z]+(-[a-z0-9]+)*$/)
+})
+
+test('the list holds every file of the folder', () => {
+  const files = readdirSync(join(import.meta.dirname, '../../src/lint/rules')).filter(file => file !== 'index.ts')
+  expect(files.sort()).toEqual(rules.map(rule => `${rule.name}.ts`).sort())
+  expect(rules.length).toBeGreaterThanOrEqual(70)
 })
 
 describe.each(rules.map(rule => [rule.name, rule] as const))('%s', (_, rule) => {
