@@ -21,6 +21,7 @@ import { rule as constraintSoftDeleteUnique } from './constraint-soft-delete-uni
 import { rule as dataCascade } from './data-cascade.ts'
 import { rule as dataDeleteAll } from './data-delete-all.ts'
 import { rule as dataDisableRowSecurity } from './data-disable-row-security.ts'
+import { rule as dataDisableTrigger } from './data-disable-trigger.ts'
 import { rule as dataDropColumn } from './data-drop-column.ts'
 import { rule as dataDropConstraint } from './data-drop-constraint.ts'
 import { rule as dataDropDatabase } from './data-drop-database.ts'
@@ -179,6 +180,7 @@ export const rules: readonly Rule[] = [
   dataCascade,
   dataDeleteAll,
   dataDisableRowSecurity,
+  dataDisableTrigger,
   dataDropColumn,
   dataDropConstraint,
   dataDropDatabase,
