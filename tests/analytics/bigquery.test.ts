@@ -10,7 +10,8 @@ import { withSession } from '../../src/engines/brackets.ts'
 import { bigquery } from '../../src/engines/bigquery/index.ts'
 import type { Row } from '../../src/engines/engine.ts'
 import { applyTrack } from '../../src/migrations/track.ts'
-import { emulator, withoutBigQuery } from '../support/bigquery.ts'
+import { failureOf } from '../engines/conformance.ts'
+import { emulator, type Fault, faulty, withoutBigQuery } from '../support/bigquery.ts'
 import { event, expectExact, fillEvents, insertEvent, makeWorld, root, type World } from './support/world.ts'
 
 const server = emulator()
@@ -40,8 +41,89 @@ describe.skipIf(withoutBigQuery)('rollups in BigQuery', { timeout: 240_000 }, ()
     expect(reports.far.sources[0]?.tables).toEqual(reports.near.sources[0]?.tables)
     await expectEqual(world, url)
     expect((await runBoth(world, url)).far.status).toBe('nothing-to-do')
+
+    // What somebody altered by hand is found and mended, and the checks of the project hold.
+    await ask(
+      url,
+      `update analytics.usage_hourly set requests = requests + 1 where bucket_hour < timestamp '2026-03-01T03:00:00Z'`,
+    )
+    const report = await reconcile(world.project, far(world, url))
+    expect(report).toMatchObject({ status: 'repaired', sources: [{ pending: 0 }] })
+    expect(report.sources[0]?.different).toBeGreaterThan(0)
+    await expectEqual(world, url)
+    const checks = await withSession(bigquery, url, {}, warehouse =>
+      runChecks(world.project, { warehouse, emit: () => undefined }),
+    )
+    expect(checks.checks.filter(({ status }) => status !== 'passed')).toEqual([])
+    const status = await rollupStatus(world.project, far(world, url))
+    expect(status.sources[0]).toMatchObject({ loaded: 'yes', pendingMarks: 0, lastRun: { mode: 'changes' } })
+  })
+
+  test('a run that fails keeps nothing, and the next one completes', async () => {
+    const world = await makeWorld()
+    const url = server.url()
+    await migrate(url)
+    await fillEvents(world, 100)
+    const whole = ({ body }: Parameters<Fault>[0]) => body.includes('begin transaction')
+    const failing = async (fault: Fault) => through(url, await faulty(server.endpoint, fault))
+    for (const [answer, code] of [
+      [{ status: 403, reason: 'quotaExceeded' }, 'WAREHOUSE_QUOTA'],
+      [{ status: 401, reason: 'authError' }, 'DATABASE_AUTHENTICATION'],
+      [{ status: 400, reason: 'bytesBilledLimitExceeded' }, 'COST_CAP_EXCEEDED'],
+    ] as const) {
+      const broken = await failing(request => (whole(request) ? answer : null))
+      expect((await failureOf(runRollup(world.project, far(world, broken)))).code).toBe(code)
+      const kept = ['raw.usage_events', 'analytics.usage_hourly', 'plinth.rollup_cursors', 'plinth.rollup_runs']
+      const counts = kept.map(table => `(select count(*) from ${table})`)
+      expect(Number((await ask(url, `select ${counts.join(' + ')} as n`))[0]?.['n'])).toBe(0)
+    }
+    // Busy for a while, and an upload whose answer is lost: the run goes on by itself.
+    let left = 4
+    let lost = 1
+    const busy = await failing(request => {
+      if (whole(request) && left > 0) return { status: left-- % 2 ? 503 : 403, reason: 'rateLimitExceeded' }
+      return request.path.startsWith('/upload') && lost-- > 0 ? 'lost answer' : null
+    })
+    expect((await runRollup(world.project, far(world, busy))).status).toBe('succeeded')
+    expect([left, lost < 0]).toEqual([0, true])
+    await world.run({ consumer: 'duckdb' })
+    await expectEqual(world, url)
+
+    await ask(url, 'drop table raw.usage_events')
+    expect(await failureOf(runRollup(world.project, far(world, url)))).toMatchObject({
+      code: 'WAREHOUSE_FAILED',
+      hint: expect.stringContaining('plinth apply'),
+    })
+  })
+
+  test('a runner that was overtaken between its reading and its commit changes nothing', async () => {
+    const world = await makeWorld()
+    const url = server.url()
+    await migrate(url)
+    await fillEvents(world, 20)
+    const late = runRollup(
+      world.project,
+      far(world, url, {
+        onStage: async stage => {
+          if (stage !== 'proved') return
+          await ask(url, `delete from plinth.rollup_cursors where true`)
+          await ask(
+            url,
+            `insert into plinth.rollup_cursors (source, snapshot, token, relation, run_id, raw_rows, moved_at) values ('raw.usage_events', null, 99, '', 'the other', 0, now())`,
+          )
+        },
+      }),
+    )
+    expect((await failureOf(late)).code).toBe('LEASE_LOST')
+    expect(await ask(url, 'select count(*) as n from raw.usage_events')).toEqual([{ n: '0' }])
   })
 })
+
+function through(url: string, endpoint: string): string {
+  const other = new URL(url)
+  other.searchParams.set('endpoint', endpoint)
+  return other.toString()
+}
 
 function far(world: World, url: string, change: Partial<RollupOptions> = {}): RollupOptions {
   return world.options({ warehouse: { engine: bigquery, url }, consumer: 'bigquery', runId: randomUUID(), ...change })
@@ -88,6 +170,3 @@ function plain(rows: readonly Row[]): string[] {
   }
   return rows.map(row => Object.values(row).map(text).join('|')).sort()
 }
-void reconcile
-void runChecks
-void rollupStatus

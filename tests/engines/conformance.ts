@@ -5,7 +5,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import { text } from 'node:stream/consumers'
-import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { withSession, withTransaction } from '../../src/engines/brackets.ts'
 import type { Engine, Session, StatementDone } from '../../src/engines/engine.ts'
 import { engineNamed, engineOf } from '../../src/engines/registry.ts'
@@ -14,15 +14,26 @@ import { PlinthError } from '../../src/errors.ts'
 /** Makes an empty database that goes away by itself when the test ends. */
 export type MakeDatabase = () => Promise<{ readonly url: string }>
 
-export function describeEngine(name: string, makeDatabase: MakeDatabase): void {
+/** What of the suite an engine says in another way. */
+export interface Accent {
+  /** The session as the stories know it: it takes their SQL and answers as they expect. */
+  readonly session: (session: Session) => Session
+  /** Stories that it cannot tell, by their names, with the reason. */
+  readonly without: Readonly<Record<string, string>>
+}
+
+const plain: Accent = { session: session => session, without: {} }
+
+export function describeEngine(name: string, makeDatabase: MakeDatabase, accent: Accent = plain): void {
   describe(`every engine: ${name}`, () => {
     let engine: Engine
+    beforeEach(({ task, skip }) => skip(task.name in accent.without, accent.without[task.name]))
     beforeAll(async () => {
       engine = await engineNamed(name)
     })
     const open: OpenDatabase = async () => {
       const { url } = await makeDatabase()
-      return { engine, url, session: await openUntilTestEnds(engine, url) }
+      return { engine, url, session: accent.session(await openUntilTestEnds(engine, url)) }
     }
     describe('values', () => valueStories(open))
     describe('scripts', () => scriptStories(open))
