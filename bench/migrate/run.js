@@ -60,28 +60,15 @@ async function applyApart(server, migrations) {
 async function applyWhole(server) {
   const dbmate = installDbmate(server.folder)
   if (dbmate.reason) return { skipped: dbmate.reason }
-  const options = { cwd: server.folder }
-  const up = (url, args) => [
-    ...args,
-    '--url',
-    url,
-    '--migrations-dir',
-    join(server.folder, 'sections'),
-    '--no-dump-schema',
-    'up',
-  ]
+  // Both read the URL from the environment, since arguments are everybody's to read.
+  const options = url => ({ cwd: server.folder, env: { ...process.env, DATABASE_URL: url } })
+  const up = ['--migrations-dir', join(server.folder, 'sections'), '--no-dump-schema', 'up']
+  const whole = (program, args) => onFreshDatabase(server, url => wholeProcess(program, args, options(url)))
   const times = await takeTurns(
     {
-      plinth: () =>
-        onFreshDatabase(server, url =>
-          wholeProcess(
-            process.execPath,
-            [plinth, 'apply', '--dir', join(server.folder, 'pairs'), '--database', url],
-            options,
-          ),
-        ),
-      dbmate: () => onFreshDatabase(server, url => wholeProcess(process.execPath, up(url, [dbmate.script]), options)),
-      dbmateProgram: () => onFreshDatabase(server, url => wholeProcess(dbmate.program, up(url, []), options)),
+      plinth: () => whole(process.execPath, [plinth, 'apply', '--dir', join(server.folder, 'pairs')]),
+      dbmate: () => whole(process.execPath, [dbmate.script, ...up]),
+      dbmateProgram: () => whole(dbmate.program, up),
     },
     rounds,
   )
