@@ -53,6 +53,17 @@ export async function forecastTrack(
   return { track: track.name, address, rehearsal, forecast, reason, notices }
 }
 
+/** For an apply, where the project is linted anyway and a server runs: what its steps will lock. */
+export async function foresightAtHand(desk: Desk, session: Session, track: Track, request: PlanRequest) {
+  const { lint } = desk.config
+  if (!lint.declared || lint.rehearsal === 'off' || !session.engine.can.postgresSyntax) return null
+  if (!(await canRehearseAtOnce(desk))) return null
+  const { scripts } = await pendingOn(session, track, request)
+  const { rehearsal } = await rehearseIfPossible(desk, 'preferred', scripts)
+  const { foresightOf } = await import('../migrations/rehearse/foresight.ts')
+  return rehearsal ? foresightOf(rehearsal) : null
+}
+
 /** For a plan, which is to be quick: null where a server would have to be started first, or the history cannot be replayed. */
 export async function forecastAtHand(
   desk: Desk,

@@ -7,7 +7,7 @@ import type { Target } from '../migrations/select.ts'
 import type { TrackStatus } from '../migrations/status.ts'
 import type { VerifyReport } from '../migrations/verify.ts'
 import { type Desk, type OnTrack, onTracks, scratchPlaceOf } from './desk.ts'
-import { forecastAtHand } from './forecast.ts'
+import { forecastAtHand, foresightAtHand } from './forecast.ts'
 import type { DryRun } from '../migrations/rehearse/dry-run.ts'
 import { hooksOf } from './hooks.ts'
 import { findingsOf, refusal } from './lint-plan.ts'
@@ -50,9 +50,10 @@ export async function dryRunTracks(desk: Desk, request: PlanRequest): Promise<On
 export async function applyTracks(desk: Desk, request: ApplyRequest): Promise<OnTrack<Report>[]> {
   refuseAmbiguousTarget(desk.config, request.target)
   const { applyTrack } = await import('../migrations/track.ts')
-  return onTracks(desk, async (session, track) =>
-    unbroken(await applyTrack(session, { ...request, ...runOptions(desk, track, request.acceptLoss) })),
-  )
+  return onTracks(desk, async (session, track) => {
+    const foresee = () => foresightAtHand(desk, session, track, { ...request, direction: 'up' })
+    return unbroken(await applyTrack(session, { ...request, ...runOptions(desk, track, request.acceptLoss), foresee }))
+  })
 }
 
 /** Later tracks build on earlier ones, so they are taken back first. */

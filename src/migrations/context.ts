@@ -7,6 +7,7 @@ import type { RunOrigin } from './history.ts'
 import type { Step, StepScript } from './plan.ts'
 import type { Preserved } from './preserve/care.ts'
 import type { PreserveOptions } from './preserve/options.ts'
+import type { ForeseenLocks } from './rehearse/foresight.ts'
 import { keepState } from './session-state.ts'
 
 export interface Waiting {
@@ -31,6 +32,8 @@ export interface StepContext extends StepScript {
   readonly reset: readonly string[]
   /** The track's lock. Every transaction of a step awaits its `fence` right before the commit. */
   readonly held: Held
+  /** What a rehearsal foresaw of the step; null where there was none. */
+  readonly foreseen: ForeseenLocks | null
   /** Null where nothing is preserved: an engine without PostgreSQL's catalog, or a track that is rebuilt from its source. */
   readonly preserve: PreserveOptions | null
 }

@@ -6,6 +6,7 @@ import { composeMessage, placeFailure } from './message.ts'
 import { cancellable, refuseInterrupted, withLockRetries } from './patience.ts'
 import type { Knowledge, Preserved } from './preserve/care.ts'
 import { careOf, classAfter, insteadOf, learning, type Part, sendCarefully } from './preserve/step.ts'
+import { differencesOf } from './rehearse/foresight.ts'
 import { runChecks } from './run-checks.ts'
 import { StatementTally } from './tally.ts'
 
@@ -71,9 +72,15 @@ async function attempt(context: StepContext, knowledge: Knowledge): Promise<Work
     lossClass: classAfter(step, preserved),
     preserved,
   })
+  // What is kept of the data takes locks of its own, which no rehearsal foresees.
+  const { foreseen, emit } = context
+  const differences = foreseen && !care ? await differencesOf(session, foreseen) : []
   refuseInterrupted(context.signal)
   await held.fence(session)
   await session.send([told, { text: 'commit' }])
+  const { track } = origin
+  for (const one of differences)
+    emit({ type: 'lock.unforeseen', track, version: step.version, direction: step.direction, ...one })
   return { rows, checks, preserved }
 }
 

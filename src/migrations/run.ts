@@ -29,6 +29,7 @@ import type { Preserved } from './preserve/care.ts'
 import type { LossClass } from './preserve/class.ts'
 import { type PreserveRequest, preserveOptions } from './preserve/options.ts'
 import { classAfter } from './preserve/step.ts'
+import type { Foresight } from './rehearse/foresight.ts'
 import { resetStatements } from './session-state.ts'
 
 export interface RunOptions {
@@ -56,6 +57,8 @@ export interface RunOptions {
   readonly hooks?: Hooks | undefined
   /** How data is preserved; `off` for a track that is rebuilt from its source. */
   readonly preserve?: PreserveRequest | 'off' | undefined
+  /** What a rehearsal foresaw, so that a difference is told. */
+  readonly foresight?: Foresight | null | undefined
   /** Name of the environment, told to hooks. */
   readonly environment?: string | undefined
 }
@@ -137,7 +140,8 @@ export async function runPlan(session: Session, { plan, scripts }: Planned, opti
       await hooks.beforeStep(step)
       const context = contextOf(options, clock)
       const waiting = waitingOf(step, context.waiting)
-      const report = await runStep({ ...script, ...context, waiting, session, step, origin, reset, preserve })
+      const foreseen = options.foresight?.get(step.version) ?? null
+      const report = await runStep({ ...script, ...context, foreseen, waiting, session, step, origin, reset, preserve })
       done.push(report)
       await hooks.afterStep(step, { stepsDone: done.length, rows: report.rows, durationMs: report.durationMs })
     } catch (thrown) {

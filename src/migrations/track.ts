@@ -13,6 +13,7 @@ import { loadMigrations } from './load.ts'
 import { compareVersions, type MigrationFolder, type VersionHistory } from './migration.ts'
 import { type Plan, type Planned, planMigrations, storedNeeded } from './plan.ts'
 import { nothingToDo, type Report, type RunOptions, runPlan } from './run.ts'
+import type { Foresight } from './rehearse/foresight.ts'
 import type { DryRun } from './rehearse/dry-run.ts'
 import { refuseLoss } from './preserve/step.ts'
 import { selectSteps, type Target } from './select.ts'
@@ -32,6 +33,8 @@ export interface TrackOptions extends Omit<PlanOptions, 'direction'>, Omit<RunOp
   readonly command?: string | undefined
   /** Asked before any lock is taken, where there is something to do; what it throws refuses the run. */
   readonly beforeLock?: ((session: Session, plan: Plan, folder: MigrationFolder) => Promise<void>) | undefined
+  /** Asked as well, for what a rehearsal foresees of the steps. */
+  readonly foresee?: ((session: Session, plan: Plan) => Promise<Foresight | null>) | undefined
   /** How long another run of the track is waited for; default ten minutes. */
   readonly lockWaitMs?: number | undefined
   /** Default `auto`: a lease behind a pooler, else a session lock. */
@@ -123,7 +126,8 @@ async function runTrack(session: Session, options: RunInput): Promise<Report> {
     return nothingToDo(preview.plan, { runId: options.runId ?? randomUUID(), durationMs: performance.now() - started })
   }
   if (preview) await options.beforeLock?.(session, preview.plan, folder)
-  const run = { ...options, runId: options.runId ?? randomUUID() }
+  const foresight = preview ? await options.foresee?.(session, preview.plan) : null
+  const run = { ...options, foresight, runId: options.runId ?? randomUUID() }
   return locked(session, run, held => runNow(session, folder, { ...run, ...held }))
 }
 

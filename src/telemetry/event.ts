@@ -113,6 +113,16 @@ export type Fact =
       readonly code: string | null
       readonly durationMs: number
     }
+  | {
+      /** A step took another lock than its rehearsal foresaw, from `ShareUpdateExclusiveLock` upwards; null stands for a weaker one or none. */
+      readonly type: 'lock.unforeseen'
+      readonly track: string
+      readonly version: string
+      readonly direction: Direction
+      readonly relation: string
+      readonly predicted: string | null
+      readonly observed: string | null
+    }
   | { readonly type: 'index.rebuilt'; readonly version: string; readonly index: string }
   /** Batches wait, since the server is above the ceiling: so many sessions at work, or so many milliseconds of lag. */
   | {

@@ -71,6 +71,10 @@ export function sentenceOf(event: Event): Sentence | undefined {
           ? `${event.version} waits ${duration(event.pauseMs)}: ${count(event.observed, 'session')} at work, and its ceiling is ${number(event.ceiling)}`
           : `${event.version} waits ${duration(event.pauseMs)}: a replica is ${duration(event.observed)} behind, and its ceiling is ${duration(event.ceiling)}`,
       )
+    case 'lock.unforeseen':
+      return note(
+        `${event.version} took ${event.observed ?? 'no lock that matters'} on ${event.relation}, and its rehearsal foresaw ${event.predicted ?? 'none'}`,
+      )
     case 'index.rebuilt':
       return note(`${event.version} built the index ${event.index} again, which an earlier run had left invalid`)
     case 'seed.table.finished':

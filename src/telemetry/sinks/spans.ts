@@ -117,6 +117,7 @@ class Run {
       case 'check.finished':
       case 'reconciliation.finished':
         return this.#finished(event, event.durationMs)
+      case 'lock.unforeseen':
       case 'index.rebuilt':
       case 'backfill.held':
       case 'document.written':
