@@ -33,13 +33,56 @@ export interface Excess {
   readonly ceiling: number
 }
 
-/** A replica that is not asked for anything has no lag of its own, so what is not replayed yet counts only with a time. */
-export async function readLoad(session: Session): Promise<Load> {
-  const { rows } = await session.query<{ active: number; lag: number | null }>(`
-    select
-      (select count(*)::integer from pg_catalog.pg_stat_activity
-        where state = 'active' and backend_type = 'client backend' and pid <> pg_backend_pid()) as active,
-      (select (extract(epoch from max(greatest(replay_lag, flush_lag, write_lag))) * 1000)::double precision
-        from pg_catalog.pg_stat_replication) as lag`)
-  return { active: rows[0]?.active ?? 0, lagMs: rows[0]?.lag ?? null }
+/**
+ * Asked again and again, answers what the server says of its replicas, and what was seen: the server measures a lag when a replica replays
+ * something, so of one that replays nothing it goes on telling the last one. What was written at an earlier question and is not replayed yet
+ * is behind since then. Where nothing waits to be replayed nothing is behind, however long ago the last write was.
+ */
+export function openGauge(session: Session, now: () => number = () => performance.now()): () => Promise<Load> {
+  let written: readonly Written[] = []
+  return async () => {
+    const { rows } = await session.query<LoadRow>(loadQuery)
+    const { active = 0, lag = null, position = null, replayed = null } = rows[0] ?? {}
+    if (position === null || replayed === null) return { active, lagMs: lag }
+    const open = written.filter(one => one.position > Number(replayed))
+    const since = open[0]
+    // Twice the needed fineness, and a bound on what is remembered.
+    written = [...open, { position: Number(position), atMs: now() }].filter(
+      (_, at, all) => at < 500 || at === all.length - 1,
+    )
+    return {
+      active,
+      lagMs: Math.max(
+        since === undefined ? 0 : now() - since.atMs,
+        Number(position) > Number(replayed) ? (lag ?? 0) : 0,
+      ),
+    }
+  }
 }
+
+interface Written {
+  /** In bytes of the log. */
+  readonly position: number
+  readonly atMs: number
+}
+
+interface LoadRow {
+  readonly [name: string]: unknown
+  readonly active: number
+  readonly lag: number | null
+  /** Of the log, in bytes; null where there is no replica. */
+  readonly position: string | null
+  readonly replayed: string | null
+}
+
+/** A backup that is being taken follows the log as well, and replays nothing. */
+const loadQuery = `
+  select
+    (select count(*)::integer from pg_catalog.pg_stat_activity
+      where state = 'active' and backend_type = 'client backend' and pid <> pg_backend_pid()) as active,
+    (extract(epoch from max(greatest(replay_lag, flush_lag, write_lag))) * 1000)::double precision as lag,
+    case when min(coalesce(replay_lsn, flush_lsn, write_lsn)) is not null and not pg_catalog.pg_is_in_recovery()
+      then pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_lsn(), '0/0') end as position,
+    pg_catalog.pg_wal_lsn_diff(min(coalesce(replay_lsn, flush_lsn, write_lsn)), '0/0') as replayed
+  from pg_catalog.pg_stat_replication
+  where state in ('streaming', 'catchup')`

@@ -12,7 +12,7 @@ import type { Statement } from '../../sql/parse.ts'
 import { fileOf, type StepContext, timeouts } from '../context.ts'
 import { label } from '../migration.ts'
 import { cancellable, refuseInterrupted, withLockRetries } from '../patience.ts'
-import { ceilingOf, excessOf, readLoad } from './ceiling.ts'
+import { ceilingOf, excessOf, openGauge } from './ceiling.ts'
 import { type BatchCursor, cursorFor } from './cursor.ts'
 import { type Keeper, openKeeper } from './keep.ts'
 import { countRows, readKey, type TableKey } from './key.ts'
@@ -155,6 +155,7 @@ function pacer(context: StepContext): () => Promise<void> {
   const { session, step, emit, signal } = context
   const ceiling = ceilingOf(step.directives)
   const pauseMs = step.directives.pauseMs ?? 0
+  const readLoad = openGauge(session)
   let lookedAtMs = -Infinity
   const rest = async (ms: number) => {
     if (ms > 0) await sleep(ms, undefined, signal ? { signal } : {}).catch(() => undefined)
@@ -165,7 +166,7 @@ function pacer(context: StepContext): () => Promise<void> {
     if (performance.now() - lookedAtMs < 1000) return
     for (let longerMs = 100; ; longerMs = Math.min(longerMs * 2, 10_000)) {
       lookedAtMs = performance.now()
-      const excess = excessOf(ceiling, await readLoad(session))
+      const excess = excessOf(ceiling, await readLoad())
       if (!excess) return
       emit({ type: 'backfill.held', version: step.version, ...excess, pauseMs: longerMs })
       await rest(longerMs)
