@@ -115,5 +115,5 @@ function judgeSchema(rules: readonly SchemaRule[], { rehearsal, files, settings,
 /** The first sentence of what to do instead, without its markup. */
 function hintOf({ instead }: Rule): string {
   const text = instead.trim().split(/\n\s*\n/)[0] ?? ''
-  return /^[\s\S]*?[.:](?=\s|$)/.exec(text)?.[0].replace(/\s+/g, ' ') ?? text
+  return /^[\s\S]*?\.(?=\s|$)/.exec(text)?.[0].replace(/\s+/g, ' ') ?? text
 }

@@ -1,5 +1,5 @@
 import { byteIndex } from '../../sql/positions.ts'
-import { type Fields, textOf, walk } from '../../sql/tree.ts'
+import { type Fields, listOf, openNode, textOf, walk } from '../../sql/tree.ts'
 import type { StatementRule } from '../rule.ts'
 
 export const rule: StatementRule = {
@@ -10,13 +10,16 @@ export const rule: StatementRule = {
   needs: 'text',
   kinds: ['CreateStmt', 'AlterTableStmt'],
   title: 'A constraint has a name that PostgreSQL made up',
-  why: `The name shows in every error, and is what a later migration drops it by. What PostgreSQL makes up depends on what is there already (\`_check1\`, \`_check2\`), so it
-may differ between databases. Keys and references of a single column get a name that can be told in advance; checks, exclusions and
-constraints over several columns do not.`,
+  why: `The name shows in every error, and is what a later migration drops it by. What PostgreSQL makes up depends on what is there
+already (\`_check1\`, \`_check2\`), so it may differ between databases. What stands at a column of a new table is named after both, so that
+it can be told in advance, and is left alone.`,
   instead: 'Write `constraint <name>` in front of it.',
   examples: {
     bad: [
-      { title: 'a check', up: 'create table users (id bigint primary key, age integer check (age > 0));' },
+      {
+        title: 'a check of a table',
+        up: 'create table bookings (id bigint primary key, starts date, ends date, check (starts < ends));',
+      },
       {
         title: 'added later',
         before: 'create table users (id bigint primary key, a text, b text);',
@@ -31,7 +34,7 @@ constraints over several columns do not.`,
       {
         title: 'a column and its key',
         before: 'create table teams (id bigint primary key);',
-        up: 'create table users (id bigint primary key, team_id bigint references teams (id), email text not null unique);',
+        up: 'create table users (id bigint primary key, team_id bigint references teams (id), email text not null unique, age integer check (age > 0));',
       },
     ],
   },
@@ -61,15 +64,21 @@ const described: Readonly<Record<string, string>> = {
   CONSTR_FOREIGN: 'foreign key',
 }
 
+/** What stands at a column of a new table is named after both, which can be told in advance. */
 function constraintsIn(tree: unknown): readonly Fields[] {
+  const atColumns = new Set<unknown>()
   const found: Fields[] = []
   walk(tree, (kind, fields) => {
-    const type = textOf(fields, 'contype')
-    if (kind !== 'Constraint' || textOf(fields, 'conname') !== '' || described[type] === undefined) return
-    const columns = fields['keys'] ?? fields['fk_attrs']
-    const several = Array.isArray(columns) && columns.length > 1
+    if (kind === 'CreateStmt') for (const node of listOf(fields, 'tableElts')) noteOwn(node, atColumns)
+    if (kind !== 'Constraint' || textOf(fields, 'conname') !== '' || atColumns.has(fields)) return
     // `unique using index` takes the name of the index.
-    if (fields['indexname'] === undefined && (several || /CHECK|EXCLUSION/.test(type))) found.push(fields)
+    if (described[textOf(fields, 'contype')] !== undefined && fields['indexname'] === undefined) found.push(fields)
   })
   return found
+}
+
+function noteOwn(node: unknown, atColumns: Set<unknown>): void {
+  const [kind, column] = openNode(node)
+  if (kind !== 'ColumnDef') return
+  for (const constraint of listOf(column, 'constraints')) atColumns.add(openNode(constraint)[1])
 }

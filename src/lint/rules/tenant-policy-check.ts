@@ -1,6 +1,6 @@
 import { qualified } from '../../schema/model.ts'
 import type { SchemaRule } from '../rule.ts'
-import { letsMoreIn } from '../subjects/tenancy.ts'
+import { isAlwaysTrue, letsMoreIn } from '../subjects/tenancy.ts'
 
 export const rule: SchemaRule = {
   name: 'tenant-policy-check',
@@ -43,7 +43,7 @@ create policy notes_delete on notes for delete using (owner = current_user);`,
     for (const table of schema.tables) {
       for (const policy of table.rowSecurity.policies) {
         if (policy.withCheck !== null || /^(select|delete)$/.test(policy.command) || !policy.permissive) continue
-        if (letsMoreIn(policy.using)) continue
+        if (letsMoreIn(policy.using) || isAlwaysTrue(policy.using)) continue
         const name = `The policy ${policy.name} on ${qualified(table)}`
         yield {
           object: `${qualified(table)}.${policy.name}`,
