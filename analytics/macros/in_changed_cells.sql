@@ -12,12 +12,25 @@
     {{ hour }} >= {{ cells[grain]['from'] }}
   and {{ hour }} < {{ cells[grain]['until'] }}
   {%- if cells[grain]['relation'] is not none %}
-  and exists (
+  and {{ is_listed(utc_day(hour) if grain == 'day' else hour, shard, cells[grain]['relation']) }}
+  {%- endif -%}
+  {%- endif -%}
+{%- endmacro %}
+
+{% macro is_listed(bucket, shard, relation) -%}
+  {{ return(adapter.dispatch('is_listed', 'platform')(bucket, shard, relation)) }}
+{%- endmacro %}
+
+{% macro default__is_listed(bucket, shard, relation) -%}
+  exists (
     select 1
-    from {{ cells[grain]['relation'] }} as changed_cell
-    where changed_cell.bucket = {{ utc_day(hour) if grain == 'day' else hour }}
+    from {{ relation }} as changed_cell
+    where changed_cell.bucket = {{ bucket }}
       and changed_cell.shard = {{ shard }}
   )
-  {%- endif -%}
-  {%- endif -%}
+{%- endmacro %}
+
+{#- The same for DuckDB, which answers `exists` of two columns by gathering all cells of the table first. #}
+{% macro duckdb__is_listed(bucket, shard, relation) -%}
+  ({{ bucket }}, {{ shard }}) in (select (changed_cell.bucket, changed_cell.shard) from {{ relation }} as changed_cell)
 {%- endmacro %}

@@ -10,6 +10,11 @@
   date_trunc('hour', {{ column }} at time zone 'UTC') at time zone 'UTC'
 {%- endmacro %}
 
+{#- DuckDB asks a calendar for every time zone, UTC included, which costs more than all else in a rollup; counting microseconds does not. #}
+{% macro duckdb__utc_hour(column) -%}
+  make_timestamptz(epoch_us(date_trunc('hour', make_timestamp(epoch_us({{ column }})))))
+{%- endmacro %}
+
 {% macro bigquery__utc_hour(column) -%}
   timestamp_trunc({{ column }}, hour, 'UTC')
 {%- endmacro %}
@@ -20,6 +25,10 @@
 
 {% macro default__utc_day(column) -%}
   cast({{ column }} at time zone 'UTC' as date)
+{%- endmacro %}
+
+{% macro duckdb__utc_day(column) -%}
+  cast(make_timestamp(epoch_us({{ column }})) as date)
 {%- endmacro %}
 
 {% macro bigquery__utc_day(column) -%}

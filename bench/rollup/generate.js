@@ -85,12 +85,14 @@ export async function makeTenants(client, { organizations, models }) {
 /** A query that answers events in the columns' order, from number `from` on, spread evenly over the hours, a third power of skew over tenants. */
 export function eventsQuery({ from = 1, count, organizations, models, hours, begin = start }) {
   return `
-    select md5('organization ' || tenant)::uuid, md5('event ' || n)::uuid, at, at + interval '2 seconds',
-      md5(md5('organization ' || tenant)::uuid::text)::uuid, md5('model ' || 1 + n % ${models})::uuid,
-      (n * 7919) % 4000, (n * 104729) % 1000, (exp((n * 31 % 1000) / 110.0))::int + 3,
-      case n % 50 when 0 then 'error' when 1 then 'rate_limited' else 'success' end,
-      case n % 50 when 0 then 'upstream_timeout' end,
-      (array['eu-west-1', 'us-east-1', 'ap-southeast-2'])[1 + n % 3], ((n * 6151) % 50000) * 0.000001
+    select md5('organization ' || tenant)::uuid as organization_id, md5('event ' || n)::uuid as event_id, at as occurred_at,
+      at + interval '2 seconds' as received_at, md5(md5('organization ' || tenant)::uuid::text)::uuid as api_key_id,
+      md5('model ' || 1 + n % ${models})::uuid as model_id, ((n * 7919) % 4000)::int as input_tokens,
+      ((n * 104729) % 1000)::int as output_tokens, (exp((n * 31 % 1000) / 110.0))::int + 3 as latency_ms,
+      case n % 50 when 0 then 'error' when 1 then 'rate_limited' else 'success' end as status,
+      case n % 50 when 0 then 'upstream_timeout' end as error_code,
+      (array['eu-west-1', 'us-east-1', 'ap-southeast-2'])[1 + n % 3] as region,
+      (((n * 6151) % 50000) * 0.000001)::numeric(18, 6) as cost
     from (
       select n, timestamptz '${begin}' + (n - ${from}) * (interval '1 hour' * ${hours} / ${count}) as at,
         1 + floor(power((n * 2654435761 % 4294967296) / 4294967296.0, 3) * ${organizations})::int as tenant

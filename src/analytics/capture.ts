@@ -258,8 +258,8 @@ function cellFilter(source: CapturedSource, batch: Pick<Batch, 'hours' | 'whole'
   return `${within} and (${hourOf(source)}, ${shardOf(source)}::integer) in (values ${cells.join(', ')})`
 }
 
-/** How many stretches of time one statement is held to: each is a look into an index. */
-const stretchesAtOnce = 40
+/** How many stretches of time one statement is held to: each is a look into an index, or else a comparison for every row. */
+const stretchesAtOnce = 8
 
 /** The conditions of the statements that together read the batch. Hours that are far apart are not read over, but read one after another. */
 function filtersOf(source: CapturedSource, batch: Pick<Batch, 'hours' | 'whole' | 'from' | 'until'>): string[] {

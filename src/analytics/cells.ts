@@ -56,8 +56,8 @@ export function inCells(alias: string, cell: TransformCell, batch: ListedBatch):
   const bucket = `${alias}.${spelling.name(cell.bucket)}`
   const within = withinBounds(bucket, cell.grain, batch)
   if (batch.whole === 'yes') return within
-  return `${within}
-    and exists (select 1 from ${tables[cell.grain]} as cell where cell.bucket = ${bucket} and cell.shard = ${alias}.${spelling.name(cell.shard)})`
+  const shard = `${alias}.${spelling.name(cell.shard)}`
+  return `${within} and ${spelling.isListed(bucket, shard, tables[cell.grain])}`
 }
 
 /** The same for the alias `raw`: the raw table, or whatever else is kept by hour and shard. */

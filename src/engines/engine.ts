@@ -37,19 +37,21 @@ export interface Change {
 /** How a warehouse spells what rollups say, and how rows come into it in bulk. */
 export interface Warehouse {
   /** A qualified name, quoted. */
-  relation(schema: string, name: string): string
+  readonly relation: (schema: string, name: string) => string
   /** A name alone, quoted. */
-  name(name: string): string
+  readonly name: (name: string) => string
   /** A moment as a literal, from ISO 8601 in UTC; null stands for before and after all of them. */
-  moment(at: string | null, otherwise: 'before all' | 'after all'): string
+  readonly moment: (at: string | null, otherwise: 'before all' | 'after all') => string
   /** A day as a literal, from `YYYY-MM-DD`. */
-  day(at: string | null, otherwise: 'before all' | 'after all'): string
+  readonly day: (at: string | null, otherwise: 'before all' | 'after all') => string
   /** The UTC day of a moment. */
-  dayOf(moment: string): string
+  readonly dayOf: (moment: string) => string
+  /** A condition: this bucket and shard are among the rows of a table with the columns `bucket` and `shard`. */
+  readonly isListed: (bucket: string, shard: string, cells: string) => string
   /** An aggregate over rows that does not depend on their order, to be held against the same over others; `columns` are expressions of equal types. */
-  fingerprint(columns: readonly string[]): string
+  readonly fingerprint: (columns: readonly string[]) => string
   /** An expression as a column of that type would keep it. */
-  asStored(expression: string, type: string): string
+  readonly asStored: (expression: string, type: string) => string
   /** Columns of a table or view in their order, with their types; empty when there is none. */
   columns(
     session: Session,
@@ -57,9 +59,9 @@ export interface Warehouse {
     name: string,
   ): Promise<readonly { readonly name: string; readonly type: string }[]>
   /** The columns that a query would answer, without running it. */
-  describe(session: Session, query: string): Promise<readonly string[]>
+  readonly describe: (session: Session, query: string) => Promise<readonly string[]>
   /** Appends rows of CSV to a table within the transaction that is open, and answers their number. */
-  loadCsv(session: Session, load: Load): Promise<number>
+  readonly loadCsv: (session: Session, load: Load) => Promise<number>
   /** Bytes that a query would read, where the engine bills by them. */
   readonly estimateBytes?: (session: Session, query: string) => Promise<number>
   /** Present where sessions are not stateful. */
@@ -69,9 +71,13 @@ export interface Warehouse {
 /** What takes the place of temporary tables and of looking at one's own writes, where a transaction is sent as a whole at its commit. */
 export interface DeferredWrites {
   /** Puts CSV into a relation of its own, which lasts until the session begins another transaction or closes; answers its name. */
-  stage(session: Session, load: Omit<Load, 'table'>): Promise<string>
+  readonly stage: (session: Session, load: Omit<Load, 'table'>) => Promise<string>
   /** At the commit, after the writes that came before: unless `condition` holds, nothing is kept, and the commit fails with code and message. */
-  assert(session: Session, condition: string, failure: { readonly code: Code; readonly message: string }): Promise<void>
+  readonly assert: (
+    session: Session,
+    condition: string,
+    failure: { readonly code: Code; readonly message: string },
+  ) => Promise<void>
 }
 
 export interface Load {

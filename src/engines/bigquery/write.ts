@@ -19,6 +19,8 @@ export const warehouse: Warehouse = {
   moment: (at, otherwise) => `timestamp ${quoteString(at ?? moments[otherwise])}`,
   day: (at, otherwise) => `date ${quoteString(at ?? moments[otherwise].slice(0, 10))}`,
   dayOf: moment => `date(${moment}, 'UTC')`,
+  isListed: (bucket, shard, cells) =>
+    `exists (select 1 from ${cells} as cell where cell.bucket = ${bucket} and cell.shard = ${shard})`,
   // Lengths stand before the texts, so that no two rows share a text. Halves of the hash are summed, since a sum of integers has 64 bits as well.
   fingerprint: columns => {
     const parts = columns.map(column => {

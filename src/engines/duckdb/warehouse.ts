@@ -7,7 +7,9 @@ export const warehouse: Warehouse = {
   name: quoted,
   moment: (at, otherwise) => `timestamptz '${at ?? infinity[otherwise]}'`,
   day: (at, otherwise) => `date '${at ?? infinity[otherwise]}'`,
-  dayOf: moment => `cast(${moment} at time zone 'UTC' as date)`,
+  dayOf: moment => `cast(make_timestamp(epoch_us(${moment})) as date)`,
+  // DuckDB answers `exists` of two columns by gathering all cells of the table first.
+  isListed: (bucket, shard, cells) => `(${bucket}, ${shard}) in (select (bucket, shard) from ${cells})`,
   fingerprint: columns => `sum(hash(${columns.join(', ')}))`,
   asStored: (expression, type) => `cast(${expression} as ${type})`,
   columns: columnsOf,
