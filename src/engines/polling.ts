@@ -52,6 +52,7 @@ function isRefused(answer: object): answer is Refused {
 
 function heldTooLong(name: string, holder: string | null, waitedMs: number): PlinthError {
   return new PlinthError('LOCK_TIMEOUT', `The lock "${name}" is held by ${holder ?? 'another run'}.`, {
+    at: { object: name },
     hint: 'Wait for that run to end, or raise migrations.lockWaitSeconds; then run again.',
     details: { lock: name, holder, waitedMs: Math.round(waitedMs) },
   })

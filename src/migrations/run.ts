@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import { type Held, unfenced, withFence, withTransaction } from '../engines/brackets.ts'
 import type { LockWaits, Session } from '../engines/engine.ts'
-import { asPlinthError, type PlinthError } from '../errors.ts'
+import { asPlinthError, type Code, PlinthError } from '../errors.ts'
 import {
   type Clock,
   type Direction,
@@ -14,7 +14,7 @@ import {
   systemClock,
 } from '../telemetry/event.ts'
 import type { CheckReport } from './checks.ts'
-import type { StepContext, Waiting, Work } from './context.ts'
+import { fileOf, type StepContext, type Waiting, type Work } from './context.ts'
 import { type Downtime, downtimeOf, locksOthers } from './downtime.ts'
 import { finishRun, insertAttempt, insertRun, type RunOrigin } from './history.ts'
 import { compareVersions } from './migration.ts'
@@ -203,7 +203,7 @@ async function runStep(context: StepContext): Promise<StepReport> {
     return { ...did, mode, checks, lossClass, preserved, lockedMsMax, ...(waits ?? unwatched) }
   } catch (thrown) {
     const seen = await watch.stop()
-    const error = nameBlockers(asPlinthError(thrown), seen)
+    const error = placed(context, nameBlockers(asPlinthError(thrown), seen))
     const { code, sqlState = null, at } = error
     emit({
       type: 'step.failed',
@@ -220,6 +220,17 @@ async function runStep(context: StepContext): Promise<StepReport> {
     throw error
   }
 }
+
+/** What a step as a whole is refused for has its file as the place, beside the object that stands in the way. */
+function placed({ step, script }: StepContext, error: PlinthError): PlinthError {
+  const { code, message, at, hint, sqlState, details } = error
+  if (at?.file !== undefined || !ofTheStep.has(code)) return error
+  const line = at?.line ?? script.statements[0]?.line ?? 1
+  const place = { ...at, file: fileOf(step), line, source: script.text }
+  return new PlinthError(code, message, { at: place, hint, sqlState, details, cause: error })
+}
+
+const ofTheStep: ReadonlySet<Code> = new Set(['ARCHIVE_REFUSED', 'LOSS_NOT_ACCEPTED', 'RESTORE_REFUSED'])
 
 const unwatched = { lockWaitMs: null, blockedSessionsMax: null, blockedMsMax: null }
 
