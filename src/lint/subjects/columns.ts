@@ -26,8 +26,14 @@ export interface MadeColumn {
 export function madeColumns(view: StatementView): readonly MadeColumn[] {
   if (view.statement.control !== null) return []
   const after = view.seen && view.file.step?.after
-  return after ? columnsSeen(view, after) : columnsWritten(view)
+  if (after) return columnsSeen(view, after)
+  const known = written.get(view) ?? columnsWritten(view)
+  written.set(view, known)
+  return known
 }
+
+/** Many rules ask the same statement. What was seen is asked anew, since the view notes who asks for it. */
+const written = new WeakMap<StatementView, readonly MadeColumn[]>()
 
 /** A problem with a column, at the place where the statement defines it. */
 export function columnProblem(

@@ -12,7 +12,18 @@ export interface MadeName {
 
 /** Relations, columns, constraints, types and routines; also those that a block of code makes, where it was rehearsed. */
 export function madeNames(view: StatementView): readonly MadeName[] {
-  const names = view.seen ? [...namesSeen(view), ...namesWritten(view)] : namesWritten(view)
+  if (!view.seen) {
+    const known = written.get(view) ?? distinct(view, namesWritten(view))
+    written.set(view, known)
+    return known
+  }
+  return distinct(view, [...namesSeen(view), ...namesWritten(view)])
+}
+
+/** Many rules ask the same statement. What was seen is asked anew, since the view notes who asks for it. */
+const written = new WeakMap<StatementView, readonly MadeName[]>()
+
+function distinct(view: StatementView, names: readonly MadeName[]): readonly MadeName[] {
   const columns = madeColumns(view).map(({ table, name }) => ({
     kind: 'column',
     name,
