@@ -1,5 +1,5 @@
 /** Lends lint its rehearsal. */
-import type { Rehearse } from '../lint/run.ts'
+import type { Rehearse } from '../lint/past.ts'
 import type { LintSource } from '../lint/source.ts'
 import type { ScriptToRehearse } from '../migrations/rehearse/rehearse.ts'
 import type { Desk } from './desk.ts'

@@ -1,7 +1,7 @@
 /** Holds the findings against the allowances of their files. */
 import { type Allowance, readAllowances } from './allow.ts'
 import type { Rule } from './rule.ts'
-import type { Found, Frame } from './run.ts'
+import { type Found, frame } from './found.ts'
 import type { ViewedFile } from './view.ts'
 
 export interface AllowOptions {
@@ -9,7 +9,6 @@ export interface AllowOptions {
   /** Those that were asked. */
   readonly rules: readonly Rule[]
   readonly today: string
-  readonly frame: Frame
 }
 
 /** The findings, with those that are allowed marked, and what is wrong with the allowances themselves. */
@@ -50,7 +49,7 @@ function faultsOf(
   allowance: Allowance,
   used: ReadonlySet<string>,
   file: ViewedFile,
-  { rules, today, frame }: AllowOptions,
+  { rules, today }: AllowOptions,
 ): Found[] {
   const statement = allowance.scope === 'file' ? null : allowance.scope
   const say = (rule: 'allow-invalid' | 'allow-expired' | 'allow-unused', message: string, hint?: string) =>

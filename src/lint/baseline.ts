@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto'
 import { PlinthError } from '../errors.ts'
-import type { Found, Frame, LintInput } from './run.ts'
+import { type Found, frame } from './found.ts'
 import type { LintSource } from './source.ts'
 
 export interface Baseline {
@@ -54,12 +54,14 @@ export function writeBaseline(found: readonly Found[], sources: readonly LintSou
   return `${JSON.stringify({ format: 1, findings }, null, 2)}\n`
 }
 
+export interface BaselineScope {
+  readonly baseline: Baseline | null
+  readonly sources: readonly LintSource[]
+  readonly scope: 'every file' | 'some files'
+}
+
 /** Marks the findings that the baseline holds, and tells which of its entries nobody needs any more. */
-export function applyBaseline(
-  found: readonly Found[],
-  { baseline, sources, scope }: Pick<LintInput, 'baseline' | 'sources' | 'scope'>,
-  frame: Frame,
-): readonly Found[] {
+export function applyBaseline(found: readonly Found[], { baseline, sources, scope }: BaselineScope): readonly Found[] {
   if (!baseline) return found
   const left = new Map(baseline.entries.map(entry => [spell(entry), entry.count]))
   const marked = found.map(one => {
@@ -72,10 +74,10 @@ export function applyBaseline(
   })
   if (scope === 'some files') return marked
   const stale = baseline.entries.filter(entry => (left.get(spell(entry)) ?? 0) > 0)
-  return [...marked, ...stale.map(entry => staleEntry(entry, baseline, frame))]
+  return [...marked, ...stale.map(entry => staleEntry(entry, baseline))]
 }
 
-function staleEntry(entry: BaselineEntry, { file, text }: Baseline, frame: Frame): Found {
+function staleEntry(entry: BaselineEntry, { file, text }: Baseline): Found {
   const source: LintSource = {
     path: file,
     direction: 'up',

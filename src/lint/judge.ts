@@ -1,6 +1,6 @@
 /** Asks every rule about every file, and answers what they said with its place. Pure. */
 import type { ClassOf } from '../schema/classification.ts'
-import type { Rehearsal } from '../schema/rehearsal.ts'
+import type { Rehearsal, RehearsedStep } from '../schema/rehearsal.ts'
 import { attribute } from './attribute.ts'
 import type { FileRule, Problem, Rule, SchemaRule, Settings, StatementRule } from './rule.ts'
 import type { ViewedFile } from './view.ts'
@@ -91,8 +91,9 @@ function judgeSchema(rules: readonly SchemaRule[], { rehearsal, files, settings,
   const whole = rehearsal.steps.filter(step => step.failure === null)
   const { before } = rehearsal
   const after = whole.at(-1)?.after ?? before
+  const now = renamer(whole)
   return rules.flatMap(rule => {
-    const old = new Set([...rule.check({ schema: before, before, settings, classOf })].map(problem => problem.object))
+    const old = new Set([...rule.check({ schema: before, before, settings, classOf })].map(({ object }) => now(object)))
     return [...rule.check({ schema: after, before, settings, classOf })].flatMap((problem): Said[] => {
       if (old.has(problem.object)) return []
       const place = attribute(problem.object, rule.category, whole, files)
@@ -110,6 +111,21 @@ function judgeSchema(rules: readonly SchemaRule[], { rehearsal, files, settings,
       ]
     })
   })
+}
+
+/** How an object of before is called behind the steps: what was wrong under the old name is not new under another. */
+function renamer(steps: readonly RehearsedStep[]): (object: string) => string {
+  const renames = steps.flatMap(step =>
+    step.statements.flatMap(({ changes }) =>
+      changes.flatMap(({ name, newName }) => (newName === undefined ? [] : [{ name, newName }])),
+    ),
+  )
+  return object =>
+    renames.reduce(
+      (called, { name, newName }) =>
+        called === name || called.startsWith(`${name}.`) ? `${newName}${called.slice(name.length)}` : called,
+      object,
+    )
 }
 
 /** The first sentence of what to do instead, without its markup. */
