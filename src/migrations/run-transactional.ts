@@ -72,9 +72,10 @@ async function attempt(context: StepContext, knowledge: Knowledge): Promise<Work
     lossClass: classAfter(step, preserved),
     preserved,
   })
-  // What is kept of the data takes locks of its own, which no rehearsal foresees.
   const { foreseen, emit } = context
-  const differences = foreseen && !care ? await differencesOf(session, foreseen) : []
+  // What is archived or restored takes locks of its own, which no rehearsal foresees.
+  const moves = preserved !== null && (preserved.archiveId !== null || preserved.restored.length > 0)
+  const differences = foreseen && !moves ? await differencesOf(session, foreseen, care ? 'watched' : 'plain') : []
   refuseInterrupted(context.signal)
   await held.fence(session)
   await session.send([told, { text: 'commit' }])

@@ -42,13 +42,22 @@ export function foresightOf(rehearsal: Rehearsal): Foresight {
   return foresight
 }
 
-/** At the end of the step's transaction, while its locks are held: one query. */
-export async function differencesOf(session: Session, { strongest, known }: ForeseenLocks): Promise<LockDifference[]> {
+/**
+ * At the end of the step's transaction, while its locks are held: one query. A `watched` step was observed by triggers of ours, which lock a table as
+ * they are made, so that only what is stronger says something.
+ */
+export async function differencesOf(
+  session: Session,
+  { strongest, known }: ForeseenLocks,
+  how: 'plain' | 'watched',
+): Promise<LockDifference[]> {
   const { rows } = await session.query<{ relation: string; modes: LockMode[] }>(held, [[...strongest.keys()]])
   return rows.flatMap(({ relation, modes }): LockDifference[] => {
     if (!known.has(relation)) return []
     const observed = modes.filter(matters).sort((a, b) => lockStrength(b) - lockStrength(a))[0] ?? null
     const predicted = strongest.get(relation) ?? null
+    if (how === 'watched' && (observed === null || lockStrength(observed) <= lockStrength('ShareRowExclusiveLock')))
+      return []
     return observed === predicted ? [] : [{ relation, predicted, observed }]
   })
 }
