@@ -1,6 +1,7 @@
-import { fieldsOf, openNode, relationName } from '../../sql/tree.ts'
+import { fieldsOf, listOf, openNode, relationName } from '../../sql/tree.ts'
 import type { StatementRule, StatementView } from '../rule.ts'
 import { objectName, tableNamed } from '../subjects/columns.ts'
+import { maker } from '../subjects/partition-statements.ts'
 
 export const rule: StatementRule = {
   name: 'partition-direct-write',
@@ -51,13 +52,8 @@ create table visits_2026 partition of visits for values from ('2026-01-01') to (
   },
 }
 
-function parentOf({ file, statement }: StatementView, relation: string): string | null {
-  for (const earlier of file.script.statements.slice(0, statement.index)) {
-    const [kind, fields] = openNode(earlier.tree)
-    if (kind !== 'CreateStmt' || fields['partbound'] === undefined) continue
-    if (objectName(relationName(fieldsOf(fields, 'relation'))) !== objectName(relation)) continue
-    const [parent] = Array.isArray(fields['inhRelations']) ? fields['inhRelations'] : []
-    return relationName(openNode(parent)[1])
-  }
-  return tableNamed(file.before, objectName(relation))?.partitionOf?.parent ?? null
+function parentOf(view: StatementView, relation: string): string | null {
+  const made = maker(view, relation, 'partitions')
+  if (made) return relationName(openNode(listOf(made.fields, 'inhRelations')[0])[1])
+  return tableNamed(view.file.before, objectName(relation))?.partitionOf?.parent ?? null
 }

@@ -2,6 +2,7 @@ import type { RehearsalFailure } from '../../schema/rehearsal.ts'
 import { type Fields, fieldsOf, listOf, openNode, relationName, textOf } from '../../sql/tree.ts'
 import type { Problem, StatementRule, StatementView } from '../rule.ts'
 import { objectName, tableNamed } from '../subjects/columns.ts'
+import { maker } from '../subjects/partition-statements.ts'
 import { keyColumns } from '../subjects/partitions.ts'
 
 export const rule: StatementRule = {
@@ -10,6 +11,7 @@ export const rule: StatementRule = {
   severity: 'error',
   shape: 'statement',
   needs: 'text',
+  kinds: ['CreateStmt', 'AlterTableStmt', 'IndexStmt', 'DoStmt', 'SelectStmt', 'CallStmt'],
   title: 'A unique key of a partitioned table lacks the partition column',
   why: `Every partition has an index of its own, so PostgreSQL can only keep rows unique within one. It therefore refuses a primary key or unique
 constraint that does not hold every column of the partition key (SQLSTATE 0A000), and any at all where the partition key is an expression.`,
@@ -87,12 +89,10 @@ function isThis({ sqlState, message }: RehearsalFailure): boolean {
   return sqlState === '0A000' && /unique|primary key/i.test(message) && /partition/i.test(message)
 }
 
-function explained({ statement, fields, file }: StatementView, failure: RehearsalFailure): Problem {
+function explained(view: StatementView, failure: RehearsalFailure): Problem {
+  const { statement, fields } = view
   const relation = relationName(fieldsOf(fields, 'relation'))
-  const key =
-    statement.kind === 'CreateStmt'
-      ? partitionKey(fields)
-      : keyOfRelation({ statement, fields, file, seen: null }, relation)
+  const key = statement.kind === 'CreateStmt' ? partitionKey(fields) : keyOfRelation(view, relation)
   for (const columns of key ? uniqueKeys(statement.kind, fields) : []) {
     const missing = key?.filter(column => !columns.includes(column)) ?? []
     if (missing.length > 0) return { ...problem(relation, columns, missing), explainsFailure: true }
@@ -120,14 +120,11 @@ function partitionKey(fields: Fields): readonly string[] | null {
 }
 
 /** Of a table that an earlier statement of the file makes, or that was there. */
-function keyOfRelation({ file, statement }: StatementView, relation: string): readonly string[] | null {
+function keyOfRelation(view: StatementView, relation: string): readonly string[] | null {
   if (relation === '') return null
-  for (const earlier of file.script.statements.slice(0, statement.index)) {
-    const [kind, fields] = openNode(earlier.tree)
-    const name = kind === 'CreateStmt' ? relationName(fieldsOf(fields, 'relation')) : ''
-    if (name !== '' && objectName(name) === objectName(relation)) return partitionKey(fields)
-  }
-  const table = tableNamed(file.before, objectName(relation))
+  const made = maker(view, relation, 'partitioned')
+  if (made) return partitionKey(made.fields)
+  const table = tableNamed(view.file.before, objectName(relation))
   return table?.partitioning ? keyColumns(table).map(column => (column.includes('(') ? '' : column)) : null
 }
 

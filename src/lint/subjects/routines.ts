@@ -3,6 +3,7 @@ import type { Routine } from '../../schema/model.ts'
 import { dottedName, type Fields, fieldsOf, listOf, openNode, optionsOf, textOf } from '../../sql/tree.ts'
 import { typeText } from '../../sql/type-text.ts'
 import type { StatementView } from '../rule.ts'
+import { statementsOf } from '../transactions.ts'
 import { objectName } from './columns.ts'
 
 export interface MadeRoutine {
@@ -70,10 +71,9 @@ function routineWritten({ fields, file, statement }: StatementView): MadeRoutine
   const options = optionsOf(fields, 'options')
   const name = dottedName(fields['funcname'])
   const body = listOf(fieldsOf(fieldsOf(options.get('as') ?? {}, 'arg'), 'List'), 'items')[0]
-  const later = file.script.statements.slice(statement.index + 1).map(one => openNode(one.tree))
-  const altered = later
-    .filter(([kind, own]) => kind === 'AlterFunctionStmt' && isNamed(own, name))
-    .map(([, own]) => own)
+  const altered = statementsOf(file, 'AlterFunctionStmt')
+    .filter(one => one.statement.index > statement.index && isNamed(one.fields, name))
+    .map(one => one.fields)
   return {
     name,
     object: objectName(name),
