@@ -1,5 +1,20 @@
-/** Conditions that are true for every row, whatever it holds. */
-import { dottedName, listOf, openNode, textOf } from '../sql/tree.ts'
+/** Writes without a condition, and conditions that are true for every row, whatever it holds. */
+import { dottedName, type Fields, listOf, openNode, textOf, walk } from '../sql/tree.ts'
+import type { StatementView } from './rule.ts'
+
+/** The statement itself or those in its `with`, where they are of that kind; an `explain` counts when it runs them. */
+export function writesWithin(
+  { statement, fields }: StatementView,
+  kind: 'DeleteStmt' | 'UpdateStmt',
+): readonly Fields[] {
+  const found = statement.kind === kind ? [fields] : []
+  const inner =
+    statement.kind === 'ExplainStmt' && /\banalyze\b/i.test(statement.text) ? fields['query'] : fields['withClause']
+  walk(inner, (within, own) => {
+    if (within === kind) found.push(own)
+  })
+  return found
+}
 
 export function isTautology(condition: unknown): boolean {
   const [kind, fields] = openNode(condition)

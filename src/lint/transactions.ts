@@ -2,12 +2,31 @@
 import type { FileView, StatementView } from './rule.ts'
 
 /** The statements before this one in its transaction, in order; empty for one that stands alone. */
-export function earlierInTransaction({ file, statement }: StatementView): readonly StatementView[] {
+export function earlierInTransaction(view: StatementView): readonly StatementView[] {
+  return view.file.statements.slice(0, view.statement.index).filter(other => shareTransaction(other, view))
+}
+
+/** Both statements, of one file, are committed together. */
+export function shareTransaction({ file, statement }: StatementView, other: StatementView): boolean {
   const numbers = transactionsOf(file)
   const own = numbers[statement.index]
-  return own === undefined || own === null
-    ? []
-    : file.statements.filter(other => other.statement.index < statement.index && numbers[other.statement.index] === own)
+  return own !== undefined && own !== null && own === numbers[other.statement.index]
+}
+
+const byKind = new WeakMap<FileView, ReadonlyMap<string, readonly StatementView[]>>()
+
+/** The file's statements of one kind, in order; a file may be a dump with thousands of others. */
+export function statementsOf(file: FileView, kind: string): readonly StatementView[] {
+  const cached = byKind.get(file)
+  if (cached) return cached.get(kind) ?? []
+  const known = new Map<string, StatementView[]>()
+  for (const view of file.statements) {
+    const list = known.get(view.statement.kind)
+    if (list) list.push(view)
+    else known.set(view.statement.kind, [view])
+  }
+  byKind.set(file, known)
+  return known.get(kind) ?? []
 }
 
 /** The file opens a transaction of its own around the statement. */

@@ -3,7 +3,7 @@ import { type LockMode, lockStrength, type ObjectChange, type ObjectKind } from 
 import { dottedName, type Fields, fieldsOf, listOf, relationName, textOf } from '../sql/tree.ts'
 import { familyOf, holds, isSame, relationIn } from './catalog.ts'
 import type { StatementView } from './rule.ts'
-import { leadOf } from './transactions.ts'
+import { leadOf, statementsOf } from './transactions.ts'
 
 /** Statements whose effects their text does not tell, since they run code. */
 export const opaqueKinds = ['DoStmt', 'CallStmt', 'SelectStmt', 'ExecuteStmt'] as const
@@ -66,11 +66,12 @@ export function renamesSeen(view: StatementView, ...kinds: readonly ObjectKind[]
 
 /** An earlier statement of the file makes the type, domain or schema of that name. */
 export function isTypeMadeHere({ file, statement }: StatementView, written: string): boolean {
-  return file.statements.some(({ statement: earlier, fields }) => {
-    if (earlier.index >= statement.index) return false
-    const name = madeBy[earlier.kind]?.(fields)
-    return name !== undefined && (isSame(name, written) || isSame(written, name))
-  })
+  return Object.entries(madeBy).some(([kind, nameOf]) =>
+    statementsOf(file, kind).some(({ statement: earlier, fields }) => {
+      const name = nameOf(fields)
+      return earlier.index < statement.index && (isSame(name, written) || isSame(written, name))
+    }),
+  )
 }
 
 const listed = (fields: Fields, list: string) => listOf(fields, list).map(dottedName).join('.')
@@ -109,7 +110,7 @@ export function insertAfter({ statement }: StatementView, words: RegExp, text: s
 }
 
 function isDroppedLater({ file, statement }: StatementView, written: string): boolean {
-  return file.statements.some(
+  return statementsOf(file, 'DropStmt').some(
     later =>
       later.statement.index > statement.index &&
       ['TABLE', 'MATVIEW'].some(type =>

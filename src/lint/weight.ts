@@ -1,7 +1,8 @@
 /** How heavy a statement is for others: which tables it shuts, and whether it works through their rows. Seen, else read from its text. */
 import { dottedName, listOf, openNode, relationName, textOf, walk } from '../sql/tree.ts'
 import { alterations, constraintsAdded, targetOf } from './alter.ts'
-import type { StatementView } from './rule.ts'
+import type { FileView, StatementView } from './rule.ts'
+import { shareTransaction } from './transactions.ts'
 import { dropped, dropsSeen, inUse, locksSeen } from './use.ts'
 
 /** Tables in use that it locks against readers, by full name where that is known. */
@@ -11,6 +12,24 @@ export function tablesShut(view: StatementView): readonly string[] {
   const gone = new Set(dropsSeen(view, 'table').map(({ name }) => name))
   return [...new Set(names.flatMap(name => inUse(view, name) ?? []))].filter(name => !gone.has(name))
 }
+
+/** What earlier statements of the same transaction hold shut, in order. */
+export function locksHeld(
+  view: StatementView,
+): readonly { readonly by: StatementView; readonly tables: readonly string[] }[] {
+  const { file, statement } = view
+  let shutting = known.get(file)
+  if (!shutting) {
+    shutting = file.statements.flatMap(by => {
+      const tables = tablesShut(by)
+      return tables.length === 0 ? [] : [{ by, tables }]
+    })
+    known.set(file, shutting)
+  }
+  return shutting.filter(({ by }) => by.statement.index < statement.index && shareTransaction(by, view))
+}
+
+const known = new WeakMap<FileView, readonly { readonly by: StatementView; readonly tables: readonly string[] }[]>()
 
 /** Tables in use whose rows it works through, from end to end as far as anybody can tell. */
 export function tablesWorked(view: StatementView): readonly string[] {
@@ -91,6 +110,7 @@ function isPicky(where: unknown): boolean {
 }
 
 function sourcesOf(query: unknown): readonly string[] {
+  if (listOf(openNode(query)[1], 'valuesLists').length > 0) return []
   const names: string[] = []
   let picky = false
   walk(query, (kind, fields) => {

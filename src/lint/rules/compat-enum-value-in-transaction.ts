@@ -1,6 +1,6 @@
 import { dottedName, listOf, textOf } from '../../sql/tree.ts'
 import type { StatementRule } from '../rule.ts'
-import { earlierInTransaction } from '../transactions.ts'
+import { shareTransaction, statementsOf } from '../transactions.ts'
 import { isTypeMadeHere } from '../use.ts'
 
 export const rule: StatementRule = {
@@ -36,9 +36,11 @@ committed first.`,
     ],
   },
   *check(view) {
-    if (view.statement.kind === 'AlterEnumStmt') return
-    for (const earlier of earlierInTransaction(view)) {
-      const value = earlier.statement.kind === 'AlterEnumStmt' ? textOf(earlier.fields, 'newVal') : ''
+    const adding = statementsOf(view.file, 'AlterEnumStmt')
+    if (adding.length === 0 || adding.includes(view)) return
+    for (const earlier of adding) {
+      if (earlier.statement.index > view.statement.index || !shareTransaction(earlier, view)) continue
+      const value = textOf(earlier.fields, 'newVal')
       const type = listOf(earlier.fields, 'typeName').map(dottedName).join('.')
       const renames = earlier.fields['oldVal'] !== undefined
       if (value === '' || renames || !uses(view.statement.text, value) || isTypeMadeHere(earlier, type)) continue

@@ -2,6 +2,7 @@ import { listOf, openNode, textOf } from '../../sql/tree.ts'
 import { columnsAdded, constraintsAdded, targetOf } from '../alter.ts'
 import { isSame } from '../catalog.ts'
 import type { StatementRule, StatementView } from '../rule.ts'
+import { statementsOf } from '../transactions.ts'
 import { inUse, sized } from '../use.ts'
 
 export const rule: StatementRule = {
@@ -61,7 +62,7 @@ function keysOf(view: StatementView): readonly (readonly string[])[] {
 }
 
 function isAddedHere({ file, statement }: StatementView, table: string, column: string): boolean {
-  return file.statements.some(
+  return statementsOf(file, 'AlterTableStmt').some(
     other =>
       other.statement.index <= statement.index &&
       isSame(table, targetOf(other)) &&

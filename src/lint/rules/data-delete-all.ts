@@ -1,4 +1,4 @@
-import { isTautology } from '../tautology.ts'
+import { isTautology, writesWithin } from '../tautology.ts'
 import { targetOf } from '../alter.ts'
 import type { StatementRule } from '../rule.ts'
 import { inUse, sized } from '../use.ts'
@@ -9,7 +9,7 @@ export const rule: StatementRule = {
   severity: 'warning',
   shape: 'statement',
   needs: 'text',
-  kinds: ['DeleteStmt'],
+  kinds: ['DeleteStmt', 'SelectStmt', 'InsertStmt', 'UpdateStmt', 'ExplainStmt'],
   title: 'A delete without a condition takes every row',
   why: `Without a \`where\`, or with one that is true for every row, all rows go; most often a condition was forgotten. An apply keeps the rows in
 the archive, yet one statement over all rows locks them all until it ends.`,
@@ -26,6 +26,11 @@ the archive, yet one statement over all rows locks them all until it ends.`,
         before: 'create table visits (id bigint);',
         up: 'delete from visits where 1 = 1;',
       },
+      {
+        title: 'within another statement',
+        before: 'create table visits (id bigint);\ncreate table kept (id bigint);',
+        up: 'with gone as (delete from visits returning id) insert into kept select id from gone;',
+      },
     ],
     good: [
       {
@@ -36,8 +41,10 @@ the archive, yet one statement over all rows locks them all until it ends.`,
     ],
   },
   *check(view) {
-    const where = view.fields['whereClause']
-    const table = where === undefined || isTautology(where) ? inUse(view, targetOf(view)) : null
-    if (table !== null) yield { message: `Every row of ${sized(view, table)} is deleted.`, object: table }
+    for (const fields of writesWithin(view, 'DeleteStmt')) {
+      const where = fields['whereClause']
+      const table = where === undefined || isTautology(where) ? inUse(view, targetOf({ fields })) : null
+      if (table !== null) yield { message: `Every row of ${sized(view, table)} is deleted.`, object: table }
+    }
   },
 }

@@ -2,6 +2,7 @@ import { qualified, type Table } from '../../schema/model.ts'
 import { alterations, targetOf } from '../alter.ts'
 import { isSame, tableIn } from '../catalog.ts'
 import type { StatementRule, StatementView } from '../rule.ts'
+import { statementsOf } from '../transactions.ts'
 import { inUse, isOpaque, opaqueKinds } from '../use.ts'
 
 export const rule: StatementRule = {
@@ -79,7 +80,7 @@ function comesBack({ file, statement }: StatementView, table: string, kind: stri
     kind === 'DisableRowSecurity' ? model?.rowSecurity.enabled : model?.rowSecurity.forced
   if (file.before && is(tableIn(file.before, table)) === false) return true
   const opposite = kind === 'DisableRowSecurity' ? 'EnableRowSecurity' : 'ForceRowSecurity'
-  return file.statements.some(
+  return statementsOf(file, 'AlterTableStmt').some(
     later =>
       later.statement.index > statement.index &&
       isSame(table, targetOf(later)) &&

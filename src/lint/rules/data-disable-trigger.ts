@@ -1,6 +1,7 @@
 import { alterations, targetOf } from '../alter.ts'
 import { isSame } from '../catalog.ts'
 import type { StatementRule, StatementView } from '../rule.ts'
+import { statementsOf } from '../transactions.ts'
 import { inUse, sized } from '../use.ts'
 
 export const rule: StatementRule = {
@@ -43,7 +44,7 @@ statement makes up for it.`,
 }
 
 function comesBack({ file, statement }: StatementView, table: string): boolean {
-  return file.statements.some(
+  return statementsOf(file, 'AlterTableStmt').some(
     later =>
       later.statement.index > statement.index &&
       isSame(table, targetOf(later)) &&

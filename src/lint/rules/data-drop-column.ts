@@ -1,6 +1,7 @@
 import { holds, isSame } from '../catalog.ts'
 import { alterations, columnsAdded, targetOf } from '../alter.ts'
 import type { StatementRule, StatementView } from '../rule.ts'
+import { statementsOf } from '../transactions.ts'
 import { dropsSeen, inUse, isOpaque, opaqueKinds, sized } from '../use.ts'
 
 export const rule: StatementRule = {
@@ -71,7 +72,7 @@ function columnsOf(view: StatementView): readonly Dropped[] {
 
 function wasThere({ file, statement }: StatementView, table: string, column: string): boolean {
   if (file.before) return holds(file.before, { kind: 'column', name: `${table}.${column}` })
-  return !file.statements.some(
+  return !statementsOf(file, 'AlterTableStmt').some(
     earlier =>
       earlier.statement.index < statement.index &&
       isSame(table, targetOf(earlier)) &&

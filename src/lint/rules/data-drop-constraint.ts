@@ -1,6 +1,7 @@
 import { holds, isSame } from '../catalog.ts'
 import { alterations, constraintsAdded, targetOf } from '../alter.ts'
 import type { StatementRule, StatementView } from '../rule.ts'
+import { statementsOf } from '../transactions.ts'
 import { inUse, sized } from '../use.ts'
 import { rule as primaryKey } from './data-drop-primary-key.ts'
 
@@ -38,9 +39,11 @@ was only there to prove \`not null\` may go.`,
   },
   *check(view) {
     const table = inUse(view, targetOf(view))
-    if (table === null || hasReplacement(view, table) || [...(primaryKey.check(view) ?? [])].length > 0) return
-    for (const { kind, name } of alterations(view)) {
-      if (kind !== 'DropConstraint' || !wasThere(view, table, name)) continue
+    const drops = alterations(view).filter(({ kind }) => kind === 'DropConstraint')
+    if (table === null || drops.length === 0 || hasReplacement(view, table)) return
+    if ([...(primaryKey.check(view) ?? [])].length > 0) return
+    for (const { name } of drops) {
+      if (!wasThere(view, table, name)) continue
       yield { message: `${sized(view, table)} takes rows that ${name} would have refused.`, object: `${table}.${name}` }
     }
   },
@@ -51,7 +54,7 @@ function wasThere({ file }: StatementView, table: string, name: string): boolean
 }
 
 function hasReplacement({ file }: StatementView, table: string): boolean {
-  return file.statements.some(
+  return statementsOf(file, 'AlterTableStmt').some(
     other =>
       isSame(table, targetOf(other)) &&
       (constraintsAdded(other).length > 0 || alterations(other).some(({ kind }) => kind === 'SetNotNull')),

@@ -2,6 +2,7 @@ import { qualified } from '../../schema/model.ts'
 import { alterations, constraintsAdded, targetOf } from '../alter.ts'
 import { isSame, tableIn } from '../catalog.ts'
 import type { StatementRule, StatementView } from '../rule.ts'
+import { statementsOf } from '../transactions.ts'
 import { inUse, sized } from '../use.ts'
 
 export const rule: StatementRule = {
@@ -49,7 +50,7 @@ function isKey(view: StatementView, constraint: string): boolean {
 function getsAnother({ file }: StatementView, table: string): boolean {
   const after = file.step?.after.tables.find(one => qualified(one) === table)
   if (after) return after.primaryKey !== null
-  return file.statements.some(
+  return statementsOf(file, 'AlterTableStmt').some(
     other => isSame(table, targetOf(other)) && constraintsAdded(other).some(({ type }) => type === 'primary key'),
   )
 }

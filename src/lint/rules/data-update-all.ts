@@ -2,7 +2,8 @@ import { listOf, openNode, textOf } from '../../sql/tree.ts'
 import { columnsAdded, targetOf } from '../alter.ts'
 import { isSame } from '../catalog.ts'
 import type { StatementRule, StatementView } from '../rule.ts'
-import { isTautology } from '../tautology.ts'
+import { isTautology, writesWithin } from '../tautology.ts'
+import { statementsOf } from '../transactions.ts'
 import { inUse, sized } from '../use.ts'
 
 export const rule: StatementRule = {
@@ -11,7 +12,7 @@ export const rule: StatementRule = {
   severity: 'warning',
   shape: 'statement',
   needs: 'text',
-  kinds: ['UpdateStmt'],
+  kinds: ['UpdateStmt', 'SelectStmt', 'InsertStmt', 'DeleteStmt', 'ExplainStmt'],
   title: 'An update without a condition overwrites every row',
   why: `Without a \`where\`, or with one that is true for every row, the old values of all rows are overwritten; most often a condition was
 forgotten. An apply keeps the old values in the archive. Columns that the same file adds hold nothing yet.`,
@@ -43,19 +44,21 @@ forgotten. An apply keeps the old values in the archive. Columns that the same f
     ],
   },
   *check(view) {
-    const where = view.fields['whereClause']
-    const table = where === undefined || isTautology(where) ? inUse(view, targetOf(view)) : null
-    if (table === null) return
-    const columns = listOf(view.fields, 'targetList')
-      .map(node => textOf(openNode(node)[1], 'name'))
-      .filter(column => !isAddedHere(view, table, column))
-    if (columns.length === 0) return
-    yield { message: `${columns.join(', ')} of every row of ${sized(view, table)} is overwritten.`, object: table }
+    for (const fields of writesWithin(view, 'UpdateStmt')) {
+      const where = fields['whereClause']
+      const table = where === undefined || isTautology(where) ? inUse(view, targetOf({ fields })) : null
+      if (table === null) continue
+      const columns = listOf(fields, 'targetList')
+        .map(node => textOf(openNode(node)[1], 'name'))
+        .filter(column => !isAddedHere(view, table, column))
+      if (columns.length > 0)
+        yield { message: `${columns.join(', ')} of every row of ${sized(view, table)} is overwritten.`, object: table }
+    }
   },
 }
 
 function isAddedHere({ file, statement }: StatementView, table: string, column: string): boolean {
-  return file.statements.some(
+  return statementsOf(file, 'AlterTableStmt').some(
     earlier =>
       earlier.statement.index < statement.index &&
       isSame(table, targetOf(earlier)) &&

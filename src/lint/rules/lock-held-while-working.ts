@@ -1,7 +1,6 @@
 import type { StatementRule, StatementView } from '../rule.ts'
-import { earlierInTransaction } from '../transactions.ts'
 import { opaqueKinds, sized } from '../use.ts'
-import { tablesShut, tablesWorked } from '../weight.ts'
+import { locksHeld, tablesWorked } from '../weight.ts'
 
 export const rule: StatementRule = {
   name: 'lock-held-while-working',
@@ -68,9 +67,9 @@ backfill, the check or the index behind it takes.`,
 /** A statement that works under a lock of its own kind has a rule of its own, so its own table is left out there. */
 function findHolder(view: StatementView): { readonly table: string; readonly line: number } | null {
   const own = /^(AlterTable|Index)Stmt$/.test(view.statement.kind) ? tablesWorked(view) : []
-  for (const earlier of earlierInTransaction(view)) {
-    const table = tablesShut(earlier).find(name => !own.includes(name))
-    if (table !== undefined) return { table, line: earlier.statement.line }
+  for (const { by, tables } of locksHeld(view)) {
+    const table = tables.find(name => !own.includes(name))
+    if (table !== undefined) return { table, line: by.statement.line }
   }
   return null
 }

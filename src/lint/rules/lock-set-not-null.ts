@@ -1,6 +1,7 @@
 import { alterations, constraintsAdded, targetOf } from '../alter.ts'
 import { isSame, tableIn } from '../catalog.ts'
 import type { StatementRule, StatementView } from '../rule.ts'
+import { statementsOf } from '../transactions.ts'
 import { inUse, sized, wasSeen } from '../use.ts'
 
 export const rule: StatementRule = {
@@ -38,7 +39,6 @@ On PostgreSQL 18 or later: \`alter table … add constraint … not null <column
   },
   *check(view) {
     const table = inUse(view, targetOf(view))
-    if (table === null || !readsRows(view, table)) return
     const columns = [
       ...alterations(view)
         .filter(({ kind }) => kind === 'SetNotNull')
@@ -47,6 +47,7 @@ On PostgreSQL 18 or later: \`alter table … add constraint … not null <column
         .filter(({ type, notValid, inline }) => type === 'not null' && !notValid && !inline)
         .flatMap(one => one.columns),
     ]
+    if (table === null || columns.length === 0 || !readsRows(view, table)) return
     for (const column of columns) {
       if (tableIn(view.file.before, table)?.columns.some(({ name, nullable }) => name === column && !nullable)) continue
       yield {
@@ -60,7 +61,7 @@ On PostgreSQL 18 or later: \`alter table … add constraint … not null <column
 /** Without a rehearsal: a check that the file validates, or drops behind it, may be the one that proves it. */
 function readsRows(view: StatementView, table: string): boolean {
   if (view.seen) return wasSeen(view, 'scans', table)
-  return !view.file.statements.some(
+  return !statementsOf(view.file, 'AlterTableStmt').some(
     other =>
       isSame(table, targetOf(other)) &&
       alterations(other).some(({ kind }) => kind === 'ValidateConstraint' || kind === 'DropConstraint'),

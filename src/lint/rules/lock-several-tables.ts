@@ -1,6 +1,5 @@
 import type { StatementRule } from '../rule.ts'
-import { earlierInTransaction } from '../transactions.ts'
-import { tablesShut } from '../weight.ts'
+import { locksHeld, tablesShut } from '../weight.ts'
 
 export const rule: StatementRule = {
   name: 'lock-several-tables',
@@ -35,21 +34,15 @@ query that has them in the other order stops both.`,
   },
   *check(view) {
     const own = tablesShut(view)
-    if (own.length === 0) return
-    const held = [...new Set(earlierInTransaction(view).flatMap(tablesShut))]
-    const further = own.filter(table => !held.includes(table))
+    const groups = own.length === 0 ? [] : locksHeld(view).map(({ tables }) => tables)
+    const held = new Set(groups.flat())
+    const further = own.filter(table => !held.has(table))
     // Said once, where the second table comes in.
-    if (held.length === 0 || further.length === 0 || hasSpoken(view)) return
+    const spoken = groups.some(tables => tables.some(table => !groups[0]?.includes(table)))
+    if (held.size === 0 || further.length === 0 || spoken) return
     yield {
       message: `${[...held, ...further].join(', ')} are all locked against everybody until the transaction ends.`,
       object: further[0] ?? '',
     }
   },
-}
-
-function hasSpoken(view: Parameters<StatementRule['check']>[0]): boolean {
-  const groups = earlierInTransaction(view).map(tablesShut)
-  const first = groups.findIndex(tables => tables.length > 0)
-  const known = new Set(groups[first])
-  return groups.slice(first + 1).some(tables => tables.some(table => !known.has(table)))
 }

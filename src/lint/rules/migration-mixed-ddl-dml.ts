@@ -1,7 +1,7 @@
-import type { StatementRule } from '../rule.ts'
-import { earlierInTransaction } from '../transactions.ts'
+import type { StatementRule, StatementView } from '../rule.ts'
+import { shareTransaction, statementsOf } from '../transactions.ts'
 import { inUse, sized } from '../use.ts'
-import { tablesShut } from '../weight.ts'
+import { locksHeld, tablesShut } from '../weight.ts'
 
 export const rule: StatementRule = {
   name: 'migration-mixed-ddl-dml',
@@ -37,10 +37,9 @@ changed while checks or triggers of them are deferred (SQLSTATE 55006, "pending 
   },
   *check(view) {
     const [table] = tablesShut(view)
-    if (table === undefined) return
-    for (const earlier of earlierInTransaction(view)) {
-      const { kind, tables, line } = earlier.statement
-      if (!/^(Insert|Update|Delete|Merge)Stmt$/.test(kind)) continue
+    if (table === undefined || locksHeld(view).some(({ tables }) => tables.includes(table))) return
+    for (const earlier of writes(view)) {
+      const { tables, line } = earlier.statement
       const changed = tables.map(name => inUse(earlier, name)).find(name => name !== null)
       if (!changed) continue
       yield {
@@ -50,4 +49,11 @@ changed while checks or triggers of them are deferred (SQLSTATE 55006, "pending 
       return
     }
   },
+}
+
+function writes(view: StatementView): readonly StatementView[] {
+  return ['InsertStmt', 'UpdateStmt', 'DeleteStmt', 'MergeStmt']
+    .flatMap(kind => statementsOf(view.file, kind))
+    .filter(other => other.statement.index < view.statement.index && shareTransaction(other, view))
+    .sort((a, b) => a.statement.index - b.statement.index)
 }

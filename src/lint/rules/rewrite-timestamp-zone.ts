@@ -2,8 +2,7 @@ import { textOf } from '../../sql/tree.ts'
 import { targetOf } from '../alter.ts'
 import type { StatementRule, StatementView } from '../rule.ts'
 import { typeChanges } from '../type-change.ts'
-import { inUse, sized } from '../use.ts'
-import { rule as columnType } from './rewrite-column-type.ts'
+import { inUse, sized, wasSeen } from '../use.ts'
 
 export const rule: StatementRule = {
   name: 'rewrite-timestamp-zone',
@@ -34,9 +33,9 @@ the whole table is written anew, and every value moves by the offset. The rehear
   },
   *check(view) {
     const table = inUse(view, targetOf(view))
-    if (table === null || setsZone(view) || [...(columnType.check(view) ?? [])].length > 0) return
-    for (const { column, from, to, cost } of typeChanges(view)) {
-      if (cost !== 'zone') continue
+    const changes = typeChanges(view).filter(({ cost }) => cost === 'zone')
+    if (table === null || changes.length === 0 || setsZone(view) || wasSeen(view, 'rewrites', table)) return
+    for (const { column, from, to } of changes) {
       yield {
         message: `${column} of ${sized(view, table)} goes from ${from} to ${to} by the session's time zone: unless that is UTC, the table is written anew.`,
         object: `${table}.${column}`,
