@@ -88,12 +88,16 @@ function counters(infix: '_xact' | ''): string {
 
 const watched = watchedCatalogs.map(name => `'pg_catalog.${name}'::pg_catalog.regclass`).join(', ')
 
+/** A dropped column leaves its row, marked; they are counted only where the transaction changed such rows at all. */
+const droppedColumns = `case when pg_catalog.pg_stat_get_xact_tuples_updated('pg_catalog.pg_attribute'::pg_catalog.regclass) = 0 then 0 else (
+    select pg_catalog.count(*) from pg_catalog.pg_attribute a where a.attrelid >= 16384 and a.attisdropped) end`
+
 /** Catalogs that no list names, such as those of publications, are few enough to be looked for with the rest. */
 function catalogCounters(what: 'writes' | 'drops'): string {
   const get = (name: string): string => `pg_catalog.pg_stat_get_xact_tuples_${name}(c.oid)`
   const drops = get('deleted')
   return what === 'drops'
-    ? `select sum(${drops}) from pg_catalog.pg_class c where c.oid in (${watched})`
+    ? `select sum(${drops}) + (${droppedColumns}) from pg_catalog.pg_class c where c.oid in (${watched})`
     : `select sum(${get('inserted')} + ${get('updated')} + ${drops}) from pg_catalog.pg_class c
   where c.oid < 16384 and c.relkind = 'r'`
 }
