@@ -287,7 +287,7 @@ export const codes = {
     exit: 5,
     http: 409,
     explain:
-      'A job would bill more bytes than the cap in the URL of the warehouse allows, so it was not run. Nothing was kept. Look at the dry-run bytes of the plan, then raise the cap or change less at once.',
+      'A job would bill more bytes than the cap in the URL of the warehouse allows, so it was not run. Nothing was kept. Raise the cap, or change less at once.',
   },
   DISK_FULL: {
     exit: 1,

@@ -33,9 +33,9 @@ export async function warehouseDigests(
   return rows.map(row => ({
     hour: row.bucket_hour,
     shard: Number(row.shard),
-    rows: String(row.row_count),
+    rows: row.row_count,
     hash: `${row.hash_high}/${row.hash_low}`,
-    sums: summedColumns(source.columns).map((_, index) => String(row[`sum_${index}`] ?? 0)),
+    sums: summedColumns(source.columns).map((_, index) => (row[`sum_${index}`] as string | null) ?? '0'),
   }))
 }
 
@@ -55,7 +55,7 @@ group by 1, 2`
 
 interface DigestRow extends Row {
   readonly bucket_hour: string
-  readonly shard: number | string
+  readonly shard: string
   readonly row_count: string
   readonly hash_high: string
   readonly hash_low: string

@@ -308,9 +308,9 @@ interface Pick2 {
 /** A folder of one's own: that folder alone, against `--database`. */
 function folderTrack(dir: string, flags: ConfigFlags): Track {
   const scheme = /^([a-z0-9+]+):/i.exec(flags.database ?? '')?.[1]
-  const engine = scheme === 'duckdb' ? 'duckdb' : 'postgres'
+  const engine = scheme === 'duckdb' || scheme === 'bigquery' ? scheme : 'postgres'
   return {
-    name: flags.track ?? (engine === 'duckdb' ? 'analytics' : 'operational'),
+    name: flags.track ?? (engine === 'postgres' ? 'operational' : 'analytics'),
     engine,
     migrations: resolve(dir),
     database: flags.database ?? '${DATABASE_URL}',

@@ -53,11 +53,11 @@ export interface Warehouse {
   /** An expression as a column of that type would keep it. */
   readonly asStored: (expression: string, type: string) => string
   /** Columns of a table or view in their order, with their types; empty when there is none. */
-  columns(
+  readonly columns: (
     session: Session,
     schema: string,
     name: string,
-  ): Promise<readonly { readonly name: string; readonly type: string }[]>
+  ) => Promise<readonly { readonly name: string; readonly type: string }[]>
   /** The columns that a query would answer, without running it. */
   readonly describe: (session: Session, query: string) => Promise<readonly string[]>
   /** Appends rows of CSV to a table within the transaction that is open, and answers their number. */

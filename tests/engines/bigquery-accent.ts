@@ -1,5 +1,5 @@
 /** The stories of the suite in GoogleSQL. BigQuery has one integer, of 64 bits; what the stories keep in four bytes is told as a number. */
-import type { Parameterized, Result, Row, Session, StatementDone, Value } from '../../src/engines/engine.ts'
+import type { Parameterized, Result, Session, StatementDone, Value } from '../../src/engines/engine.ts'
 import type { Accent } from './conformance.ts'
 
 const notEnforced = 'BigQuery enforces no keys and checks, and has no indexes; bigquery.test.ts tells what it reads'
@@ -24,7 +24,7 @@ function spelled(session: Session): Session {
   return new Proxy(session, {
     get(target, key) {
       if (key === 'query')
-        return async (text: string, values?: readonly Value[]): Promise<Result<Row>> =>
+        return async (text: string, values?: readonly Value[]): Promise<Result> =>
           narrowed(await target.query(spell(text), values))
       if (key === 'script')
         return (text: string, told?: (done: StatementDone) => void) => target.script(spell(text), told)
@@ -38,7 +38,7 @@ function spelled(session: Session): Session {
   })
 }
 
-function narrowed(result: Result<Row>): Result<Row> {
+function narrowed(result: Result): Result {
   const rows = result.rows.map(row =>
     Object.fromEntries(
       Object.entries(row).map(([name, value]) => [

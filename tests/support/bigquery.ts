@@ -65,7 +65,7 @@ export function emulator(): Emulator {
 export function urlOf(endpoint: string, settings: Readonly<Record<string, string>> = {}, dataset = 'main'): string {
   const project = `p-${randomBytes(6).toString('hex')}`
   const query = new URLSearchParams({ endpoint, scratchProject: `${project}-scratch`, ...settings })
-  return `bigquery://${project}/${dataset}?${query}`
+  return `bigquery://${project}/${dataset}?${query.toString()}`
 }
 
 /** What a faulty network or a busy service answers; null lets the request through. */

@@ -98,10 +98,7 @@ async function send<T>(official: BigQuery, { method = 'GET', uri, qs, json, ifMa
       ...(json === undefined ? {} : { json }),
       ...(ifMatch === undefined ? {} : { headers: { 'If-Match': ifMatch } }),
     }
-    official.request(
-      options as never,
-      ((error: unknown, body: T) => (error ? reject(error as Error) : resolve(body))) as never,
-    )
+    official.request(options, (error: Error | null, body: T) => (error ? reject(error) : resolve(body)))
   })
 }
 

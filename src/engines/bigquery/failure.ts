@@ -25,16 +25,16 @@ export interface ApiProblem {
 export function problemOf(thrown: unknown): ApiProblem {
   const error = (thrown ?? {}) as {
     code?: unknown
-    message?: unknown
-    errors?: readonly { reason?: unknown; message?: unknown }[]
+    message?: string
+    errors?: readonly { reason?: string; message?: string }[]
     response?: { status?: unknown; statusCode?: unknown }
   }
   const [first] = error.errors ?? []
   const status = Number(error.code ?? error.response?.status ?? error.response?.statusCode)
   return {
     status: Number.isInteger(status) ? status : 0,
-    reason: String(first?.reason ?? (typeof error.code === 'string' ? error.code : '')),
-    message: String(first?.message ?? error.message ?? thrown),
+    reason: first?.reason ?? (typeof error.code === 'string' ? error.code : ''),
+    message: first?.message ?? error.message ?? 'BigQuery failed without a word.',
   }
 }
 
@@ -86,7 +86,7 @@ function describe({ status, reason, message }: ApiProblem): Said {
     return {
       code: 'COST_CAP_EXCEEDED',
       message: 'The job would bill more bytes than maximumBytesBilled allows, so BigQuery did not run it.',
-      hint: 'Look at the dry-run bytes of `plinth rollup plan`; raise maximumBytesBilled in the URL if that is as it should be.',
+      hint: 'Change less at once, or raise maximumBytesBilled in the URL of the warehouse.',
     }
   if (reason === 'stopped') return { code: 'INTERRUPTED', message: 'The job was cancelled.' }
   if (

@@ -44,7 +44,7 @@ async function createScratch(
       hint: 'Name an empty project in the URL: scratchProject=my-scratch. Datasets are made and dropped in it.',
     })
   }
-  const scratchUrl = `${inProject(url, scratchProject).replace('?', '/scratch?')}`
+  const scratchUrl = inProject(url, scratchProject).replace('?', '/scratch?')
   const client = await openClient(parseAddress(scratchUrl))
   const found = await listDatasets(client)
   if (found.length > 0) {

@@ -49,7 +49,7 @@ export function readCell(field: Field, { v }: Cell): unknown {
     return Array.isArray(v) ? v.map(cell => readCell(item, cell as Cell)) : []
   }
   if (v === null || v === undefined) return null
-  const text = String(v)
+  const text = typeof v === 'string' ? v : JSON.stringify(v)
   switch (field.type) {
     case 'BOOLEAN':
     case 'BOOL':
@@ -70,7 +70,7 @@ export function readCell(field: Field, { v }: Cell): unknown {
       return text.includes('.') ? text.replace(/\.?0+$/, '') : text
     case 'RECORD':
     case 'STRUCT':
-      return readRecord(field.fields ?? [], v as { readonly f?: readonly Cell[] })
+      return readRecord(field.fields ?? [], v)
     default:
       return text
   }

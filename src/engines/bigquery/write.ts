@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { PlinthError } from '../../errors.ts'
 import { withSession } from '../brackets.ts'
 import type { Load, Session, Warehouse } from '../engine.ts'
+import type { DuckDbSession } from '../duckdb/session.ts'
 import type { Client } from './client.ts'
 import { ensureDataset, isMissing } from './dataset.ts'
 import { awaitJob, dryRun } from './job.ts'
@@ -160,7 +161,7 @@ async function writeParquet(
   const { duckdb } = await import('../duckdb/index.ts')
   const { quoteLiteral } = await import('../duckdb/session.ts')
   await withSession(duckdb, 'duckdb::memory:', {}, async session => {
-    const local = session as import('../duckdb/session.ts').DuckDbSession
+    const local = session as DuckDbSession
     const quoted = (name: string) => `"${name.replaceAll('"', '""')}"`
     const read = columns.map(({ name, type }) => `${quoteLiteral(name)}: ${quoteLiteral(passageOf(type).read)}`)
     const written = columns.map(
