@@ -35,7 +35,7 @@ const always = [
 
 export async function bundle() {
   const build = await rolldown({
-    input: { plinth: 'src/cli/main.ts' },
+    input: { plinth: 'src/cli/main.ts', 'lint-worker': 'src/foundation/lint-worker.ts' },
     platform: 'node',
     external: outside,
     tsconfig: false,
@@ -45,7 +45,7 @@ export async function bundle() {
     dir: folder,
     // Node reads these ten milliseconds sooner than modules.
     format: 'cjs',
-    entryFileNames: 'plinth.cjs',
+    entryFileNames: '[name].cjs',
     chunkFileNames: '[name]-[hash].cjs',
     codeSplitting: {
       includeDependenciesRecursively: false,

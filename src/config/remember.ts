@@ -13,31 +13,38 @@ export async function remember<T>(root: string, file: string, read: () => Promis
   if (!existsSync(state)) return read()
   const note = join(state, 'cache', `${basename(file)}.json`)
   const key = keyOf(file)
-  const kept = key === null ? null : lookUp<T>(note, key)
+  const kept = key === null ? null : lookUpNote<T>(note, key)
   if (kept) return kept.value
   const value = await read()
   // The bytes that were read may be newer than those of the key.
-  if (key !== null && keyOf(file) === key) keep(note, { key, value })
+  if (key !== null && keyOf(file) === key) keepNote(note, { key, value })
   return value
 }
 
-interface Note<T> {
+/** A value with what it followed from. */
+export interface Note<T> {
   readonly key: string
   readonly value: T
+}
+
+/** Changes with every build of the program. */
+export function programStamp(): string {
+  const program = fileURLToPath(import.meta.url)
+  return `${program}\n${statSync(program).mtimeMs}`
 }
 
 /** Changes with the bytes, the place and the program; null when the file cannot be read. */
 function keyOf(file: string): string | null {
   try {
-    const program = fileURLToPath(import.meta.url)
-    const hash = createHash('sha256').update(`${program}\n${statSync(program).mtimeMs}\n${file}\n`)
+    const hash = createHash('sha256').update(`${programStamp()}\n${file}\n`)
     return hash.update(readFileSync(file)).digest('hex')
   } catch {
     return null
   }
 }
 
-function lookUp<T>(path: string, key: string): Note<T> | null {
+/** Null where there is no such note, or one of something else. */
+export function lookUpNote<T>(path: string, key: string): Note<T> | null {
   try {
     const note = JSON.parse(readFileSync(path, 'utf8')) as Note<T>
     return note.key === key ? note : null
@@ -47,7 +54,7 @@ function lookUp<T>(path: string, key: string): Note<T> | null {
 }
 
 /** Whole or not at all, and for this user alone, since a URL may hold a password. A folder that cannot be written only costs time. */
-function keep<T>(path: string, note: Note<T>): void {
+export function keepNote<T>(path: string, note: Note<T>): void {
   const draft = `${path}.${randomUUID()}`
   try {
     mkdirSync(join(path, '..'), { recursive: true, mode: 0o700 })

@@ -9,10 +9,11 @@ import type { Baseline } from '../lint/baseline.ts'
 import { mergeReports } from '../lint/merge.ts'
 import type { LintInput, LintReport } from '../lint/run.ts'
 import type { LintSource } from '../lint/source.ts'
-import type { ClassOf } from '../schema/classification.ts'
 import { type Desk, databaseOf, onDatabase, serverFolder } from './desk.ts'
+import { classesIn } from './lint-classes.ts'
 import { openReader } from './lint-read.ts'
 import { rehearseOf } from './lint-rehearse.ts'
+import { rememberReport } from './lint-remember.ts'
 import {
   changedGroups,
   folderGroup,
@@ -53,32 +54,66 @@ export interface LintRun {
 /** Throws CONFIG_INVALID, what reading files throws, and why there is no rehearsal where one is required. */
 export async function lintProject(desk: Desk, request: LintRequest): Promise<LintRun> {
   const { config } = desk
-  const { lint } = await import('../lint/run.ts')
   const notices: string[] = []
-  const declared = await declarations(config)
   const groups = (await groupsOf(desk, request, notices)).map(group => withoutIgnored(group, config))
   const baseline = await readBaselineIfAny(config, request)
   const wish = request.rehearsal ?? config.lint.rehearsal
-  const read = await openReader()
+  if (groups.length === 0) await declarations(config)
   // A baseline is one for all groups, and only the last can tell what nobody found.
   const reports: LintReport[] = []
-  for (const group of groups)
-    reports.push(
-      await lint({
-        ...declared,
-        sources: group.sources,
-        today: today(),
-        baseline: request.baselineUpdate ? null : baseline,
-        scope: groups.length === 1 ? group.scope : 'some files',
-        rehearse: rehearseOf(desk, wish),
-        read,
-        past: group.alone ? 'unknown' : 'known',
-      }),
-    )
+  for (const group of groups) {
+    const scope = groups.length === 1 ? group.scope : 'some files'
+    const standing = request.baselineUpdate ? null : baseline
+    const judge = () => judgeGroup(desk, group, { scope, baseline: standing, wish })
+    const asked = {
+      sources: group.sources,
+      declared: [
+        desk.version,
+        config.lint,
+        classificationText(config),
+        standing?.text,
+        standing?.file,
+        scope,
+        group.alone,
+      ],
+      today: today(),
+    }
+    reports.push(wish === 'off' ? await rememberReport(config, asked, judge) : await judge())
+  }
   const report = mergeReports(reports)
   const sources = groups.flatMap(group => group.sources)
   const baselineWritten = request.baselineUpdate ? await updateBaseline(config, request, report, sources) : null
   return { report, sources, notices, baselineWritten, version: desk.version }
+}
+
+async function judgeGroup(
+  desk: Desk,
+  { sources, alone }: LintGroup,
+  asked: Pick<LintInput, 'scope' | 'baseline'> & { readonly wish: 'required' | 'preferred' | 'off' },
+): Promise<LintReport> {
+  const { lint } = await import('../lint/run.ts')
+  const { config } = desk
+  const declared = await declarations(config)
+  const { settings, severities } = declared
+  const classification = existsSync(config.classification) ? config.classification : null
+  return lint({
+    ...declared,
+    sources,
+    today: today(),
+    baseline: asked.baseline,
+    scope: asked.scope,
+    rehearse: rehearseOf(desk, asked.wish),
+    read: await openReader(),
+    past: alone ? 'unknown' : 'known',
+    apart: async texts => {
+      const { examineApart } = await import('./lint-apart.ts')
+      return examineApart(texts, { settings, severities, classification, today: today() })
+    },
+  })
+}
+
+function classificationText({ classification }: Config): string | null {
+  return existsSync(classification) ? readFileSync(classification, 'utf8') : null
 }
 
 type Declared = Pick<LintInput, 'settings' | 'classOf' | 'severities'>
@@ -91,13 +126,8 @@ export async function declarations(config: Config): Promise<Declared> {
   return {
     settings: settingsOf({ ...config.lint.settings, classified }),
     severities,
-    classOf: classified ? await classesOf(config) : () => undefined,
+    classOf: await classesIn(classified ? config.classification : null),
   }
-}
-
-async function classesOf(config: Config): Promise<ClassOf> {
-  const { classOfColumns, loadClassification } = await import('../governance/classification.ts')
-  return classOfColumns(await loadClassification(config.classification))
 }
 
 /** The line that names the rule, in the file or in that of the environment. */

@@ -34,28 +34,37 @@ export function judge(input: Judged): Said[] {
   ]
 }
 
-/** Which rules look at a statement is decided by its kind, so that most rules are not even called. */
+/** Which rules look at a statement is decided by its kind and direction, so that most rules are not even called. */
 function statementAsker(rules: readonly StatementRule[]): (file: ViewedFile) => Said[] {
-  const byKind = new Map<string, readonly StatementRule[]>()
-  const rulesFor = (kind: string) => {
-    const known = byKind.get(kind) ?? rules.filter(rule => !rule.kinds || rule.kinds.includes(kind))
-    byKind.set(kind, known)
-    return known
+  const known = new Map<string, readonly StatementRule[]>()
+  const rulesFor = (kind: string, file: ViewedFile, rehearsed: boolean) => {
+    const key = `${kind} ${file.source.direction} ${rehearsed}`
+    const asked = known.get(key)
+    if (asked) return asked
+    const every = kind === 'DoStmt' && rehearsed
+    const chosen = rules.filter(
+      rule =>
+        looksAt(rule, file) &&
+        (rehearsed || rule.needs !== 'rehearsal') &&
+        (every || !rule.kinds || rule.kinds.includes(kind)),
+    )
+    known.set(key, chosen)
+    return chosen
   }
   return file => {
     const said: Said[] = []
+    const seen = new Set(file.step?.statements.map(one => one.index))
     for (const view of file.view.statements) {
       const { kind, index } = view.statement
-      const rehearsed = file.step?.statements.some(one => one.index === index) ?? false
-      const asked = kind === 'DoStmt' && rehearsed ? rules : rulesFor(kind)
-      for (const rule of asked) {
-        if (!looksAt(rule, file) || (rule.needs === 'rehearsal' && !rehearsed)) continue
-        file.witnessed()
-        const problems = [...(rule.check(view) ?? [])]
-        const basis = file.witnessed() ? 'rehearsal' : 'text'
-        for (const problem of problems)
-          said.push({ rule: rule.name, problem, hint: hintOf(rule), file, statement: index, basis })
-      }
+      for (const rule of rulesFor(kind, file, seen.has(index)))
+        said.push(
+          ...ask(
+            rule,
+            () => rule.check(view),
+            file,
+            () => index,
+          ),
+        )
     }
     return said
   }
@@ -63,15 +72,30 @@ function statementAsker(rules: readonly StatementRule[]): (file: ViewedFile) => 
 
 function askFile(rule: FileRule, file: ViewedFile): Said[] {
   if (!looksAt(rule, file) || (rule.needs === 'rehearsal' && !file.step)) return []
+  return ask(
+    rule,
+    () => rule.check(file.view),
+    file,
+    problem => statementAt(file, problem),
+  )
+}
+
+function ask(
+  rule: Rule,
+  check: () => Iterable<Problem> | undefined,
+  file: ViewedFile,
+  statementOf: (problem: Problem) => number | null,
+): Said[] {
   file.witnessed()
-  const problems = [...(rule.check(file.view) ?? [])]
+  const problems = [...(check() ?? [])]
+  if (problems.length === 0) return []
   const basis = file.witnessed() ? 'rehearsal' : 'text'
   return problems.map(problem => ({
     rule: rule.name,
     problem,
     hint: hintOf(rule),
     file,
-    statement: statementAt(file, problem),
+    statement: statementOf(problem),
     basis,
   }))
 }

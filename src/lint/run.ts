@@ -2,17 +2,14 @@
 import type { ClassOf } from '../schema/classification.ts'
 import type { Finding, Severity } from '../schema/finding.ts'
 import { openParser } from '../sql/parse.ts'
-import { applyAllowances } from './allowed.ts'
 import { applyBaseline, type Baseline } from './baseline.ts'
-import { failedSteps, type Found, findingOf, inOrder, unparsed, withoutDoubled, withoutExplained } from './found.ts'
-import { frameRules } from './frame-rules.ts'
-import { judge } from './judge.ts'
+import { examine, severityBy } from './examine.ts'
+import { type Found, inOrder } from './found.ts'
 import { credible, type Rehearse, rehearsed, withPartitions } from './past.ts'
 import type { Rule, Settings } from './rule.ts'
 import { rules as allRules } from './rules/index.ts'
-import { type LintSource, type ReadScript, type ReadSource, readSources } from './source.ts'
+import { type LintSource, type ReadScript, readSources } from './source.ts'
 import { type Target, weighOn } from './target.ts'
-import { viewFiles } from './view.ts'
 
 export interface LintInput {
   /** In the order of applying; those before and between the judged ones as context. */
@@ -34,8 +31,16 @@ export interface LintInput {
   readonly read?: ReadScript | undefined
   /** `unknown`: what is there before the first file is in nobody's hand, so what is missing in the rehearsal is no fault. */
   readonly past?: 'known' | 'unknown' | undefined
+  /** Examines the texts elsewhere, by all rules; null where that does not pay. It is only asked where the text alone is judged. */
+  readonly apart?: ((sources: readonly LintSource[]) => Promise<ExaminedApart | null>) | undefined
   /** Default all. */
   readonly rules?: readonly Rule[] | undefined
+}
+
+export interface ExaminedApart {
+  readonly found: readonly Found[]
+  /** Whether a text of that direction could be read. */
+  readonly ups: 'some' | 'none'
 }
 
 export interface LintReport {
@@ -63,28 +68,14 @@ export interface LintReport {
 
 /** A defect of a rule throws; everything that is wrong with the files is a finding. */
 export async function lint(input: LintInput): Promise<LintReport> {
-  const parse = await openParser('postgres')
-  return lintRead(input, readSources(input.sources, input.read ?? (({ text, path }) => parse(text, path))))
-}
-
-async function lintRead(input: LintInput, read: readonly ReadSource[]): Promise<LintReport> {
-  const { severities, target } = input
+  const { target } = input
+  const rules = input.rules ?? allRules
   const settings = target ? { ...input.settings, targetRows: target.rows } : input.settings
-  const severityOf = (name: string) => severities.get(name) ?? usual.get(name) ?? 'warning'
-  const every = input.rules ?? allRules
-  const usual = new Map<string, Severity>([...every, ...frameRules].map(({ name, severity }) => [name, severity]))
-  const rules = every.filter(rule => severityOf(rule.name) !== 'off')
-  const { rehearsal, reason } = credible(await rehearsed(input.rehearse, read), input.past ?? 'known')
-  const classOf = withPartitions(input.classOf, rehearsal)
-  const files = viewFiles(read, { settings, classOf, rehearsal })
-  const said = [...judge({ rules, files, rehearsal, settings, classOf }), ...failedSteps(files)]
-  const found = [...unparsed(read), ...withoutDoubled(withoutExplained(said), rules).map(one => findingOf(one))].filter(
-    one => severityOf(one.rule) !== 'off',
-  )
-  const knownRules = [...usual.keys()]
-  const allowed = applyAllowances(found, files, { knownRules, rules, today: input.today })
-  const based = applyBaseline(allowed, input)
-  const weigh = target ? weighOn(target, settings, files, rules) : (_: Found, usual: Severity) => usual
+  const severityOf = severityBy({ rules, severities: input.severities })
+  const { found, files, rehearsal, reason, ups } = await examined({ ...input, settings, rules })
+  const based = applyBaseline(found, input)
+  const asked = rules.filter(rule => severityOf(rule.name) !== 'off')
+  const weigh = target ? weighOn(target, settings, files, asked) : (_: Found, usual: Severity) => usual
   const findings = inOrder(based, input.sources)
     .map(one => ({ ...one, severity: weigh(one, severityOf(one.rule)) }))
     .filter((one): one is Finding => one.severity !== 'off')
@@ -94,8 +85,25 @@ async function lintRead(input: LintInput, read: readonly ReadSource[]): Promise<
     counts: countOf(findings),
     files: input.sources.filter(source => source.role === 'judged').length,
     rehearsal: { serverVersion: rehearsal?.serverVersion ?? null, reason, gaps: rehearsal?.gaps ?? [] },
-    unjudged: rehearsal || !files.some(one => one.source.direction === 'up') ? [] : needingRehearsal(rules),
+    unjudged: rehearsal || ups === 'none' ? [] : needingRehearsal(asked),
   }
+}
+
+type ToExamine = LintInput & { readonly rules: readonly Rule[] }
+
+async function examined(input: ToExamine) {
+  const apart = input.rehearse || input.target ? null : await input.apart?.(input.sources)
+  if (apart) return { ...apart, files: [], rehearsal: null, reason: null }
+  const parse = await openParser('postgres')
+  const read = readSources(input.sources, input.read ?? (({ text, path }) => parse(text, path)))
+  const { rehearsal, reason } = credible(await rehearsed(input.rehearse, read), input.past ?? 'known')
+  const { found, files } = examine(read, {
+    ...input,
+    classOf: withPartitions(input.classOf, rehearsal),
+    rehearsal,
+  })
+  const ups = files.some(one => one.source.direction === 'up') ? ('some' as const) : ('none' as const)
+  return { found, files, rehearsal, reason, ups }
 }
 
 function needingRehearsal(rules: readonly Rule[]): string[] {

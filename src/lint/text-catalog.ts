@@ -3,43 +3,79 @@
  * those before it, but only when a rule asks, since most never do.
  */
 import type { Script, Statement } from '../sql/parse.ts'
-import { dottedName, type Fields, fieldsOf, listOf, openNode, relationName, textOf } from '../sql/tree.ts'
-import { typeText } from '../sql/type-text.ts'
+import { fieldsOf, listOf, openNode, relationName, textOf } from '../sql/tree.ts'
 import type { TextCatalog } from './rule.ts'
+import {
+  applyFact,
+  type Columns,
+  type Fact,
+  type FindColumns,
+  factsOfStatement,
+  plain,
+  relationMade,
+  renaming,
+} from './text-facts.ts'
 
-/** The catalog of a file; `earlier` answers the scripts before it, oldest first. */
-export function textCatalog(script: Script, earlier: () => Iterable<Script>): TextCatalog {
+/** The relations as they are before each of a row of texts; `factsAt` answers what the text of that number does. */
+export function pastOf(factsAt: (number: number) => readonly Fact[]): (end: number) => FindColumns {
+  const past = timeline(() => undefined)
+  let next = 0
+  return end => relation => {
+    for (; next < end; next++) for (const fact of factsAt(next)) past.follow(next, fact)
+    return past.find(relation, end)
+  }
+}
+
+/** The catalog of a file; `earlier` answers what the files before it left. */
+export function textCatalog(script: Script, earlier: FindColumns): TextCatalog {
   let made: ReadonlyMap<string, readonly number[]> | undefined
-  let state: { readonly relations: Relations; next: number } | undefined
-  /** The relations before a statement; rules ask from the first to the last, so each statement is followed once. */
-  const before = (statement: number): Relations => {
-    if (!state || state.next > statement) state = { relations: relationsOf(earlier()), next: 0 }
-    for (; state.next < statement; state.next++) {
-      const passed = script.statements[state.next]
-      if (passed) follow(passed, state.relations)
+  const own = timeline(earlier)
+  let next = 0
+  /** Rules ask from the first to the last, so each statement is followed once. */
+  const before = (relation: string, statement: number): Columns | undefined => {
+    for (; next < statement; next++) {
+      const passed = script.statements[next]
+      if (passed) for (const fact of factsOfStatement(passed)) own.follow(next, fact)
     }
-    return state.relations
+    return own.find(plain(relation), statement)
   }
   return {
     madeHere(relation, statement) {
       made ??= makersIn(script)
       return made.get(plain(relation))?.some(maker => maker < statement) ?? false
     },
-    knows: (relation, statement) => before(statement).has(plain(relation)),
-    typeOf: (relation, column, statement) => before(statement).get(plain(relation))?.get(column) ?? null,
+    knows: (relation, statement) => before(relation, statement) !== undefined,
+    typeOf: (relation, column, statement) => before(relation, statement)?.get(column) ?? null,
   }
 }
 
-/** `public` is where names without a schema go, unless a path says otherwise. */
-function plain(relation: string): string {
-  return relation.startsWith('public.') ? relation.slice('public.'.length) : relation
+/** Each relation with all that it has been, so that any point of the past can be asked at no cost. */
+function timeline(before: FindColumns) {
+  const states = new Map<string, { readonly at: number; readonly columns: Columns | null }[]>()
+  /** As it is in front of that place. */
+  const find = (relation: string, place: number): Columns | undefined => {
+    const last = states.get(relation)?.findLast(state => state.at < place)
+    return last ? (last.columns ?? undefined) : before(relation)
+  }
+  const follow = (at: number, fact: Fact) => {
+    for (const [relation, columns] of applyFact(fact, name => find(name, Number.POSITIVE_INFINITY))) {
+      const known = states.get(relation)
+      if (known) known.push({ at, columns })
+      else states.set(relation, [{ at, columns }])
+    }
+  }
+  return { find, follow }
 }
 
 /** Which statements make a relation or an index of that name. */
 function makersIn({ statements }: Script): ReadonlyMap<string, readonly number[]> {
   const makers = new Map<string, number[]>()
   for (const statement of statements)
-    for (const name of namesMade(statement, makers)) makers.set(name, [...(makers.get(name) ?? []), statement.index])
+    for (const name of namesMade(statement, makers)) {
+      const known = makers.get(name)
+      if (known) known.push(statement.index)
+      else makers.set(name, [statement.index])
+    }
   return makers
 }
 
@@ -61,86 +97,4 @@ function namesMade({ tree }: Statement, sofar: ReadonlyMap<string, unknown>): st
   // What was made here and then renamed is still nobody's.
   const renamed = renaming(kind, fields)
   return renamed && sofar.has(renamed.from) ? [renamed.to] : []
-}
-
-function relationMade(kind: string, fields: Fields): string {
-  if (kind === 'CreateStmt') return plain(relationName(fieldsOf(fields, 'relation')))
-  if (kind === 'CreateForeignTableStmt') return plain(relationName(fieldsOf(fieldsOf(fields, 'base'), 'relation')))
-  if (kind === 'CreateTableAsStmt') return plain(relationName(fieldsOf(fieldsOf(fields, 'into'), 'rel')))
-  if (kind === 'SelectStmt') return plain(relationName(fieldsOf(fieldsOf(fields, 'intoClause'), 'rel')))
-  if (kind === 'ViewStmt') return plain(relationName(fieldsOf(fields, 'view')))
-  if (kind === 'CreateSeqStmt') return plain(relationName(fieldsOf(fields, 'sequence')))
-  return ''
-}
-
-function renaming(kind: string, fields: Fields): { readonly from: string; readonly to: string } | null {
-  if (kind === 'AlterObjectSchemaStmt') {
-    const { relname } = fieldsOf(fields, 'relation')
-    const from = plain(relationName(fieldsOf(fields, 'relation')))
-    return from ? { from, to: plain(relationName({ schemaname: fields['newschema'], relname })) } : null
-  }
-  if (kind !== 'RenameStmt' || !/_(TABLE|VIEW|MATVIEW|INDEX|SEQUENCE)$/.test(textOf(fields, 'renameType'))) return null
-  const { schemaname } = fieldsOf(fields, 'relation')
-  return {
-    from: plain(relationName(fieldsOf(fields, 'relation'))),
-    to: plain(relationName({ schemaname, relname: fields['newname'] })),
-  }
-}
-
-/** Columns with their types; a relation whose columns come from a query has none that are known. */
-type Relations = Map<string, Map<string, string>>
-
-function relationsOf(scripts: Iterable<Script>): Relations {
-  const relations: Relations = new Map()
-  for (const { statements } of scripts) for (const statement of statements) follow(statement, relations)
-  return relations
-}
-
-function follow({ tree }: Statement, relations: Relations): void {
-  const [kind, fields] = openNode(tree)
-  const made = relationMade(kind, fields)
-  if (made) relations.set(made, kind === 'CreateStmt' ? columnsOf(fields, relations) : new Map())
-  const renamed = renaming(kind, fields)
-  if (renamed) move(relations, renamed.from, renamed.to)
-  if (kind === 'RenameStmt' && textOf(fields, 'renameType') === 'OBJECT_COLUMN') {
-    const columns = relations.get(plain(relationName(fieldsOf(fields, 'relation'))))
-    if (columns) move(columns, textOf(fields, 'subname'), textOf(fields, 'newname'))
-  }
-  if (kind === 'DropStmt' && /_(TABLE|VIEW|MATVIEW)$/.test(textOf(fields, 'removeType')))
-    for (const name of listOf(fields, 'objects')) relations.delete(plain(dottedName(name)))
-  if (kind === 'AlterTableStmt') alter(fields, relations)
-}
-
-function move<T>(map: Map<string, T>, from: string, to: string): void {
-  const value = map.get(from)
-  if (value === undefined) return
-  map.delete(from)
-  map.set(to, value)
-}
-
-function columnsOf(fields: Fields, relations: Relations): Map<string, string> {
-  const columns = new Map<string, string>()
-  const copy = (name: string) => {
-    for (const [column, type] of relations.get(plain(name)) ?? []) columns.set(column, type)
-  }
-  for (const parent of listOf(fields, 'inhRelations')) copy(dottedName(parent))
-  for (const node of listOf(fields, 'tableElts')) {
-    const [kind, element] = openNode(node)
-    if (kind === 'TableLikeClause') copy(relationName(fieldsOf(element, 'relation')))
-    if (kind === 'ColumnDef') columns.set(textOf(element, 'colname'), typeText(element['typeName']))
-  }
-  return columns
-}
-
-function alter(fields: Fields, relations: Relations): void {
-  const columns = relations.get(plain(relationName(fieldsOf(fields, 'relation'))))
-  if (!columns) return
-  for (const node of listOf(fields, 'cmds')) {
-    const [, command] = openNode(node)
-    const definition = fieldsOf(fieldsOf(command, 'def'), 'ColumnDef')
-    const subtype = textOf(command, 'subtype')
-    if (subtype === 'AT_AddColumn') columns.set(textOf(definition, 'colname'), typeText(definition['typeName']))
-    if (subtype === 'AT_AlterColumnType') columns.set(textOf(command, 'name'), typeText(definition['typeName']))
-    if (subtype === 'AT_DropColumn') columns.delete(textOf(command, 'name'))
-  }
 }

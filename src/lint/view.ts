@@ -6,7 +6,8 @@ import type { Script } from '../sql/parse.ts'
 import { openNode } from '../sql/tree.ts'
 import type { FileView, Settings, StatementView } from './rule.ts'
 import type { LintSource, ReadSource } from './source.ts'
-import { textCatalog } from './text-catalog.ts'
+import { pastOf, textCatalog } from './text-catalog.ts'
+import { type Fact, type FindColumns, factsOf } from './text-facts.ts'
 
 export interface ViewedFile {
   readonly source: LintSource
@@ -23,21 +24,26 @@ export interface ViewOptions {
   readonly rehearsal: Rehearsal | null
 }
 
-/** The files that are judged and could be parsed, in their order. */
-export function viewFiles(read: readonly ReadSource[], options: ViewOptions): ViewedFile[] {
+/** The files that are judged and could be parsed, in their order; `earlier` is what stands before the first of them all. */
+export function viewFiles(
+  read: readonly ReadSource[],
+  options: ViewOptions,
+  earlier: readonly Fact[] = [],
+): ViewedFile[] {
+  const before = pastOf(at => {
+    const one = at === 0 ? null : read[at - 1]
+    if (!one) return earlier
+    return one.source.direction === 'up' && one.script ? factsOf(one.script) : []
+  })
   return read.flatMap(({ source, script }, at) =>
-    source.role === 'judged' && script ? [viewFile(source, script, () => earlierUps(read, at), options)] : [],
+    source.role === 'judged' && script ? [viewFile(source, script, before(at + 1), options)] : [],
   )
-}
-
-function* earlierUps(read: readonly ReadSource[], end: number): Iterable<Script> {
-  for (const one of read.slice(0, end)) if (one.source.direction === 'up' && one.script) yield one.script
 }
 
 function viewFile(
   source: LintSource,
   script: Script,
-  earlier: () => Iterable<Script>,
+  earlier: FindColumns,
   { settings, classOf, rehearsal }: ViewOptions,
 ): ViewedFile {
   const step = rehearsal ? stepOf(source, rehearsal) : null
