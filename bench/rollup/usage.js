@@ -25,7 +25,7 @@ function serverSeconds(port) {
   }
   const postmaster = all.find(pid => {
     const words = read(`/proc/${pid}/cmdline`).split('\0')
-    return /postgres$/.test(words[0]) && words.includes(`port=${port}`)
+    return words[0].endsWith('postgres') && words.includes(`port=${port}`)
   })
   if (!postmaster) return 0
   // The postmaster counts what its children used, once they have ended.

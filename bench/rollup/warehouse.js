@@ -35,6 +35,7 @@ const measures = `count(*) as requests, cast(sum(input_tokens) as bigint) as inp
 const handHourly = `select bucket_hour, organization_id, model_id, shard, ${measures} from raw.usage_events group by all`
 const handPlatform = `select bucket_hour, shard, model_id, region, ${measures} from raw.usage_events group by all`
 
+const clock = {}
 const cleanUp = () => kept ?? rmSync(folder, { recursive: true, force: true })
 process.once('SIGINT', () => process.exit((cleanUp(), 130)))
 try {
@@ -96,14 +97,14 @@ async function measure() {
     }
     const byHand = (name, text) => async () => {
       await session.query(`drop table if exists ${name}`)
-      return timed(() => session.query(`create table ${name} as ${text}`))
+      return timed(name, () => session.query(`create table ${name} as ${text}`))
     }
     const contenders = {
       usage_hourly: build('usage_hourly'),
-      ...(large ? {} : { handHourly: byHand('hand_hourly', handHourly) }),
+      ...(large ? {} : { handHourly: byHand('handHourly', handHourly) }),
       usage_daily: build('usage_daily'),
       platform_hourly: build('platform_hourly'),
-      ...(large ? {} : { handPlatform: byHand('hand_platform', handPlatform) }),
+      ...(large ? {} : { handPlatform: byHand('handPlatform', handPlatform) }),
       platform_daily: build('platform_daily'),
       ...(has('--no-sketches')
         ? {}
@@ -113,14 +114,15 @@ async function measure() {
     const rows = {}
     for (const { name } of project.transforms.filter(({ materialized }) => materialized === 'incremental'))
       rows[name] = Number((await session.query(`select count(*) as rows from analytics.${name}`)).rows[0].rows)
-    const seconds = Object.fromEntries(
-      Object.entries(order).map(([name, times]) => [name, round(median(times) / 1000, 2)]),
-    )
+    const inSeconds = found =>
+      Object.fromEntries(Object.entries(found).map(([name, times]) => [name, round(median(times) / 1000, 2)]))
+    const cpuSeconds = inSeconds(order)
+    const seconds = inSeconds(clock)
     const correct = await session.query(
       `select (select sum(requests) from analytics.usage_hourly) = ${events} and (select sum(requests) from analytics.usage_daily) = ${events} as correct`,
     )
     if (correct.rows[0].correct !== true) throw new Error('The rollups do not count every event.')
-    return { rounds, seconds, rows, peakMemoryGb: round(process.resourceUsage().maxRSS / 2 ** 20, 1) }
+    return { rounds, seconds, cpuSeconds, rows, peakMemoryGb: round(process.resourceUsage().maxRSS / 2 ** 20, 1) }
   })
 }
 
@@ -134,14 +136,18 @@ async function inOrder(contenders) {
   return times
 }
 
-async function timed(work) {
+/** Milliseconds of processor time over all threads: what is per core then holds on a machine that does other work as well. */
+async function timed(name, work) {
+  const before = process.cpuUsage()
   const started = performance.now()
   await work()
-  return performance.now() - started
+  const used = process.cpuUsage(before)
+  clock[name] = [...(clock[name] ?? []), performance.now() - started]
+  return (used.user + used.system) / 1000
 }
 
-function table({ seconds, rows, ...facts }) {
-  const perCore = name => round(events / seconds[name] / threads / 1e6, 2)
+function table({ seconds, cpuSeconds, rows, ...facts }) {
+  const perCore = name => round(events / cpuSeconds[name] / 1e6, 2)
   const line = (what, value, target, met) => `| ${what} | ${value} | ${target} | ${met ? 'yes' : '**no**'} |`
   const lines = []
   if (large) {
@@ -149,10 +155,12 @@ function table({ seconds, rows, ...facts }) {
     lines.push(line('hours and days of each organization and model', `${total} s`, '≤ 600 s', total <= 600))
     lines.push(line('most memory of the process', `${facts.peakMemoryGb} GB`, '≤ 12 GB', facts.peakMemoryGb <= 12))
   } else {
-    const ratio = (hand, mine) => round(seconds[hand] / seconds[mine], 2)
+    const ratio = (hand, mine) => round(cpuSeconds[hand] / cpuSeconds[mine], 2)
     const sparse = perCore('usage_hourly')
     const dense = perCore('platform_hourly')
-    lines.push(line('(organization, model, hour), events a second and core', `${sparse} M`, '≥ 1.5 M', sparse >= 1.5))
+    lines.push(
+      line('(organization, model, hour), events a second of processor time', `${sparse} M`, '≥ 1.5 M', sparse >= 1.5),
+    )
     lines.push(
       line(
         '… beside SQL written by hand',
@@ -161,7 +169,9 @@ function table({ seconds, rows, ...facts }) {
         ratio('handHourly', 'usage_hourly') >= 0.8,
       ),
     )
-    lines.push(line('dense (shard, model, region, hour), events a second and core', `${dense} M`, '≥ 5 M', dense >= 5))
+    lines.push(
+      line('dense (shard, model, region, hour), events a second of processor time', `${dense} M`, '≥ 5 M', dense >= 5),
+    )
     lines.push(
       line(
         '… beside SQL written by hand',
@@ -180,12 +190,12 @@ of hours, ${rows.usage_daily.toLocaleString('en')} of days, so an hour's row hol
 |---|---|---|---|
 ${lines.join('\n')}
 
-| rebuilt | seconds | rows | million events a second and core |
-|---|---|---|---|
+| rebuilt | seconds by the clock | of processor time | rows | million events a second of it |
+|---|---|---|---|---|
 ${Object.entries(seconds)
   .map(
     ([name, value]) =>
-      `| ${name} | ${value} | ${rows[name]?.toLocaleString('en') ?? ''} | ${name.endsWith('daily') ? '' : perCore(name)} |`,
+      `| ${name} | ${value} | ${cpuSeconds[name]} | ${rows[name]?.toLocaleString('en') ?? ''} | ${name.endsWith('daily') ? '' : perCore(name)} |`,
   )
   .join('\n')}
 
