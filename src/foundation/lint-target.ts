@@ -1,19 +1,38 @@
 /** How big the tables of a target are. */
+import { withTransaction } from '../engines/brackets.ts'
 import type { Session } from '../engines/engine.ts'
+import { asPlinthError } from '../errors.ts'
 
 /**
- * About how many rows each table has, by `schema.table`, a partitioned one with those of its partitions. What the server estimated is scaled to
- * the pages that there are now; where it never looked, a page is taken to hold sixty rows.
+ * About how many rows each table has, by `schema.table`, a partitioned one with those of its partitions: the planner's estimate, or what was
+ * counted since, whichever is more. Where nobody ever looked, the file is measured, a page taken to hold sixty rows; that needs a lock, so
+ * where somebody keeps it from us the table is taken to be big. It never waits behind another session.
  */
 export async function targetOf(session: Session): Promise<Readonly<Record<string, number>>> {
-  const { rows } = await session.query<{ name: string; estimate: number }>(
-    `with recursive sizes as (
+  const { rows } = await withTransaction(session, async () => {
+    await session.query("set local lock_timeout = '100ms'")
+    return session.query<TableRows>(estimates('pg_catalog.pg_relation_size(c.oid) / 8192 * 60'))
+  }).catch((thrown: unknown) => {
+    if (asPlinthError(thrown).sqlState !== '55P03') throw thrown
+    return session.query<TableRows>(estimates('1000000000'))
+  })
+  return Object.fromEntries(rows.map(({ name, estimate }) => [name, Math.round(estimate)]))
+}
+
+interface TableRows {
+  readonly name: string
+  readonly estimate: number
+}
+
+function estimates(unknown: string): string {
+  return `
+    with recursive sizes as (
       select c.oid,
         case
           when c.relkind = 'p' then 0
-          when c.reltuples > 0 and c.relpages > 0 then c.reltuples / c.relpages
-          else 60
-        end * pg_catalog.pg_relation_size(c.oid) / pg_catalog.current_setting('block_size')::int as rows
+          when c.reltuples < 0 and pg_catalog.pg_stat_get_live_tuples(c.oid) = 0 then ${unknown}
+          else greatest(c.reltuples, pg_catalog.pg_stat_get_live_tuples(c.oid))
+        end as rows
       from pg_catalog.pg_class c
       where c.relkind in ('r', 'p', 'm')
     ),
@@ -29,7 +48,5 @@ export async function targetOf(session: Session): Promise<Readonly<Record<string
     join pg_catalog.pg_namespace n on n.oid = c.relnamespace
     where n.nspname not in ('pg_catalog', 'information_schema', 'pg_toast')
     group by 1
-    order by 1`,
-  )
-  return Object.fromEntries(rows.map(({ name, estimate }) => [name, Math.round(estimate)]))
+    order by 1`
 }
