@@ -1,4 +1,4 @@
-import { columnsAdded, targetOf } from '../alter.ts'
+import { alterations, columnsAdded, targetOf } from '../alter.ts'
 import type { StatementRule } from '../rule.ts'
 import { inUse, sized } from '../use.ts'
 
@@ -21,6 +21,11 @@ inserts of the application that still runs fail, since they do not know the colu
         before: 'create table users (id bigint primary key);',
         up: 'alter table users add column name text not null;',
       },
+      {
+        title: 'in two parts of one statement',
+        before: 'create table users (id bigint primary key);',
+        up: "alter table users add column name text, alter column name set default '', alter column name set not null;",
+      },
     ],
     good: [
       {
@@ -38,8 +43,10 @@ inserts of the application that still runs fail, since they do not know the colu
   *check(view) {
     const table = inUse(view, targetOf(view))
     if (table === null) return
+    const later = alterations(view).flatMap(({ kind, name }) => (kind === 'SetNotNull' ? [name] : []))
     for (const { name, type, isNotNull, isIdentity, defaultNode, generated } of columnsAdded(view)) {
-      if (!isNotNull || isIdentity || defaultNode !== null || generated !== null || /serial[248]?$/.test(type)) continue
+      if (!isNotNull && !later.includes(name)) continue
+      if (isIdentity || defaultNode !== null || generated !== null || /serial[248]?$/.test(type)) continue
       yield {
         message: `The statement fails as soon as ${sized(view, table)} has a row, since ${name} would be null there.`,
         object: `${table}.${name}`,

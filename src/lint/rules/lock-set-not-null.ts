@@ -1,4 +1,4 @@
-import { alterations, constraintsAdded, targetOf } from '../alter.ts'
+import { alterations, columnsAdded, constraintsAdded, targetOf } from '../alter.ts'
 import { isSame, tableIn } from '../catalog.ts'
 import type { StatementRule, StatementView } from '../rule.ts'
 import { statementsOf } from '../transactions.ts'
@@ -48,7 +48,9 @@ On PostgreSQL 18 or later: \`alter table … add constraint … not null <column
         .flatMap(one => one.columns),
     ]
     if (table === null || columns.length === 0 || !readsRows(view, table)) return
-    for (const column of columns) {
+    // One that the same statement adds without a default is refused as soon as there is a row: compat-not-null-without-default.
+    const empty = columnsAdded(view).flatMap(({ name, defaultNode }) => (defaultNode === null ? [name] : []))
+    for (const column of columns.filter(name => !empty.includes(name))) {
       if (tableIn(view.file.before, table)?.columns.some(({ name, nullable }) => name === column && !nullable)) continue
       yield {
         message: `Nobody can use ${sized(view, table)} while every row is read for nulls in ${column}.`,
