@@ -161,9 +161,7 @@ async function plinth(stories, url) {
       rehearse: url && (async () => ({ rehearsal: await rehearsed(before, steps, url), reason: null })),
     })
     said.push(
-      ...findings
-        .filter(({ severity }) => severity !== 'notice')
-        .map(({ file, line, rule }) => ({ file, line, rule })),
+      ...findings.filter(({ severity }) => severity !== 'notice').map(({ file, line, rule }) => ({ file, line, rule })),
     )
   }
   return said
@@ -206,7 +204,12 @@ function scores(stories, diagnostics) {
 function score(all) {
   const count = (defect, speaks) =>
     all.filter(({ label, rules }) => isDefect(label) === defect && rules.length > 0 === speaks).length
-  const [found, missed, alarms, silent] = [count(true, true), count(true, false), count(false, true), count(false, false)]
+  const [found, missed, alarms, silent] = [
+    count(true, true),
+    count(true, false),
+    count(false, true),
+    count(false, false),
+  ]
   return { found, missed, alarms, silent, precision: share(found, alarms), recall: share(found, missed) }
 }
 

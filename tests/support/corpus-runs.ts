@@ -108,7 +108,9 @@ export async function seenLabels(story: Story, steps: readonly Ran[], report: Li
       return {
         line: label.line,
         locks: unique(
-          mine.flatMap(one => one.locks.flatMap(lock => (isRelation(lock) ? [`${lock.mode} on ${lock.relation}`] : []))),
+          mine.flatMap(one =>
+            one.locks.flatMap(lock => (isRelation(lock) ? [`${lock.mode} on ${lock.relation}`] : [])),
+          ),
         ),
         rewrites: unique(mine.flatMap(one => one.rewrites.filter(name => !isIndex(name, steps)))),
         finds: unique(rules.map(one => one.rule)),

@@ -74,7 +74,12 @@ function stepOf(section: string): StoryStep {
 function labelOf(words: string, line: number): Label {
   const parts = words.split('; ')
   const list = (word: string) =>
-    (parts.find(part => part.startsWith(`${word} `))?.slice(word.length + 1).split(', ') ?? []).sort()
+    (
+      parts
+        .find(part => part.startsWith(`${word} `))
+        ?.slice(word.length + 1)
+        .split(', ') ?? []
+    ).sort()
   const finds = list('finds')
   if ((finds.length === 0) !== parts.includes('quiet')) throw new Error(`Neither quiet nor a finding: ${words}`)
   return { line, locks: list('lock'), rewrites: list('rewrite'), finds, fails: parts.includes('fails') }
