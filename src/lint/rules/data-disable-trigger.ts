@@ -32,7 +32,7 @@ statement makes up for it.`,
     ],
   },
   *check(view) {
-    const off = alterations(view).find(({ kind }) => /^DisableTrig/.test(kind))
+    const off = alterations(view).find(({ kind }) => kind.startsWith('DisableTrig'))
     const table = off && inUse(view, targetOf(view))
     if (!table || comesBack(view, table)) return
     const which = off.name || (off.kind === 'DisableTrigAll' ? 'all triggers' : 'its triggers')

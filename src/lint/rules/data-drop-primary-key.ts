@@ -44,7 +44,7 @@ comparing whole rows.`,
 /** Without a catalog, names are all there is. */
 function isKey(view: StatementView, constraint: string): boolean {
   const model = tableIn(view.file.before, targetOf(view))
-  return model ? model.primaryKey?.name === constraint : /_pkey$/.test(constraint)
+  return model ? model.primaryKey?.name === constraint : constraint.endsWith('_pkey')
 }
 
 function getsAnother({ file }: StatementView, table: string): boolean {

@@ -1,4 +1,4 @@
-import { listOf, openNode, textOf } from '../../sql/tree.ts'
+import { fieldsOf, listOf, openNode, textOf } from '../../sql/tree.ts'
 import type { StatementRule, StatementView } from '../rule.ts'
 import { tablesShut } from '../weight.ts'
 
@@ -46,11 +46,11 @@ gives way and tries again later.`,
   },
 }
 
+/** Zero is left out by the parser. */
 function isZero({ fields }: StatementView): boolean {
   const [, constant] = openNode(listOf(fields, 'args')[0])
-  const [value] = Object.values(constant).filter(part => typeof part === 'object')
-  const given = Object.values((value ?? {}) as object)[0] as unknown
-  return (
-    textOf(fields, 'kind') === 'VAR_SET_VALUE' && (given === undefined || /^0+\s*(ms|s|min|h)?$/.test(String(given)))
-  )
+  const { ival } = fieldsOf(constant, 'ival')
+  const text = textOf(fieldsOf(constant, 'sval'), 'sval')
+  if (textOf(fields, 'kind') !== 'VAR_SET_VALUE') return false
+  return text === '' ? ival === undefined && constant['fval'] === undefined : /^0+\s*(ms|s|min|h|d)?$/.test(text)
 }
