@@ -185,13 +185,19 @@ async function homeOf(
   file: string,
   load: (folder: string) => Promise<MigrationFolder | null>,
 ): Promise<MigrationFolder | null> {
-  for (const folder of [dirname(file), dirname(dirname(file))]) {
+  const own = dirname(file)
+  // What is above may be the whole disk, so it is only read where a layout would put such a file below its folder.
+  const isBelow = /^(migration|up|down)\.sql$|^[VUBR][\d._]*__/i.test(basename(file)) || nested.test(basename(own))
+  for (const folder of isBelow ? [own, dirname(own)] : [own]) {
     const loaded = await load(folder)
     if (loaded?.migrations.some(one => [one.up, one.down].some(part => part && resolve(part.file) === file)))
       return loaded
   }
   return null
 }
+
+/** Folders of graphile-migrate, and those that are called after a dialect. */
+const nested = /^(committed|current|postgres|postgresql|pg|psql|pgsql)$/i
 
 /** A folder that is not one of migrations, or not a whole one, says nothing about a file in it. */
 async function loadIfAny(folder: string, config: Config): Promise<MigrationFolder | null> {

@@ -16,7 +16,19 @@ export interface Alteration {
 
 /** Empty for anything but an `alter table`. */
 export function alterations({ statement, fields }: Pick<StatementView, 'statement' | 'fields'>): readonly Alteration[] {
-  if (statement.kind !== 'AlterTableStmt' || !/_(FOREIGN_)?TABLE$|_MATVIEW$/.test(textOf(fields, 'objtype'))) return []
+  if (statement.kind !== 'AlterTableStmt') return []
+  const known = read.get(fields)
+  if (known) return known
+  const alterations = readAlterations(fields)
+  read.set(fields, alterations)
+  return alterations
+}
+
+/** Many rules ask the same statement. */
+const read = new WeakMap<Fields, readonly Alteration[]>()
+
+function readAlterations(fields: Fields): readonly Alteration[] {
+  if (!/_(FOREIGN_)?TABLE$|_MATVIEW$/.test(textOf(fields, 'objtype'))) return []
   return listOf(fields, 'cmds').map(node => {
     const [, command] = openNode(node)
     const [, definition] = openNode(command['def'])

@@ -133,24 +133,25 @@ export function withoutDoubled(said: readonly Said[], rules: readonly Rule[]): S
 /** By the order of the files, then by place, then by rule; the same thing is said once. */
 export function inOrder(found: readonly Found[], sources: readonly LintSource[]): Found[] {
   const order = new Map(sources.map(({ path, direction }, at) => [`${path}\0${direction}`, at]))
-  const key = (one: Found) => order.get(`${one.file}\0${one.direction}`) ?? sources.length
   const seen = new Set<string>()
   return found
-    .filter(one => {
-      const said = JSON.stringify([one.rule, key(one), one.line, one.column, one.object, one.message])
+    .map(one => ({ one, at: order.get(`${one.file}\0${one.direction}`) ?? sources.length }))
+    .filter(({ one, at }) => {
+      const said = JSON.stringify([one.rule, at, one.line, one.column, one.object, one.message])
       if (seen.has(said)) return false
       seen.add(said)
       return true
     })
     .sort(
-      (a, b) =>
-        key(a) - key(b) ||
+      ({ one: a, at: first }, { one: b, at: second }) =>
+        first - second ||
         a.line - b.line ||
         a.column - b.column ||
         compare(a.rule, b.rule) ||
         compare(a.object ?? '', b.object ?? '') ||
         compare(a.message, b.message),
     )
+    .map(({ one }) => one)
 }
 
 function compare(a: string, b: string): number {

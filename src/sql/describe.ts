@@ -23,11 +23,13 @@ export function tablesTouched(tree: unknown): string[] {
     names.clear()
   if (kind === 'AlterTableStmt' && textOf(fields, 'objtype') !== 'OBJECT_TABLE') names.clear()
   walk(tree, (inner, written) => {
-    if (/^(Insert|Update|Delete|Merge)Stmt$/.test(inner)) names.add(relationName(fieldsOf(written, 'relation')))
+    if (writing.has(inner)) names.add(relationName(fieldsOf(written, 'relation')))
   })
   names.delete('')
   return [...names].sort()
 }
+
+const writing: ReadonlySet<string> = new Set(['InsertStmt', 'UpdateStmt', 'DeleteStmt', 'MergeStmt'])
 
 function droppedTables(fields: Fields): string[] {
   const type = textOf(fields, 'removeType')

@@ -7,7 +7,8 @@ export interface LineColumn {
 
 /** Answers line and column (both from 1, columns in UTF-16 units) of string indexes, after one pass over the text. */
 export function lineIndex(text: string): (index: number) => LineColumn {
-  const starts = lineStarts(text)
+  const starts = text === lastStarts.text ? lastStarts.starts : lineStarts(text)
+  lastStarts = { text, starts }
   return index => {
     let low = 0
     let high = starts.length - 1
@@ -20,6 +21,9 @@ export function lineIndex(text: string): (index: number) => LineColumn {
   }
 }
 
+/** One text is asked again and again before it is the next one's turn. */
+let lastStarts: { readonly text: string; readonly starts: readonly number[] } = { text: '', starts: [0] }
+
 /** The string index of a line and of a column that counts code points, as servers answer them. */
 export function indexAt(text: string, line: number, column: number): number {
   const start = lineStarts(text)[line - 1] ?? text.length
@@ -28,8 +32,8 @@ export function indexAt(text: string, line: number, column: number): number {
 
 /** Turns UTF-8 byte offsets into string indexes. Ascending offsets cost one pass over the text in all. */
 export function byteIndex(text: string): (offset: number) => number {
+  if (Buffer.byteLength(text) === text.length) return offset => offset
   const bytes = Buffer.from(text, 'utf8')
-  if (bytes.length === text.length) return offset => offset
   let seenBytes = 0
   let seenUnits = 0
   return offset => {

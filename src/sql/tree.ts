@@ -4,8 +4,13 @@ export type Fields = Readonly<Record<string, unknown>>
 
 /** `{ CreateStmt: {…} }` → `['CreateStmt', {…}]`. */
 export function openNode(node: unknown): readonly [kind: string, fields: Fields] {
-  const entry = isFields(node) ? Object.entries(node)[0] : undefined
-  return entry && isFields(entry[1]) ? [entry[0], entry[1]] : ['', {}]
+  if (!isFields(node)) return ['', {}]
+  // Asked millions of times, so no list of entries is made.
+  for (const kind in node) {
+    const fields = node[kind]
+    return isFields(fields) ? [kind, fields] : ['', {}]
+  }
+  return ['', {}]
 }
 
 export function fieldsOf(parent: Fields, name: string): Fields {

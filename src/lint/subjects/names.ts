@@ -2,6 +2,18 @@
 
 /** The words of a name, in lower case: `apiToken_2` is `api` and `token`. */
 export function wordsOf(name: string): readonly string[] {
+  const known = words.get(name)
+  if (known) return known
+  if (words.size > 10_000) words.clear()
+  const split = splitName(name)
+  words.set(name, split)
+  return split
+}
+
+/** Columns are called alike everywhere, and many rules ask each of them. */
+const words = new Map<string, readonly string[]>()
+
+function splitName(name: string): readonly string[] {
   return name
     .replace(/([a-z])([A-Z])/g, '$1_$2')
     .toLowerCase()
