@@ -4,11 +4,11 @@ create table users (id bigint generated always as identity primary key, email te
 -- rows
 insert into users (email) select i || '@example.test' from generate_series(1, 50) i;
 -- step 202601180001_credentials
--- expect: finds security-plaintext-password
+-- expect: lock ShareRowExclusiveLock on public.users; finds security-plaintext-password
 create table credentials (user_id bigint primary key constraint credentials_user_id_fkey references users (id), password text not null);
 -- expect: quiet
 create table logins (user_id bigint primary key constraint logins_user_id_fkey references users (id), password_hash text not null, changed_at timestamptz not null default now());
--- expect: finds security-plaintext-secret
+-- expect: lock AccessExclusiveLock on public.users; finds security-plaintext-secret
 alter table users add column api_key text;
 -- expect: quiet
 alter table users add column api_key_hash bytea;

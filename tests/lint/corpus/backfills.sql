@@ -13,7 +13,7 @@ update people set region = 'west' where id % 2 = 0 and region is null;
 -- expect: finds data-update-all
 update people set region = 'east' where 1 = 1;
 -- step 202603020004_with_schema
--- expect: quiet
+-- expect: lock AccessExclusiveLock on public.people; quiet
 alter table people add column initials text;
 -- expect: finds lock-held-while-working
 update people set initials = left(first_name, 1) || left(last_name, 1) where initials is null;

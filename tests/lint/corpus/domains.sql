@@ -6,7 +6,7 @@ create table contacts (id bigint generated always as identity primary key, email
 -- rows
 insert into contacts (email) select i || '@example.test' from generate_series(1, 100) i;
 -- step 202603070001_check
--- expect: finds lock-domain-constraint
+-- expect: lock ShareLock on public.contacts; finds lock-domain-constraint
 alter domain code add constraint code_check check (length(value) < 20);
 -- step 202603070002_not_valid
 -- expect: quiet

@@ -18,17 +18,17 @@ CREATE TABLE "notes_to_tags" (
 	CONSTRAINT "notes_to_tags_pk" PRIMARY KEY("note_id","tag_id")
 );
 --> statement-breakpoint
--- expect: quiet
+-- expect: lock ShareRowExclusiveLock on public.notes; quiet
 ALTER TABLE "notes_to_tags" ADD CONSTRAINT "notes_to_tags_note_id_fk" FOREIGN KEY ("note_id") REFERENCES "public"."notes"("id") ON DELETE cascade ON UPDATE no action;
 --> statement-breakpoint
 -- expect: finds index-foreign-key
 ALTER TABLE "notes_to_tags" ADD CONSTRAINT "notes_to_tags_tag_id_fk" FOREIGN KEY ("tag_id") REFERENCES "public"."tags"("id") ON DELETE cascade ON UPDATE no action;
 --> statement-breakpoint
--- expect: quiet
+-- expect: lock AccessExclusiveLock on public.notes; quiet
 ALTER TABLE "notes" ADD COLUMN "updated_at" timestamp with time zone DEFAULT now() NOT NULL;
 --> statement-breakpoint
--- expect: finds compat-not-null-without-default; fails
+-- expect: fails; finds compat-not-null-without-default
 ALTER TABLE "notes" ADD COLUMN "color" text, ALTER COLUMN "color" SET DEFAULT 'grey', ALTER COLUMN "color" SET NOT NULL;
 -- step 202601100002_bodies
--- expect: finds rewrite-column-type
+-- expect: lock AccessExclusiveLock on public.notes; rewrite public.notes; finds rewrite-column-type
 ALTER TABLE "notes" ALTER COLUMN "body" SET DATA TYPE jsonb USING to_jsonb(body);

@@ -8,6 +8,6 @@ insert into days default values;
 begin;
 -- expect: quiet
 alter type mood add value 'so-so';
--- expect: finds compat-enum-value-in-transaction; fails
+-- expect: fails; finds compat-enum-value-in-transaction
 insert into days (mood) values ('so-so');
 commit;

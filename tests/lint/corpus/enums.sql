@@ -13,9 +13,9 @@ alter type order_state rename value 'sent' to 'shipped';
 -- step 202601190003_swap
 -- expect: quiet
 create type order_state_next as enum ('new', 'paid', 'shipped', 'lost', 'back');
--- expect: quiet
+-- expect: lock AccessExclusiveLock on public.orders; quiet
 alter table orders alter column state drop default;
--- expect: finds rewrite-column-type
+-- expect: lock ShareLock on public.orders; rewrite public.orders; finds rewrite-column-type
 alter table orders alter column state type order_state_next using state::text::order_state_next;
 -- expect: quiet
 alter table orders alter column state set default 'new';

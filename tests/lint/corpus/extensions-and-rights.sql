@@ -11,7 +11,7 @@ grant select, insert on readings to pg_monitor;
 revoke insert on readings from pg_monitor;
 -- expect: quiet
 grant execute on function total() to pg_monitor;
--- expect: quiet
+-- expect: lock ShareUpdateExclusiveLock on public.readings; quiet
 comment on column readings.value is 'Degrees.';
 -- step 202603090002_public
 -- expect: finds security-grant-public

@@ -6,7 +6,7 @@ create function volatile_but_inlined() returns int language sql volatile as $$ s
 -- rows
 insert into users (name) select 'n' || i from generate_series(1, 300) i;
 -- step 202601140001_quiet
--- expect: quiet
+-- expect: lock AccessExclusiveLock on public.users; quiet
 alter table users add column created_at timestamptz not null default now();
 -- expect: quiet
 alter table users alter column name type varchar(200);
@@ -17,7 +17,7 @@ alter table users add column plan text not null default fixed_plan();
 -- expect: quiet
 alter table users add column lucky int not null default volatile_but_inlined();
 -- step 202601140002_new_table
--- expect: quiet
+-- expect: lock ShareRowExclusiveLock on public.users; quiet
 create table sessions (id bigint generated always as identity primary key, user_id bigint not null constraint sessions_user_id_fkey references users (id), seen_at timestamptz);
 -- expect: quiet
 create index sessions_user_id_idx on sessions (user_id);
@@ -25,5 +25,5 @@ create index sessions_user_id_idx on sessions (user_id);
 alter table sessions alter column seen_at set not null;
 -- expect: quiet
 alter table sessions add constraint sessions_seen_at_check check (seen_at > '2020-01-01');
--- expect: finds rewrite-volatile-default
+-- expect: lock AccessExclusiveLock on public.users; rewrite public.users; finds rewrite-volatile-default
 alter table users add column touched_at timestamptz not null default clock_timestamp();

@@ -5,11 +5,11 @@ create table persons (id bigint generated always as identity primary key, name t
 -- rows
 insert into persons (name) select 'p' || i from generate_series(1, 20) i;
 -- step 202603110001_birthday
--- expect: finds governance-unclassified
+-- expect: lock AccessExclusiveLock on public.persons; finds governance-unclassified
 alter table persons add column born_on date;
 -- step 202603110002_renamed_constraint
--- expect: quiet
+-- expect: lock AccessExclusiveLock on public.persons; quiet
 alter table persons add constraint persons_name_check check (name <> '') not valid;
 -- step 202603110003_validated
--- expect: quiet
+-- expect: lock ShareUpdateExclusiveLock on public.persons; quiet
 alter table persons validate constraint persons_name_check;

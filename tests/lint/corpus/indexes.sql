@@ -7,23 +7,23 @@ create index visits_old_idx on visits (seen_at);
 -- rows
 insert into visits (site, path, seen_at) select 's' || i % 3, '/' || i, now() from generate_series(1, 400) i;
 -- step 202602040001_redundant
--- expect: finds index-redundant
+-- expect: lock ShareUpdateExclusiveLock on public.visits; finds index-redundant
 create index concurrently visits_site_idx on visits (site);
 -- step 202602040002_duplicate
--- expect: finds index-duplicate
+-- expect: lock ShareUpdateExclusiveLock on public.visits; finds index-duplicate
 create index concurrently visits_path_again_idx on visits (path);
 -- step 202602040003_partial
--- expect: quiet
+-- expect: lock ShareUpdateExclusiveLock on public.visits; quiet
 create index concurrently visits_unpaid_idx on visits (seen_at) where not paid;
 -- step 202602040004_expression
--- expect: finds lock-index-nonconcurrent
+-- expect: lock ShareLock on public.visits; finds lock-index-nonconcurrent
 create index visits_lower_path_idx on visits (lower(path));
 -- step 202602040005_drop
--- expect: finds lock-drop-index-nonconcurrent
+-- expect: lock AccessExclusiveLock on public.visits; finds lock-drop-index-nonconcurrent
 drop index visits_old_idx;
 -- step 202602040006_drop_gently
--- expect: quiet
+-- expect: lock ShareUpdateExclusiveLock on public.visits; quiet
 drop index concurrently visits_unpaid_idx;
 -- step 202602040010_only
--- expect: finds lock-index-nonconcurrent
+-- expect: lock ShareLock on public.visits; finds lock-index-nonconcurrent
 create unique index if not exists visits_seen_key on visits (site, path, seen_at);

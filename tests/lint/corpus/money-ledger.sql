@@ -16,20 +16,20 @@ create table tips (id bigint generated always as identity primary key, amount mo
 -- expect: quiet
 create table taxes (id bigint generated always as identity primary key, amount numeric(14,2) not null, rate double precision);
 -- step 202601170002_scale
--- expect: finds rewrite-column-type
+-- expect: lock AccessExclusiveLock on public.entries; rewrite public.entries; finds rewrite-column-type
 alter table entries alter column amount type numeric(18,4);
 -- step 202601170003_wider
--- expect: quiet
+-- expect: lock AccessExclusiveLock on public.entries; quiet
 alter table entries alter column amount type numeric(22,4);
 -- step 202601170004_clean
 -- expect: finds data-delete-all
 delete from entries;
 -- expect: finds data-update-all
 update ledgers set currency = upper(currency);
--- expect: finds data-truncate
+-- expect: lock AccessExclusiveLock on public.old_entries; finds data-truncate
 truncate old_entries;
 -- step 202601170005_drop
--- expect: finds data-drop-table
+-- expect: lock AccessExclusiveLock on public.old_entries; finds data-drop-table
 drop table old_entries;
 -- step 202601170006_fine
 -- expect: quiet

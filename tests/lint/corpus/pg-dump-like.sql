@@ -28,5 +28,5 @@ ALTER TABLE ONLY app.cities ADD CONSTRAINT cities_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY app.cities ADD CONSTRAINT cities_country_name_key UNIQUE (country, name);
 -- expect: quiet
 CREATE INDEX cities_name_idx ON app.cities USING btree (name);
--- expect: quiet
+-- expect: lock ShareRowExclusiveLock on app.countries; quiet
 ALTER TABLE ONLY app.cities ADD CONSTRAINT cities_country_fkey FOREIGN KEY (country) REFERENCES app.countries(code);

@@ -10,16 +10,16 @@ insert into places select i, 'c' || i, 'n' from generate_series(1, 200) i;
 insert into spots select i, 'p' from generate_series(1, 200) i;
 insert into marks select i, 'p' from generate_series(1, 200) i;
 -- step 202602020001_using_index
--- expect: quiet
+-- expect: lock AccessExclusiveLock on public.places; quiet
 alter table places add constraint places_pkey primary key using index places_id_idx;
 -- step 202602020002_direct
--- expect: finds lock-unique-constraint
+-- expect: lock AccessExclusiveLock on public.marks; finds lock-unique-constraint
 alter table marks add constraint marks_pkey primary key (id);
 -- step 202602020003_lose
--- expect: finds data-drop-primary-key, index-primary-key
+-- expect: lock AccessExclusiveLock on public.spots; finds data-drop-primary-key, index-primary-key
 alter table spots drop constraint spots_pkey;
 -- step 202602020004_nullable
--- expect: quiet
+-- expect: lock AccessExclusiveLock on public.places; quiet
 alter table places drop constraint places_pkey;
 -- expect: finds lock-primary-key-nullable
 alter table places add constraint places_pkey primary key using index places_code_idx;

@@ -18,18 +18,18 @@ CREATE TABLE "Post" (
 -- expect: quiet
 CREATE INDEX "Post_authorId_idx" ON "Post"("authorId");
 -- AddForeignKey
--- expect: quiet
+-- expect: lock ShareRowExclusiveLock on public.User; quiet
 ALTER TABLE "Post" ADD CONSTRAINT "Post_authorId_fkey" FOREIGN KEY ("authorId") REFERENCES "User"("id") ON DELETE RESTRICT ON UPDATE CASCADE;
 -- step 20260108120000_roles
 -- AlterTable
--- expect: quiet
+-- expect: lock AccessExclusiveLock on public.User; quiet
 ALTER TABLE "User" ADD COLUMN     "role" "Role" NOT NULL DEFAULT 'USER';
 -- CreateIndex
--- expect: finds lock-index-nonconcurrent
+-- expect: lock ShareLock on public.User; finds lock-index-nonconcurrent
 CREATE UNIQUE INDEX "User_email_key" ON "User"("email");
 -- step 20260109120000_drop_role
 -- AlterTable
--- expect: finds data-drop-column
+-- expect: lock AccessExclusiveLock on public.User; finds data-drop-column
 ALTER TABLE "User" DROP COLUMN "role";
 -- DropEnum
 -- expect: quiet

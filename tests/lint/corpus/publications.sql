@@ -4,9 +4,9 @@ create table feeds (id bigint generated always as identity primary key, url text
 -- rows
 insert into feeds (url) select 'u' || i from generate_series(1, 40) i;
 -- step 202603150001_around
--- expect: quiet
+-- expect: lock ShareUpdateExclusiveLock on public.feeds; quiet
 create statistics feeds_stats (dependencies) on lang, region from feeds;
--- expect: quiet
+-- expect: lock AccessExclusiveLock on public.feeds; quiet
 alter table feeds replica identity full;
 -- expect: quiet
 create type feed_kind as (name text, weight int);
@@ -17,7 +17,7 @@ create cast (feed_kind as text) with inout;
 -- expect: quiet
 alter table feeds owner to current_user;
 -- step 202603150002_reset
--- expect: quiet
+-- expect: lock AccessExclusiveLock on public.feeds; quiet
 alter table feeds replica identity default;
--- expect: quiet
+-- expect: lock ShareUpdateExclusiveLock on public.feeds; quiet
 drop statistics feeds_stats;

@@ -13,7 +13,7 @@ create policy everybody on tags for select using (true);
 insert into organizations (name) select 'o' || i from generate_series(1, 10) i;
 insert into projects (organization_id, name) select 1 + i % 10, 'p' || i from generate_series(1, 100) i;
 -- step 202601110001_tasks
--- expect: quiet
+-- expect: lock ShareRowExclusiveLock on public.projects; quiet
 create table tasks (
   id bigint generated always as identity primary key,
   organization_id bigint not null,
@@ -32,7 +32,7 @@ create policy tenant on tasks
   using (organization_id = current_setting('app.organization', true)::bigint)
   with check (organization_id = current_setting('app.organization', true)::bigint);
 -- step 202601110002_labels
--- expect: finds tenant-row-security
+-- expect: lock ShareRowExclusiveLock on public.organizations; finds tenant-row-security
 create table labels (
   id bigint generated always as identity primary key,
   organization_id bigint not null constraint labels_organization_id_fkey references organizations (id),
@@ -44,8 +44,8 @@ create index labels_organization_id_idx on labels (organization_id, name);
 -- expect: finds tenant-column-missing
 create table attachments (id bigint generated always as identity primary key, url text not null);
 -- step 202601110004_open_policy
--- expect: finds tenant-policy-true
+-- expect: lock AccessExclusiveLock on public.projects; finds tenant-policy-true
 create policy everybody on projects for select using (true);
 -- step 202601110005_off
--- expect: finds data-disable-row-security
+-- expect: lock AccessExclusiveLock on public.tags; finds data-disable-row-security
 alter table tags disable row level security;

@@ -20,13 +20,13 @@ create materialized view invoice_days as select organization_id, issued_on, sum(
 -- expect: quiet
 create unique index invoice_days_key on invoice_days (organization_id, issued_on);
 -- step 202601120003_refresh
--- expect: finds lock-refresh-nonconcurrent
+-- expect: lock AccessExclusiveLock on public.invoice_days; rewrite public.invoice_days; finds lock-refresh-nonconcurrent
 refresh materialized view invoice_days;
 -- step 202601120004_refresh_gently
--- expect: quiet
+-- expect: lock ExclusiveLock on public.invoice_days; quiet
 refresh materialized view concurrently invoice_days;
 -- step 202601120005_more
--- expect: quiet
+-- expect: lock AccessExclusiveLock on public.late_invoices; quiet
 create or replace view late_invoices with (security_invoker = true) as select id, organization_id, amount, issued_on from invoices where issued_on < current_date;
--- expect: finds compat-view-change
+-- expect: lock AccessExclusiveLock on public.recent_invoices; finds compat-view-change
 drop view recent_invoices;

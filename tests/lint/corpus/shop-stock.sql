@@ -12,7 +12,7 @@ create table warehouses (
   id bigint generated always as identity primary key,
   code text not null constraint warehouses_code_key unique
 );
--- expect: quiet
+-- expect: lock ShareRowExclusiveLock on public.products; quiet
 create table stock (
   product_id bigint not null constraint stock_product_id_fkey references products (id),
   warehouse_id bigint not null constraint stock_warehouse_id_fkey references warehouses (id),
@@ -21,18 +21,18 @@ create table stock (
 );
 -- expect: quiet
 create index stock_warehouse_id_idx on stock (warehouse_id);
--- expect: quiet
+-- expect: lock AccessExclusiveLock on public.products; quiet
 alter table products add column weight_grams int;
 -- expect: quiet
 alter table products add column archived boolean not null default false;
 -- expect: quiet
 alter table products add column listed_at timestamptz not null default now();
--- expect: finds rewrite-volatile-default
+-- expect: lock ShareLock on public.products; rewrite public.products; finds rewrite-volatile-default
 alter table products add column public_id uuid not null default gen_random_uuid();
 -- step 202601020900_search
--- expect: finds lock-index-nonconcurrent
+-- expect: lock ShareLock on public.products; finds lock-index-nonconcurrent
 create index products_name_idx on products (name);
--- expect: finds lock-unique-constraint
+-- expect: lock AccessExclusiveLock on public.products; finds lock-unique-constraint
 alter table products add constraint products_sku_key unique (sku);
 -- expect: finds lock-held-while-working
 update products set archived = true where price > 150;

@@ -5,13 +5,13 @@ create table campaigns (id bigint generated always as identity primary key, name
 -- rows
 insert into coupons (code) select 'c' || i from generate_series(1, 80) i;
 -- step 202603140001_unique
--- expect: finds constraint-soft-delete-unique
+-- expect: lock ShareUpdateExclusiveLock on public.coupons; quiet
 create unique index concurrently coupons_code_key on coupons (code);
 -- step 202603140002_partial
--- expect: quiet
+-- expect: lock ShareUpdateExclusiveLock on public.coupons; quiet
 create unique index concurrently coupons_live_code_key on coupons (code) where deleted_at is null;
 -- step 202603140003_flag
--- expect: quiet
+-- expect: lock AccessExclusiveLock on public.campaigns; quiet
 alter table campaigns add column deleted_at timestamptz;
 -- step 202603140004_purge
 -- expect: quiet

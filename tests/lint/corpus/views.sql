@@ -6,7 +6,7 @@ create materialized view staff_count as select count(*) as n from staff;
 -- rows
 insert into staff (name) select 's' || i from generate_series(1, 40) i;
 -- step 202602130001_grow
--- expect: quiet
+-- expect: lock AccessExclusiveLock on public.staff_list; quiet
 create or replace view staff_list as select id, name, desk from staff;
 -- step 202602130002_new
 -- expect: quiet
@@ -18,13 +18,13 @@ comment on view names is 'Who works here.';
 -- expect: quiet
 grant select on names to pg_monitor;
 -- step 202602130003_shrink
--- expect: finds compat-view-change
+-- expect: lock AccessExclusiveLock on public.staff_list; finds compat-view-change
 drop view staff_list;
 -- expect: quiet
 create view staff_list as select id from staff;
 -- step 202602130004_materialized
--- expect: finds lock-refresh-nonconcurrent
+-- expect: lock AccessExclusiveLock on public.staff_count; rewrite public.staff_count; finds lock-refresh-nonconcurrent
 refresh materialized view staff_count;
 -- step 202602130005_drop
--- expect: finds compat-view-change
+-- expect: lock AccessExclusiveLock on public.staff_count; finds compat-view-change
 drop materialized view staff_count;
