@@ -41,7 +41,7 @@ interface Sleeping {
 const sleeping: Readonly<Record<string, Sleeping>> = {
   'a table is written anew by a block': {
     before: users,
-    up: 'do $$ begin alter table users add column token uuid not null default gen_random_uuid(); end $$;',
+    up: 'do $$ begin alter table users add column public_id uuid not null default gen_random_uuid(); end $$;',
     found: ['rewrite-table'],
     rewrites: ['public.users'],
   },
