@@ -29,16 +29,8 @@ import { type Lock, lockHolder, takeLock } from './lock.ts'
 import { isOwn, spell } from './spelling.ts'
 import { commandOf, kindOf, splitStatements, tokensOf } from '../../sql/googlesql.ts'
 import { parseAddress } from './url.ts'
+import type { BigQuerySession } from './deferring.ts'
 import { literal } from './values.ts'
-
-/** A BigQuery session, with what bulk loading needs beyond the seam. */
-export interface BigQuerySession extends Session {
-  readonly client: Client
-  /** Runs with the next commit, or at once outside a transaction. */
-  defer(statement: string): Promise<void>
-  /** Done when the next transaction begins, or the session closes. */
-  afterwards(work: () => Promise<void>): void
-}
 
 export async function openSession(engine: Engine, url: string, options: OpenOptions): Promise<BigQuerySession> {
   const client = await openClient(parseAddress(url))

@@ -10,7 +10,7 @@ import type { DuckDbSession } from '../duckdb/session.ts'
 import type { Client } from './client.ts'
 import { ensureDataset, isMissing } from './dataset.ts'
 import { awaitJob, dryRun } from './job.ts'
-import type { BigQuerySession } from './session.ts'
+import type { BigQuerySession } from './deferring.ts'
 import { type ApiField, passageOf, typeText } from './types.ts'
 import { quoteName, quoteString } from './values.ts'
 
