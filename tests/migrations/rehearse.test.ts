@@ -233,3 +233,18 @@ describe('outside of transactions', () => {
     expect(seen?.locks.map(({ relation, mode }) => [relation, mode])).toEqual(locks)
   })
 })
+
+test('a file that throws prepared statements away is watched all the same', async () => {
+  const seen = await statements(
+    shop,
+    'prepare one as select 1; deallocate one; create table u (id int); deallocate all; set search_path = pg_catalog; alter table public.t add column b int;',
+  )
+  expect(seen.map(({ changes }) => changes.map(({ name }) => name))).toEqual([
+    [],
+    [],
+    ['public.u.id', 'public.u'],
+    [],
+    [],
+    ['public.t.b'],
+  ])
+})

@@ -71,7 +71,14 @@ export function catalogOf(raw: RawCatalog): CatalogRows {
       content,
       part,
     })),
-    relations: (raw.relations ?? []).map(([oid, name, kind, storage, table]) => ({ oid, name, kind, storage, table })),
+    relations: (raw.relations ?? []).map(([oid, name, kind, storage, table]) => ({
+      oid,
+      name,
+      kind,
+      // The folder of the database is another one in a copy of it.
+      storage: storage?.replace(/\/\d+\/(\d+)$/, '/$1') ?? null,
+      table,
+    })),
   }
 }
 

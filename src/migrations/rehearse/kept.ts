@@ -24,6 +24,8 @@ export interface History {
   readonly keys: readonly string[]
   /** Brings a database from behind the first `done` scripts to the end; `told` is what the way there left to say. */
   replay(session: Session, done: number, told: Told): Promise<Told>
+  /** Leaves in a database that stays what the next one would have to ask for. */
+  remember(session: Session): Promise<void>
 }
 
 /** What a database that is kept lacks, so that it is said again whenever somebody works on it. */
@@ -127,9 +129,11 @@ async function ensureKept(server: Server, maintenance: Session, history: History
   if (!made) await server.engine.createScratch(server.url, nameOf(key))
   let told: Told
   try {
-    told = await inDatabase(server, nameOf(key), session =>
-      history.replay(session, made?.done ?? 0, made?.told ?? nothingTold),
-    )
+    told = await inDatabase(server, nameOf(key), async session => {
+      const whole = await history.replay(session, made?.done ?? 0, made?.told ?? nothingTold)
+      await history.remember(session)
+      return whole
+    })
   } catch (error) {
     await drop(maintenance, nameOf(key)).catch(() => undefined)
     throw error

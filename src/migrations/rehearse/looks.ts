@@ -54,8 +54,10 @@ export async function lookAtCatalog(session: Session, since: string | null): Pro
   return catalogOf(rows[0] as RawCatalog)
 }
 
-/** Once a session, and again after its prepared statements went. */
+/** Unless the session has it prepared; a file may have thrown it away. */
 export async function prepareLooks(session: Session): Promise<void> {
+  const { rows } = await session.query("select from pg_catalog.pg_prepared_statements where name = 'plinth_look'")
+  if (rows.length > 0) return
   await session.script(
     `set plan_cache_mode = force_generic_plan;\nprepare plinth_look(xid) as select ${catalogColumns()}`,
   )

@@ -40,9 +40,10 @@ export interface Recorder {
 
 export type Seen = Omit<RehearsedStatement, 'index' | 'durationMs' | 'bare'>
 
-export async function openRecorder(session: Session): Promise<Recorder> {
+/** `rows` are all that the catalog has, for those who know. */
+export async function openRecorder(session: Session, rows?: CatalogRows): Promise<Recorder> {
   await prepareLooks(session)
-  let known: Known = knowCatalog(await lookAtCatalog(session, null))
+  let known: Known = knowCatalog(rows ?? (await lookAtCatalog(session, null)))
   let atBegin = known
   let before: ReadonlySet<number> = new Set(known.relations.keys())
   let moment: Moment = 'in transaction'

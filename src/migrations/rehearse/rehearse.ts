@@ -9,6 +9,7 @@ import type { Rehearsal, RehearsedStep } from '../../schema/rehearsal.ts'
 import { openParser, type Parse, type Script } from '../../sql/parse.ts'
 import { resetStatements } from '../session-state.ts'
 import { onHistory, type Server, type Told } from './kept.ts'
+import { questions, recall, writeMemory } from './memory.ts'
 import { openRecorder, type Recorder } from './recorder.ts'
 import { type Ran, runScript, type Stage } from './run-script.ts'
 import { type Arranged, arrangeScript, prefixKeys, type ScriptToRehearse } from './script.ts'
@@ -36,18 +37,19 @@ export async function rehearseScripts(place: RehearsalPlace, { history, pending 
   const around = openSurroundings(place.missingRoles ?? 'leave')
   const steps = pending.map(input => arrangeScript(input, parse))
   const past = {
-    keys: prefixKeys(history, place.engine.name),
+    keys: prefixKeys(history, questions()),
     replay: async (session: Session, done: number, told: Told) => {
       hear(told, around)
       await replay(session, history.slice(done), parse, around)
       return { gaps: [...around.gaps], missing: [...around.missing] }
     },
+    remember: writeMemory,
   }
   return onHistory(place, past, canBeTakenBack(steps) ? 'lent' : 'given', async (session, told) => {
     hear(told, around)
     await session.script(calm)
-    const before = await session.introspect()
-    const recorder = await openRecorder(session)
+    const { schema: before, rows } = await recall(session)
+    const recorder = await openRecorder(session, rows)
     const stage = { session, recorder, around, ending: canBeTakenBack(steps) ? 'rollback' : 'commit' } as const
     const done = await rehearseSteps(stage, steps, before)
     const gaps = [...around.gaps]
@@ -144,22 +146,26 @@ async function replay(
     const { script, failure } = arrangeScript(input, parse)
     const file = input.file ?? input.version
     const ran = script
-      ? ((await inOneMessage(session, script.mode === 'transactional' ? script.body : null)) ??
+      ? ((await inOneMessage(session, script.mode === 'transactional' ? script.body : null, reset)) ??
         (await runScript({ session, recorder: null, around, ending: 'commit' }, script, file)))
       : { failure }
     if (ran.failure && !input.optional) throw unreplayable(ran.failure, file, around)
     if (ran.failure) around.gaps.add(`${file} could not be run on the rehearsal server: ${ran.failure.message}`)
-    await session.script(reset.join(';\n'))
+    if (ran !== done) await session.script(reset.join(';\n'))
   }
 }
 
 const done = { failure: null }
 
 /** As fast as it goes; null when it did not go, so that it is tried again with more care. */
-async function inOneMessage(session: Session, body: string | null): Promise<typeof done | null> {
+async function inOneMessage(
+  session: Session,
+  body: string | null,
+  reset: readonly string[],
+): Promise<typeof done | null> {
   if (body === null) return null
   try {
-    await session.script(`begin;\n${body}\n;commit`)
+    await session.script(`begin;\n${body}\n;commit;\n${reset.join(';\n')}`)
     return done
   } catch {
     await session.query('rollback').catch(() => undefined)

@@ -4,7 +4,7 @@ import { asPlinthError, PlinthError } from '../../errors.ts'
 import type { RehearsalFailure } from '../../schema/rehearsal.ts'
 import type { Parse, Script } from '../../sql/parse.ts'
 import { arrangeAsDirected } from '../arrange.ts'
-import { noDirectives, readDirectives } from '../directives.ts'
+import { readDirectives } from '../directives.ts'
 
 /** A file of a migration in one direction. */
 export interface ScriptToRehearse {
@@ -48,7 +48,7 @@ export function failureOf(error: PlinthError, statement: number): RehearsalFailu
 
 /** One key a prefix of the history, the empty one first: equal keys stand for equal databases. */
 export function prefixKeys(history: readonly ScriptToRehearse[], base: string): string[] {
-  const keys = [digest(`${base} ${JSON.stringify(noDirectives.transaction)}`)]
+  const keys = [digest(base)]
   for (const { text, transaction = 'auto' } of history)
     keys.push(digest(`${keys.at(-1) ?? ''} ${transaction} ${digest(text)}`))
   return keys

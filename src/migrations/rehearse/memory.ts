@@ -1,0 +1,43 @@
+/** What a kept database knows of its own catalog, since asking takes longer than a small rehearsal. It lies in our schema, which no look sees. */
+import { createHash } from 'node:crypto'
+import { catalogQuery } from '../../engines/postgres/catalog.ts'
+import type { Session } from '../../engines/engine.ts'
+import type { Schema } from '../../schema/model.ts'
+import { catalogColumns, type CatalogRows } from './catalog-rows.ts'
+import { lookAtCatalog, prepareLooks } from './looks.ts'
+
+export interface Memory {
+  readonly schema: Schema
+  readonly rows: CatalogRows
+}
+
+/** At the end of a replay. */
+export async function writeMemory(session: Session): Promise<void> {
+  const memory = await ask(session)
+  await session.script(
+    'create schema if not exists plinth;\ndrop table if exists plinth.rehearsal_memory;\ncreate table plinth.rehearsal_memory (memory text not null)',
+  )
+  await session.query('insert into plinth.rehearsal_memory (memory) values ($1)', [JSON.stringify(memory)])
+}
+
+/** Asks the catalog itself where nothing was kept. */
+export async function recall(session: Session): Promise<Memory> {
+  const { rows: there } = await session.query<{ there: boolean }>(
+    "select pg_catalog.to_regclass('plinth.rehearsal_memory') is not null as there",
+  )
+  if (there[0]?.there) {
+    const { rows } = await session.query<{ memory: string }>('select memory from plinth.rehearsal_memory')
+    if (rows[0]) return JSON.parse(rows[0].memory) as Memory
+  }
+  return ask(session)
+}
+
+async function ask(session: Session): Promise<Memory> {
+  await prepareLooks(session)
+  return { schema: await session.introspect(), rows: await lookAtCatalog(session, null) }
+}
+
+/** Another version of us may ask otherwise, and then nothing that this one kept is of use to it. */
+export function questions(): string {
+  return createHash('sha256').update(`${catalogQuery()} ${catalogColumns()}`).digest('hex')
+}
