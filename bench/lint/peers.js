@@ -16,10 +16,22 @@ const corpus = join(import.meta.dirname, '../../tests/lint/corpus')
 
 /** What is taste, or the runner's business here: it sets the timeouts and runs a file once. Said by name, so that anybody can count otherwise. */
 const style = new Set([
-  ...['require-lock-timeout', 'require-statement-timeout', 'require-timeout-settings', 'prefer-robust-stmts'],
-  ...['prefer-text-field', 'prefer-identity', 'require-enum-value-ordering', 'require-table-schema'],
-  ...['lockTimeoutWarning', 'preferRobustStmts', 'preferTextField', 'preferIdentity', 'requireEnumValueOrdering'],
-  ...['requireStatementTimeout', 'requireIdleInTransactionTimeout', 'multipleAlterTable'],
+  'require-lock-timeout',
+  'require-statement-timeout',
+  'require-timeout-settings',
+  'prefer-robust-stmts',
+  'prefer-text-field',
+  'prefer-identity',
+  'require-enum-value-ordering',
+  'require-table-schema',
+  'lockTimeoutWarning',
+  'preferRobustStmts',
+  'preferTextField',
+  'preferIdentity',
+  'requireEnumValueOrdering',
+  'requireStatementTimeout',
+  'requireIdleInTransactionTimeout',
+  'multipleAlterTable',
 ])
 
 /** The ground that all of them claim; the rest needs a catalog or a declaration. */
@@ -62,7 +74,10 @@ async function main() {
     ofCommonGround: statements.filter(one => one.finds.some(rule => common.test(rule))).length,
   }
   const result = { machine: machineFacts(postgres), versions, corpus: counted, style: [...style], tools }
-  if (quick) return void process.stdout.write(markdown(result))
+  if (quick) {
+    process.stdout.write(markdown(result))
+    return
+  }
   writeFileSync(join(import.meta.dirname, 'peers.json'), `${JSON.stringify(result, null, 2)}\n`)
   writeFileSync(join(import.meta.dirname, 'peers.md'), markdown(result))
 }

@@ -124,7 +124,7 @@ proves them.
 
 | what | median | faster than dbt | target | met |
 |---|---|---|---|---|
-${line('a run in a process that is there, as under \`plinth serve\`', plinth)}
-${line('\`plinth rollup run\`, from the start of a process to its end', plinthProcess)}
+${line('a run in a process that is there, as under `plinth serve`', plinth)}
+${line('`plinth rollup run`, from the start of a process to its end', plinthProcess)}
 `
 }

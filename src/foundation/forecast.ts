@@ -2,7 +2,7 @@
 import type { Track } from '../config/load.ts'
 import type { Session } from '../engines/engine.ts'
 import { asPlinthError } from '../errors.ts'
-import type { Forecast } from '../migrations/rehearse/forecast.ts'
+import type { Forecast, forecastOf } from '../migrations/rehearse/forecast.ts'
 import type { PlanOptions } from '../migrations/track.ts'
 import type { Scripts } from '../migrations/rehearse/rehearse.ts'
 import type { Rehearsal } from '../schema/rehearsal.ts'
@@ -79,7 +79,7 @@ export async function forecastAtHand(
   return rehearsal ? await forecastFor(rehearsal, steps, rows) : null
 }
 
-type Steps = Parameters<typeof import('../migrations/rehearse/forecast.ts').forecastOf>[1]
+type Steps = Parameters<typeof forecastOf>[1]
 
 interface Pending {
   readonly scripts: Scripts

@@ -52,6 +52,7 @@ export async function examineApart(
 async function examineIn(workers: readonly Worker[]): Promise<ExaminedApart> {
   const facts = await Promise.all(workers.map(worker => answerOf<readonly Fact[]>(worker)))
   const answers = workers.map(worker => answerOf<ExaminedApart>(worker))
+  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- A worker thread has no origin.
   for (const [at, worker] of workers.entries()) worker.postMessage(facts.slice(0, at).flat())
   const examined = await Promise.all(answers)
   return {

@@ -17,26 +17,25 @@ export async function seeLocks(
   work: () => Promise<void>,
 ): Promise<readonly SeenLock[]> {
   const tables = skipsLocked(statement) ? [] : await tablesOf(session, statement)
-  const { sibling } = session
-  if (tables.length === 0 || !sibling || session.backendId === null) {
+  if (tables.length === 0 || session.sibling === undefined || session.backendId === null) {
     await work()
     return []
   }
   const gates: Gate[] = []
-  const observer = await session.sibling?.('plinth rehearsal observer')
+  const observer = await session.sibling('plinth rehearsal observer')
   try {
     for (const table of tables) gates.push(await openGate(session, table))
     const done = work().then(
       () => ({ error: null }),
       (error: unknown) => ({ error }),
     )
-    const seen = observer ? await openOneByOne(observer, session.backendId, gates, done) : []
+    const seen = await openOneByOne(observer, session.backendId, gates, done)
     const { error } = await done
     if (error !== null) throw error
     return seen
   } finally {
     for (const { session: holder } of gates) await holder.close()
-    await observer?.close()
+    await observer.close()
   }
 }
 
@@ -64,11 +63,9 @@ async function openOneByOne(
   done: Promise<unknown>,
 ): Promise<SeenLock[]> {
   const seen: SeenLock[] = []
-  let over = false
-  void done.then(() => {
-    over = true
-  })
-  for (let pauseMs = 1; !over; pauseMs = Math.min(pauseMs * 1.2, 20)) {
+  const state = { over: false }
+  void done.finally(() => (state.over = true))
+  for (let pauseMs = 1; !state.over; pauseMs = Math.min(pauseMs * 1.2, 20)) {
     const { rows } = await observer.query<{ blockers: number[]; locks: SeenLock[] | null }>(look, [pid])
     const { blockers = [], locks = null } = rows[0] ?? {}
     const inTheWay = gates.filter(gate => blockers.includes(gate.pid))
@@ -123,6 +120,6 @@ async function tablesOf(session: Session, { tree }: Statement): Promise<string[]
 /** Wherever a relation may stand in a tree, it has this name. */
 function relationsIn(node: unknown): string[] {
   if (typeof node !== 'object' || node === null) return []
-  const own = 'relname' in node && typeof node.relname === 'string' ? [quotedRelation(node as Fields)] : []
+  const own = 'relname' in node && typeof node.relname === 'string' ? [quotedRelation(node)] : []
   return [...own, ...Object.values(node).flatMap(relationsIn)]
 }
