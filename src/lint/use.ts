@@ -90,12 +90,16 @@ export function sized({ file }: StatementView, table: string): string {
   return rows === undefined || rows < 1 ? table : `${table} (about ${Math.round(rows).toLocaleString('en')} rows)`
 }
 
-/** Everything else in the file runs outside transactions too, so this statement may as well. */
+/** Everything else in the file runs outside transactions too, or builds an index by itself, so this statement may as well. */
 export function mayRunBare({ file, statement }: StatementView): boolean {
   return (
     file.script.text === file.script.body &&
     file.script.statements.every(
-      other => other.index === statement.index || other.bare || (other.setsSession && other.control === null),
+      other =>
+        other.index === statement.index ||
+        other.bare ||
+        other.kind === 'IndexStmt' ||
+        (other.setsSession && other.control === null),
     )
   )
 }
