@@ -93,7 +93,9 @@ async function measure() {
     const source = project.sources.find(({ name }) => name === 'usage_events')
     const build = transform => async () => {
       const named = project.transforms.find(({ name }) => name === transform)
-      return timed(() => withTransaction(session, () => rebuild(session, named, names, () => daysOf(session, source))))
+      return timed(transform, () =>
+        withTransaction(session, () => rebuild(session, named, names, () => daysOf(session, source))),
+      )
     }
     const byHand = (name, text) => async () => {
       await session.query(`drop table if exists ${name}`)
