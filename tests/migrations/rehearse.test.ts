@@ -248,3 +248,55 @@ test('a file that throws prepared statements away is watched all the same', asyn
     ['public.t.b'],
   ])
 })
+
+test.each([
+  [
+    'alter table t drop column n',
+    [
+      ['drop', 'column', 'public.t.n'],
+      ['drop', 'constraint', 'public.t.c'],
+      ['drop', 'index', 'public.t.t_n'],
+    ],
+  ],
+  ['alter table t alter n set default 1', [['alter', 'column', 'public.t.n']]],
+  ['alter table t alter n drop not null', [['alter', 'column', 'public.t.n']]],
+  ['alter table t drop constraint c', [['drop', 'constraint', 'public.t.c']]],
+  ['drop publication p', [['drop', 'other', 'p']]],
+  ["alter type mood rename value 'a' to 'b'", [['alter', 'enum value', 'public.mood.a']]],
+  ["alter type mood add value 'z'", [['create', 'enum value', 'public.mood.z']]],
+  ['alter table t rename to t2', [['alter', 'table', 'public.t']]],
+  [
+    'alter table t set schema other',
+    [
+      ['alter', 'constraint', 'public.t.c'],
+      ['alter', 'index', 'public.t.t_n'],
+      ['alter', 'table', 'public.t'],
+    ],
+  ],
+  ['alter table t enable row level security', [['alter', 'table', 'public.t']]],
+  ['create or replace view v as select id, n from t', [['alter', 'view', 'public.v']]],
+  [
+    'alter table t alter n type bigint',
+    [
+      ['alter', 'column', 'public.t.n'],
+      ['alter', 'constraint', 'public.t.c'],
+      ['alter', 'index', 'public.t.t_n'],
+    ],
+  ],
+  [
+    'drop schema other cascade',
+    [
+      ['drop', 'column', 'other.o.id'],
+      ['drop', 'schema', 'other'],
+      ['drop', 'table', 'other.o'],
+    ],
+  ],
+  ['create index on t (id)', [['create', 'index', 'public.t.t_id_idx']]],
+  ["update t set n = 3; comment on column t.n is 'x'", [['create', 'comment', 'public.t.n']]],
+] as const)('%s changes what it says', async (pending, changes) => {
+  const history = `create table t (id int, n int not null, constraint c check (n > 0)); create index t_n on t (n);
+    create publication p; create type mood as enum ('a'); create schema other; create table other.o (id int); create view v as select id from t;`
+  const before = pending.includes('type bigint') ? history.replace('create view v as select id from t;', '') : history
+  const seen = (await statements(before, pending)).at(-1)
+  expect(seen?.changes.map(({ action, kind, name }) => [action, kind, name])).toEqual(changes)
+})

@@ -39,21 +39,14 @@ export function catalogColumns(): string {
   (select json_agg(json_build_array(r.oid, r.name, r.kind, r.storage, r."table")) from (${relations}) r) as relations`
 }
 
-/** Names of catalogs whose rows go when an object is dropped. */
-export const watchedCatalogs = [
-  'pg_class',
-  'pg_attrdef',
-  'pg_constraint',
-  'pg_trigger',
-  'pg_policy',
-  'pg_rewrite',
-  'pg_type',
-  'pg_enum',
-  'pg_proc',
-  'pg_namespace',
-  'pg_extension',
-  'pg_description',
-  'pg_attribute',
+/** Catalogs whose rows go although no object does. */
+export const restlessCatalogs = [
+  'pg_depend',
+  'pg_shdepend',
+  'pg_statistic',
+  'pg_statistic_ext_data',
+  'pg_index',
+  'pg_inherits',
 ]
 
 export interface RawCatalog {

@@ -1,7 +1,7 @@
 /** The two questions that a recorder asks a database: a cheap one after every statement, and one about the catalog where that was written. */
 import type { Session } from '../../engines/engine.ts'
 import type { LockMode } from '../../schema/rehearsal.ts'
-import { catalogColumns, type CatalogRows, catalogOf, type RawCatalog, watchedCatalogs } from './catalog-rows.ts'
+import { catalogColumns, type CatalogRows, catalogOf, type RawCatalog, restlessCatalogs } from './catalog-rows.ts'
 
 /** Counters of one table; they only grow within a transaction. */
 export interface Counters {
@@ -88,7 +88,7 @@ function counters(infix: '_xact' | ''): string {
   where s.scans > 0 or s.inserted > 0 or s.updated > 0 or s.deleted > 0`
 }
 
-const watched = watchedCatalogs.map(name => `'pg_catalog.${name}'::pg_catalog.regclass`).join(', ')
+const restless = restlessCatalogs.map(name => `'pg_catalog.${name}'::pg_catalog.regclass`).join(', ')
 
 /** A dropped column leaves its row, marked; they are counted only where the transaction changed such rows at all. */
 const droppedColumns = `case when pg_catalog.pg_stat_get_xact_tuples_updated('pg_catalog.pg_attribute'::pg_catalog.regclass) = 0 then 0 else (
@@ -99,7 +99,8 @@ function catalogCounters(what: 'writes' | 'drops'): string {
   const get = (name: string): string => `pg_catalog.pg_stat_get_xact_tuples_${name}(c.oid)`
   const drops = get('deleted')
   return what === 'drops'
-    ? `select sum(${drops}) + (${droppedColumns}) from pg_catalog.pg_class c where c.oid in (${watched})`
+    ? `select sum(${drops}) + (${droppedColumns}) from pg_catalog.pg_class c
+  where c.oid < 16384 and c.relkind = 'r' and c.oid not in (${restless})`
     : `select sum(${get('inserted')} + ${get('updated')} + ${drops}) from pg_catalog.pg_class c
   where c.oid < 16384 and c.relkind = 'r'`
 }
