@@ -4,6 +4,7 @@ import { engineOf } from '../../src/engines/registry.ts'
 import { rehearseScripts } from '../../src/migrations/rehearse/rehearse.ts'
 import type { ScriptToRehearse } from '../../src/migrations/rehearse/script.ts'
 import { emptyDatabase, withClient } from '../support/database.ts'
+import { dropKeptAfterwards, keptOf } from '../support/kept.ts'
 
 const script = (version: string, text: string): ScriptToRehearse => ({
   version,
@@ -15,34 +16,13 @@ const script = (version: string, text: string): ScriptToRehearse => ({
 /** A history that no other test has, and the databases that are kept of it, which go when the test ends. */
 function story() {
   const mark = randomBytes(6).toString('hex')
-  const before = new Set<string>()
   const history = [
     script('1', `create table a (id int primary key); comment on table a is '${mark}';`),
     script('2', 'create table b (id int primary key references a);'),
     script('3', 'insert into a values (1); insert into b values (1);'),
   ]
-  onTestFinished(async () => {
-    for (const name of await keptOf(mark))
-      await withClient(inject('serverUrl'), client => client.query(`drop database if exists "${name}" with (force)`))
-  })
-  return { mark, before, history }
-}
-
-/** Kept databases that hold the marked table. */
-async function keptOf(mark: string): Promise<string[]> {
-  const url = new URL(inject('serverUrl'))
-  const { rows } = await withClient(url.toString(), client =>
-    client.query<{ name: string }>("select datname as name from pg_database where datname like 'plinth\\_rehears%'"),
-  )
-  const names: string[] = []
-  for (const { name } of rows) {
-    url.pathname = `/${name}`
-    const found = await withClient(url.toString(), client =>
-      client.query('select from pg_description where description = $1', [mark]),
-    ).catch(() => ({ rowCount: 0 }))
-    if (found.rowCount) names.push(name)
-  }
-  return names
+  dropKeptAfterwards(mark)
+  return { mark, history }
 }
 
 async function placeOf() {

@@ -300,3 +300,33 @@ test.each([
   const seen = (await statements(before, pending)).at(-1)
   expect(seen?.changes.map(({ action, kind, name }) => [action, kind, name])).toEqual(changes)
 })
+
+test('a foreign key locks both tables against writers, and an attached partition is read to prove its bounds', async () => {
+  const history = `${shop} create table m (k int) partition by range (k); create table md partition of m default; create table m1 (k int);`
+  const [reference, attached] = await statements(
+    history,
+    'alter table t add foreign key (n) references p;\nalter table m attach partition m1 for values from (0) to (10);',
+  )
+  const modesOf = (seen: RehearsedStatement | undefined) =>
+    seen?.locks.filter(({ kind }) => kind === 'table').map(({ relation, mode }) => [relation, mode])
+  expect(modesOf(reference)).toEqual([
+    ['public.p', 'ShareRowExclusiveLock'],
+    ['public.t', 'ShareRowExclusiveLock'],
+  ])
+  expect(modesOf(attached)).toEqual([
+    ['public.m', 'ShareUpdateExclusiveLock'],
+    ['public.m1', 'AccessExclusiveLock'],
+    ['public.md', 'AccessExclusiveLock'],
+  ])
+  expect(attached?.scans).toEqual(['public.m1', 'public.md'])
+})
+
+test('an update by batches runs as it stands, and what a block may do with rows is said to be unseen', async () => {
+  const { steps, gaps } = await rehearse(
+    shop,
+    '-- plinth: batch=10\nupdate t set n = n + 1 where n is not null;',
+    'do $$ begin perform 1; end $$',
+  )
+  expect(steps[0]?.statements[0]).toMatchObject({ rows: [{ table: 'public.t', updated: 100 }], scans: ['public.t'] })
+  expect(gaps).toEqual([expect.stringContaining('was not seen')])
+})

@@ -52,11 +52,17 @@ export async function rehearseScripts(place: RehearsalPlace, { history, pending 
     const recorder = await openRecorder(session, rows)
     const stage = { session, recorder, around, ending: canBeTakenBack(steps) ? 'rollback' : 'commit' } as const
     const done = await rehearseSteps(stage, steps, before)
+    if (steps.some(({ script }) => script?.statements.some(({ kind }) => rowByRow.has(kind))))
+      around.gaps.add(emptyTables)
     const gaps = [...around.gaps]
     const { serverVersion } = session
     return { format: 1, serverVersion, gaps, before, after: done.at(-1)?.after ?? before, steps: done }
   })
 }
+
+const rowByRow: ReadonlySet<string> = new Set(['DoStmt', 'CallStmt'])
+const emptyTables =
+  'Tables hold no more rows than the migrations write, so what a block or a procedure does only for rows of the target was not seen.'
 
 function hear({ gaps, missing }: Told, around: Surroundings): void {
   for (const gap of gaps) around.gaps.add(gap)
