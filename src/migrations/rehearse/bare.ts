@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Session } from '../../engines/engine.ts'
 import type { LockMode } from '../../schema/rehearsal.ts'
 import type { Statement } from '../../sql/parse.ts'
-import { dottedName, type Fields, listOf, openNode, optionsOf, quotedName, quotedRelation } from '../../sql/tree.ts'
+import { dottedName, listOf, openNode, optionsOf, quotedName, quotedRelation } from '../../sql/tree.ts'
 
 export type SeenLock = readonly [oid: number, mode: LockMode]
 

@@ -230,7 +230,7 @@ const enumValues = `${select('pg_enum', { key: 'e.oid', kind: "'enum value'", na
   join pg_catalog.pg_namespace n on n.oid = t.typnamespace
   where ${written('e')} and ${own('n')} and ${notOfExtension('pg_type', 't.oid')}`
 
-const routines = `${select('pg_proc', { key: 'p.oid', kind: "'routine'", name: "n.nspname || '.' || p.proname || '(' || pg_catalog.pg_get_function_identity_arguments(p.oid) || ')'", of: 'null', content: `${hash('p.prosrc', 'p.probin', 'p.proowner', 'p.prolang', 'p.provolatile', 'p.prosecdef', 'p.proleakproof', 'p.proisstrict', 'p.proparallel', 'p.proconfig', 'p.prorettype', 'p.proargdefaults', 'p.procost', 'p.prorows', "to_jsonb(p) -> 'prosqlbody'")}` })}
+const routines = `${select('pg_proc', { key: 'p.oid', kind: "'routine'", name: "n.nspname || '.' || p.proname || '(' || pg_catalog.pg_get_function_identity_arguments(p.oid) || ')'", of: 'null', content: hash('p.prosrc', 'p.probin', 'p.proowner', 'p.prolang', 'p.provolatile', 'p.prosecdef', 'p.proleakproof', 'p.proisstrict', 'p.proparallel', 'p.proconfig', 'p.prorettype', 'p.proargdefaults', 'p.procost', 'p.prorows', "to_jsonb(p) -> 'prosqlbody'") })}
   from pg_catalog.pg_proc p
   join pg_catalog.pg_namespace n on n.oid = p.pronamespace
   where ${written('p')} and ${own('n')} and ${notOfExtension('pg_proc', 'p.oid')}`

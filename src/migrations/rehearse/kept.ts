@@ -53,7 +53,7 @@ export async function onHistory<T>(
       await maintenance.query(`create database ${copy} template ${nameOf(key)}`)
       return { whole }
     })
-    if ('result' in done) return done.result as T
+    if ('result' in done) return done.result
     try {
       return await inDatabase(server, copy, done.whole)
     } finally {

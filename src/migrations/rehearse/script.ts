@@ -1,6 +1,6 @@
 /** What a rehearsal runs, before any database is asked. */
 import { createHash } from 'node:crypto'
-import { asPlinthError, PlinthError } from '../../errors.ts'
+import { asPlinthError, type PlinthError } from '../../errors.ts'
 import type { RehearsalFailure } from '../../schema/rehearsal.ts'
 import type { Parse, Script } from '../../sql/parse.ts'
 import { arrangeAsDirected } from '../arrange.ts'
