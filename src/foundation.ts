@@ -133,6 +133,7 @@ export async function openFoundation(options: FoundationOptions) {
     purgeArchives: (request: PurgeArchivesRequest) => run(() => purgeTrackArchives(desk, request)),
     eraseFromArchives: (tenant: string) => run(() => eraseTenantFromArchives(desk, tenant)),
     lint: async (request: LintRequest) => (await import('./foundation/lint.ts')).lintProject(desk, request),
+    lintAndFix: async (request: LintRequest) => (await import('./foundation/lint-fix.ts')).lintAndFix(desk, request),
     status: () => statusOfTracks(desk),
     verify: () => run(() => verifyTracks(desk)),
     adopt: (request: AdoptRequest) =>

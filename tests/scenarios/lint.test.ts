@@ -339,3 +339,28 @@ test('the rules can be listed', async () => {
   expect(ran.status).toBe(0)
   expect(ran.json.data.rules.length).toBeGreaterThanOrEqual(70)
 })
+
+test('what is certain is written into the file, and judged again', async () => {
+  const cwd = temporaryFolder(indexed)
+  const fixed = await lint(cwd, 'm', '--fix')
+  expect([fixed.status, fixed.stdout]).toEqual([
+    0,
+    expect.stringContaining('m/2_index.up.sql:2  Build it concurrently'),
+  ])
+  expect(readFileSync(join(cwd, 'm/2_index.up.sql'), 'utf8')).toBe(
+    '-- by name\ncreate index concurrently users_name_idx on users (name);\n',
+  )
+  expect(openOf(await lint(cwd, 'm', '--json'))).toEqual([])
+  const again = await lint(cwd, 'm', '--fix', '--json')
+  expect(again.json.data.fixed).toEqual([])
+})
+
+test('a rewrite is neither made where it is allowed nor asked of standard input', async () => {
+  const allowed =
+    '-- plinth:allow lock-index-nonconcurrent reason="small"\ncreate index users_name_idx on users (name);\n'
+  const cwd = temporaryFolder({ ...indexed, 'm/2_index.up.sql': allowed })
+  expect((await lint(cwd, 'm', '--fix')).status).toBe(0)
+  expect(readFileSync(join(cwd, 'm/2_index.up.sql'), 'utf8')).toBe(allowed)
+  const refused = await lint(cwd, '-', '--fix')
+  expect([refused.status, refused.stderr]).toEqual([2, expect.stringContaining('standard input')])
+})

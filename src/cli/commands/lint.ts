@@ -1,4 +1,4 @@
-import type { LintRun } from '../../foundation/lint.ts'
+import type { LintRequest, LintRun } from '../../foundation/lint.ts'
 import type { LintReport } from '../../lint/run.ts'
 import type { Finding } from '../../schema/finding.ts'
 import { type CommandSpec, type Context, type Outcome, text as textOption } from '../command.ts'
@@ -19,6 +19,7 @@ export const lint: CommandSpec = {
       description: 'how the findings are printed',
       choices: ['human', 'json', 'sarif', 'github', 'gitlab', 'junit'],
     },
+    { flags: '--fix', description: 'write what is certain into the files, and judge them again' },
     { flags: '--no-rehearsal', description: 'judge by the text alone, without a server' },
     { flags: '--max-warnings <count>', description: 'fail when there are more warnings' },
     {
@@ -37,20 +38,23 @@ export const lint: CommandSpec = {
     'plinth lint --all --max-warnings 0 --json',
     'plinth lint --dir ./migrations --no-rehearsal',
     'plinth lint --format sarif > lint.sarif',
+    'plinth lint --fix',
   ],
   async run(context) {
     const { foundation, options, arguments: files } = context
     if (options['rules']) return listRules()
     const { baseline } = options
-    const run = await foundation.lint({
+    const request = {
       files,
       standardInput: files.includes('-') ? await readStandardInput() : undefined,
-      scope: options['all'] ? 'all' : 'pending',
+      scope: options['all'] ? ('all' as const) : ('pending' as const),
       since: textOption(context, 'since'),
-      rehearsal: options['rehearsal'] === false ? 'off' : undefined,
+      rehearsal: options['rehearsal'] === false ? ('off' as const) : undefined,
       baseline: baseline === false ? null : typeof baseline === 'string' ? baseline : undefined,
-      baselineUpdate: options['updateBaseline'] ? 'write' : undefined,
-    })
+      baselineUpdate: options['updateBaseline'] ? ('write' as const) : undefined,
+    }
+    if (options['fix']) return fix(context, request)
+    const run = await foundation.lint(request)
     const warningsMax = warningsAllowed(context) ?? foundation.config.lint.warningsMax
     if (run.baselineWritten !== null) {
       const text = `${count(run.report.findings.filter(one => one.allowed?.by !== 'file').length, 'finding')} written to ${run.baselineWritten}.`
@@ -63,6 +67,26 @@ export const lint: CommandSpec = {
       warnings: run.notices,
     }
   },
+}
+
+/** Throws USAGE for what has no file to write to. */
+async function fix(context: Context, request: LintRequest): Promise<Outcome> {
+  const { foundation, options } = context
+  if (request.files.includes('-')) throw new RangeError('--fix rewrites files, and standard input is none')
+  if (request.baselineUpdate) throw new RangeError('--fix and --update-baseline exclude each other')
+  const run = await foundation.lintAndFix(request)
+  const warningsMax = warningsAllowed(context) ?? foundation.config.lint.warningsMax
+  const told = run.fixed.map(
+    one => `${paint.green('fixed')}  ${one.file ?? ''}:${one.line}  ${one.fix?.title ?? ''}  ${paint.dim(one.rule)}`,
+  )
+  const format = textOption(context, 'format') ?? 'human'
+  const left = await printed(run, format, warningsMax)
+  return {
+    data: { report: run.report, notices: run.notices, fixed: run.fixed },
+    text: format === 'human' && !options['json'] && told.length > 0 ? `${told.join('\n')}\n\n${left}` : left,
+    exit: exitOf(run.report, warningsMax),
+    warnings: run.notices,
+  }
 }
 
 async function printed(run: LintRun, format: string, warningsMax: number | null): Promise<string> {
