@@ -43,7 +43,7 @@ const sleeping: Readonly<Record<string, Sleeping>> = {
     before: users,
     up: 'do $$ begin alter table users add column public_id uuid not null default gen_random_uuid(); end $$;',
     found: ['rewrite-table'],
-    rewrites: ['public.users'],
+    rewrites: ['public.users', 'public.users_pkey'],
   },
   'a column is dropped by dynamic SQL': {
     before: users,
