@@ -240,7 +240,8 @@ export const codes = {
   DATABASE_URL_INVALID: {
     exit: 2,
     http: 400,
-    explain: 'The database URL cannot be read. Expected postgres://user@host:port/database, duckdb:path/to/file or bigquery://project/dataset.',
+    explain:
+      'The database URL cannot be read. Expected postgres://user@host:port/database, duckdb:path/to/file or bigquery://project/dataset.',
   },
   CONNECTION_LOST: {
     exit: 7,

@@ -115,7 +115,9 @@ put('docs/rules/README.md', ruleIndex())
 for (const { name, text } of rulePages()) put(`docs/rules/${name}.md`, text)
 for (const file of readdirSync('docs/rules')) if (!isRulePage(file)) drop(`docs/rules/${file}`)
 
-const rules = spawnSync(process.execPath, ['scripts/build/rules.js', ...(check ? ['--check'] : [])], { stdio: 'inherit' })
+const rules = spawnSync(process.execPath, ['scripts/build/rules.js', ...(check ? ['--check'] : [])], {
+  stdio: 'inherit',
+})
 const docs = spawnSync(process.execPath, ['bin/plinth.js', 'docs', check ? 'check' : 'generate'], { stdio: 'inherit' })
 for (const file of stale) console.error(`stale: ${file} (run: npm run generate)`)
 process.exitCode = stale.length > 0 ? 3 : rules.status || (docs.status ?? 1)

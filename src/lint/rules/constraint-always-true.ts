@@ -65,7 +65,5 @@ function refusesNothing(definition: string): boolean {
   const bare = text.replaceAll(/[()]/g, '').trim()
   if (/^(true|(\w+) = \2|(\d+) = \3|NULL(::\w+)?)$/i.test(bare)) return true
   if (/^("?[\w$]+"?) IS NULL OR \1 IS NOT NULL$|^("?[\w$]+"?) IS NOT NULL OR \2 IS NULL$/.test(bare)) return true
-  return /^\(?\(?"?[\w$]+"?\)?(::\w+)? = ANY \(\(?ARRAY\[[^\]]*\bNULL::[^\]]*\][^()]*\)?(::[\w[\] ]+)?\)\)?$/.test(
-    text,
-  )
+  return /^\(?\(?"?[\w$]+"?\)?(::\w+)? = ANY \(\(?ARRAY\[[^\]]*\bNULL::[^\]]*\][^()]*\)?(::[\w[\] ]+)?\)\)?$/.test(text)
 }
