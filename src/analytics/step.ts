@@ -153,7 +153,7 @@ const rounds = 16
 /**
  * The run's own reconciliation. Raw rows are compared with the source at the same snapshot, all of them. Transforms are compared with what
  * they answer from their inputs: for changes all their cells, when everything is loaded the shards of one round in sixteen, since
- * computing all of it twice would cost as much as loading it. The number of rows is compared always.
+ * computing all of it twice would cost as much as loading it.
  */
 async function prove(context: StepContext, batch: ListedBatch, expected: CellDigest[]): Promise<CellDigest[]> {
   const { warehouse, source, names } = context
