@@ -3,59 +3,17 @@
  * cursor's snapshot, their rows copied and replaced, the cursor moved with the last of them. A run that dies anywhere is repeated by the
  * next one without harm, since replacing a cell twice gives the same cell.
  */
-import { withSession, withTransaction } from '../engines/brackets.ts'
-import type { Engine, Session } from '../engines/engine.ts'
-import { PlinthError } from '../errors.ts'
-import type { Emit } from '../telemetry/event.ts'
-import {
-  acknowledge,
-  acknowledgedToken,
-  allHours,
-  countRows,
-  currentSnapshot,
-  inspectSource,
-  isAhead,
-  type Marks,
-  pendingMarks,
-  type SourceIdentity,
-  trimMarks,
-} from './capture.ts'
-import { namesOf } from './compile.ts'
-import { descendantsOf } from './graph.ts'
-import { ensureWarehouseLedger, readCursor, readFingerprints, requireTable, type StoredCursor } from './ledger.ts'
-import { ensureSourceLedger, type Lease, withLease } from './lease.ts'
-import { fingerprintOf, prepareTable } from './materialize.ts'
-import { type Batch, type ChangedHour, defaultLimits, planBatches } from './plan.ts'
-import { capturedSources, type CapturedSource, type Project, sourceKey, type Transform } from './project.ts'
-import { applyBatch, rawTable, type Stage } from './step.ts'
+import type { Session } from '../engines/engine.ts'
+import { acknowledge, acknowledgedToken, trimMarks } from './capture.ts'
+import { consumerOf, type Desk, type RollupOptions, withDesk, withWarehouse } from './desk.ts'
+import type { StoredCursor } from './ledger.ts'
+import type { Batch } from './plan.ts'
+import { prepare, type WholeReason, type Work } from './prepare.ts'
+import { capturedSources, type CapturedSource, type Project, sourceKey } from './project.ts'
+import { applyBatch, type Stage } from './step.ts'
 
-/** A database by its engine and URL. */
-export interface Database {
-  readonly engine: Engine
-  readonly url: string
-}
-
-export interface RollupOptions {
-  readonly source: Database
-  readonly warehouse: Database
-  readonly emit: Emit
-  /** Names the run in every ledger. */
-  readonly runId: string
-  /** Shown to runs that wait for this one, such as `anna@host (process 4711)`. */
-  readonly owner: string
-  /** Which warehouse this is, among those that read the same source; default `warehouse`. */
-  readonly consumer?: string
-  /** `rebase` loads everything again, and accepts a source that was restored or replaced. Default `changes`. */
-  readonly mode?: 'changes' | 'rebase'
-  /** How long to wait for the lease and for a busy warehouse file; default 60 seconds. */
-  readonly waitMs?: number
-  readonly leaseTtlMs?: number
-  /** Bounds of one transaction of the warehouse. */
-  readonly limits?: { readonly rows: number; readonly cells: number }
-  readonly signal?: AbortSignal
-  /** Awaited at each stage; a test stops or fails a run there. */
-  readonly onStage?: (stage: Stage, source: string) => Promise<void>
-}
+export type { Database, RollupOptions } from './desk.ts'
+export type { WholeReason } from './prepare.ts'
 
 export interface RollupReport {
   readonly runId: string
@@ -80,13 +38,6 @@ export interface SourceReport {
   readonly trimmed: number
 }
 
-export type WholeReason =
-  | 'first load'
-  | 'asked for'
-  | 'warehouse was set back'
-  | 'source table was made anew'
-  | 'warehouse table was emptied'
-
 /**
  * Brings the warehouse to a snapshot of each source. Throws LOCK_TIMEOUT, LEASE_LOST, WAREHOUSE_BUSY, WAREHOUSE_FAILED, SOURCE_RESTORED,
  * TRANSFORM_INVALID, PERMISSION_DENIED, DIFFERENCES_FOUND; nothing of the batch at hand is kept then, and the cursor has not moved.
@@ -104,118 +55,6 @@ export async function runRollup(project: Project, options: RollupOptions): Promi
     durationMs: Math.round(performance.now() - started),
     sources,
   }
-}
-
-/** The sessions of a run, open and under the lease of the source. */
-export interface Desk {
-  /** For leases, marks and acknowledgements; never in a long statement. */
-  readonly control: Session
-  /** In a snapshot of the source. */
-  readonly reader: Session
-  readonly lease: Lease
-  readonly identity: SourceIdentity
-  readonly snapshot: string
-  readonly readAt: string
-}
-
-/** Opens the source, takes the lease, then a snapshot: in this order, so that a higher token always means a later snapshot. */
-export async function withDesk<T>(
-  source: CapturedSource,
-  options: RollupOptions,
-  work: (desk: Desk) => Promise<T>,
-): Promise<T> {
-  const { engine, url } = options.source
-  const waitMs = options.waitMs ?? 60_000
-  const settings = sourceSettings
-  return withSession(
-    engine,
-    url,
-    { applicationName: `plinth rollup ${options.runId}`.slice(0, 63), settings },
-    async control => {
-      const identity = await inspectSource(control, source)
-      await ensureSourceLedger(control)
-      const leaseOptions = {
-        owner: options.owner,
-        runId: options.runId,
-        waitMs,
-        ttlMs: options.leaseTtlMs ?? 30_000,
-        emit: options.emit,
-        signal: options.signal,
-      }
-      return withLease(control, leaseName(source, options), leaseOptions, lease =>
-        withSession(
-          engine,
-          url,
-          { applicationName: `plinth snapshot ${options.runId}`.slice(0, 63), settings },
-          async reader => {
-            await options.onStage?.('leased', sourceKey(source))
-            return withTransaction(
-              reader,
-              async () => {
-                const { snapshot, at } = await currentSnapshot(reader)
-                return work({ control, reader, lease, identity, snapshot, readAt: at })
-              },
-              'snapshot',
-            )
-          },
-        ),
-      )
-    },
-  )
-}
-
-/** Opens the warehouse late and closes it early: DuckDB lets one process in. */
-export async function withWarehouse<T>(options: RollupOptions, work: (session: Session) => Promise<T>): Promise<T> {
-  const onWait = (holder: string | null, waitedMs: number) =>
-    options.emit({ type: 'lock.waiting', lock: 'warehouse file', holder, waitedMs })
-  return withSession(
-    options.warehouse.engine,
-    options.warehouse.url,
-    { waitMs: options.waitMs ?? 60_000, onWait },
-    async session => {
-      await ensureWarehouseLedger(session)
-      return work(session)
-    },
-  )
-}
-
-/** A run may take long, and times are copied as the server writes them: ISO 8601 in UTC. */
-const sourceSettings = {
-  idle_in_transaction_session_timeout: '0',
-  statement_timeout: '0',
-  // Compiling a statement that copies rows costs more than it saves.
-  jit: 'off',
-  TimeZone: 'UTC',
-  DateStyle: 'ISO, YMD',
-}
-
-export function consumerOf(options: RollupOptions): string {
-  return options.consumer ?? 'warehouse'
-}
-
-/** Refuses a source that is not the one of the cursor, unless everything is loaded anyway. */
-export async function refuseRestored(desk: Desk, stored: StoredCursor | null): Promise<void> {
-  if (!stored) return
-  const { identity } = desk
-  const differs = (a: string | null, b: string | null) => a !== null && b !== null && a !== b
-  const reason = differs(stored.systemIdentifier, identity.systemIdentifier)
-    ? 'its system identifier is another'
-    : differs(stored.timeline, identity.timeline)
-      ? 'it continues on another timeline'
-      : stored.token >= desk.lease.token
-        ? 'its leases are older than the warehouse'
-        : stored.snapshot !== null && (await isAhead(desk.reader, stored.snapshot))
-          ? 'its transactions are older than the warehouse'
-          : undefined
-  if (reason === undefined) return
-  throw new PlinthError(
-    'SOURCE_RESTORED',
-    `The source is not the database that the warehouse was loaded from: ${reason}.`,
-    {
-      at: { object: desk.reader.address },
-      hint: 'If that is as it should be, run `plinth rollup run --rebase`, which loads everything again.',
-    },
-  )
 }
 
 async function rollUp(project: Project, source: CapturedSource, options: RollupOptions): Promise<SourceReport> {
@@ -250,109 +89,6 @@ async function rollUp(project: Project, source: CapturedSource, options: RollupO
       }
     }),
   )
-}
-
-interface Work {
-  readonly names: ReturnType<typeof namesOf>
-  readonly transforms: readonly Transform[]
-  readonly stale: ReadonlySet<string>
-  readonly fingerprints: ReadonlyMap<string, string>
-  readonly marks: number
-  readonly reason: WholeReason | null
-  readonly batches: readonly Batch[]
-  /** The stored token is that of another source, whose tokens mean nothing here; only a rebase gets this far then. */
-  readonly fresh: 'yes' | 'no'
-  readonly stored: StoredCursor | null
-}
-
-/** Everything that is known before anything is written. */
-async function prepare(
-  project: Project,
-  source: CapturedSource,
-  options: RollupOptions,
-  desk: Desk,
-  warehouse: Session,
-): Promise<Work> {
-  const key = sourceKey(source)
-  await requireTable(warehouse, source.schema, source.identifier)
-  const names = namesOf(project)
-  const transforms = descendantsOf(project.transforms, key)
-  for (const transform of transforms) await prepareTable(warehouse, transform, names)
-  const stored = await readCursor(warehouse, key)
-  if (options.mode !== 'rebase') await refuseRestored(desk, stored)
-  const reason = await wholeReason(source, options, desk, warehouse, stored)
-  const fingerprints = new Map<string, string>()
-  for (const transform of transforms) fingerprints.set(transform.name, await fingerprintOf(transform, names, warehouse))
-  const before = await readFingerprints(warehouse)
-  const changed = transforms
-    .filter(transform => before.get(transform.name) !== fingerprints.get(transform.name))
-    .map(({ name }) => name)
-  const stale = new Set(
-    reason === null
-      ? transforms.filter(transform => dependsOnAny(transform, changed, transforms)).map(({ name }) => name)
-      : [],
-  )
-  const { marks, hours } = await changedHours(source, desk, reason === null ? (stored?.snapshot ?? null) : null)
-  const whole = reason === null ? 'no' : 'yes'
-  const limits = { ...defaultLimits[whole], ...options.limits, shards: source.capture.shards }
-  return {
-    names,
-    transforms,
-    stale,
-    fingerprints,
-    marks,
-    reason,
-    batches: planBatches(hours, whole, limits),
-    fresh: stored !== null && stored.token >= desk.lease.token ? 'yes' : 'no',
-    stored,
-  }
-}
-
-async function wholeReason(
-  source: CapturedSource,
-  options: RollupOptions,
-  desk: Desk,
-  warehouse: Session,
-  stored: StoredCursor | null,
-): Promise<WholeReason | null> {
-  if (options.mode === 'rebase') return 'asked for'
-  if (stored === null || stored.snapshot === null) return 'first load'
-  if (stored.relation !== desk.identity.relation) return 'source table was made anew'
-  // Marks up to an acknowledged cursor are gone; a warehouse from before it can no longer know what it missed.
-  const acknowledged = await acknowledgedToken(desk.control, sourceKey(source), consumerOf(options))
-  if (acknowledged !== null && acknowledged > stored.token) return 'warehouse was set back'
-  const { rows } = await warehouse.query<{ row_count: string }>(
-    `select count(*) as row_count from ${rawTable(warehouse, source)}`,
-  )
-  const rawRows = BigInt(rows[0]?.row_count ?? 0)
-  if (rawRows === 0n && stored.rawRows > 0n) return 'warehouse table was emptied'
-  if (rawRows !== stored.rawRows) {
-    options.emit({
-      type: 'warning',
-      message: `${source.schema}.${source.identifier} has ${rawRows} rows, but had ${stored.rawRows} when its cursor was stored.`,
-      hint: 'Somebody else changed it. Run `plinth reconcile`, which finds and repairs the difference.',
-    })
-  }
-  return null
-}
-
-async function changedHours(
-  source: CapturedSource,
-  desk: Desk,
-  since: string | null,
-): Promise<{ marks: number; hours: readonly ChangedHour[] }> {
-  if (since === null) return { marks: 0, hours: await allHours(desk.reader, source) }
-  const pending: Marks = await pendingMarks(desk.reader, source, since)
-  return {
-    marks: pending.marks,
-    hours: pending.hours.length === 0 ? [] : await countRows(desk.reader, source, pending.hours),
-  }
-}
-
-/** A transform whose own SQL or that of an input changed cannot mix old rows with new ones. */
-function dependsOnAny(transform: Transform, changed: readonly string[], all: readonly Transform[]): boolean {
-  if (changed.includes(transform.name)) return true
-  return transform.refs.some(ref => all.some(other => other.name === ref && dependsOnAny(other, changed, all)))
 }
 
 interface Done {
@@ -441,8 +177,4 @@ async function finish(
     await options.onStage?.('acknowledged', key)
   }
   return trimMarks(desk.control, key, source)
-}
-
-function leaseName(source: CapturedSource, options: RollupOptions): string {
-  return `rollup ${sourceKey(source)} ${consumerOf(options)}`
 }

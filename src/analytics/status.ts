@@ -14,7 +14,7 @@ import {
   type StoredCursor,
 } from './ledger.ts'
 import { capturedSources, type CapturedSource, type Project, sourceKey } from './project.ts'
-import { type RollupOptions, withWarehouse } from './run.ts'
+import { type RollupOptions, withWarehouse } from './desk.ts'
 
 export type StatusOptions = Pick<RollupOptions, 'source' | 'warehouse' | 'waitMs' | 'emit'>
 
