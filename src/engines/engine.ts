@@ -46,6 +46,10 @@ export interface Warehouse {
   readonly day: (at: string | null, otherwise: 'before all' | 'after all') => string
   /** The UTC day of a moment. */
   readonly dayOf: (moment: string) => string
+  /** The beginning of the hour, day, week (Monday) or month of a moment, read on a clock that is so many seconds ahead of UTC: a time without a zone. */
+  readonly localStart: (moment: string, offsetSeconds: string, unit: 'hour' | 'day' | 'week' | 'month') => string
+  /** The moment at which that clock began its hour. */
+  readonly localHour: (moment: string, offsetSeconds: string) => string
   /** A condition: this bucket and shard are among the rows of a table with the columns `bucket` and `shard`. */
   readonly isListed: (bucket: string, shard: string, cells: string) => string
   /** An aggregate over rows that does not depend on their order, to be held against the same over others; `columns` are expressions of equal types. */
@@ -160,9 +164,17 @@ export interface Result<R = Row> {
 }
 
 /** A statement with its parameters. */
-export interface Parameterized {
+export interface Parameterized extends QueryOptions {
   readonly text: string
   readonly values?: readonly Scalar[]
+}
+
+export interface QueryOptions {
+  /**
+   * The statement comes again in this session with the same text: where the engine can, it is parsed and planned once. Only for our own
+   * statements, whose result has the same columns whatever files do in between.
+   */
+  readonly prepared?: boolean | undefined
 }
 
 /** One statement of a script that finished; `index` counts from 0 in the order of the text. */
@@ -188,7 +200,7 @@ export interface Session {
   /** Major version of the server, such as 18. */
   readonly serverVersion: number
   /** One statement with `$1…` parameters. Throws a PlinthError with `sqlState` where the database spoke. */
-  query<R = Row>(text: string, values?: readonly Value[]): Promise<Result<R>>
+  query<R = Row>(text: string, values?: readonly Value[], options?: QueryOptions): Promise<Result<R>>
   /**
    * Statements as `query` takes them, sent at once and in order, for what belongs together and answers nothing, such as a last row and its
    * commit. Behind one that fails none is run.

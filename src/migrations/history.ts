@@ -109,8 +109,8 @@ export async function insertAttempt(
   attempt: NewAttempt,
   outcome?: Outcome,
 ): Promise<void> {
-  const { text, values } = attemptRow(origin, attempt, outcome)
-  await session.query(text, values)
+  const { text, values, prepared } = attemptRow(origin, attempt, outcome)
+  await session.query(text, values, { prepared })
 }
 
 /** The statement that {@link insertAttempt} sends, for those who send it together with others. */
@@ -145,16 +145,17 @@ export function attemptRow(origin: RunOrigin, attempt: NewAttempt, outcome?: Out
     from plinth.migration_attempts
     where track = $1`,
     values: [origin.track, ...Object.values(columns)],
+    prepared: true,
   }
 }
 
 /** Says how far a statement-wise attempt is. */
 export async function moveCursor(session: Session, id: string, cursor: number, prefixHash: string): Promise<void> {
-  await session.query('update plinth.migration_attempts set statements_done = $2, prefix_hash = $3 where id = $1', [
-    id,
-    cursor,
-    prefixHash,
-  ])
+  await session.query(
+    'update plinth.migration_attempts set statements_done = $2, prefix_hash = $3 where id = $1',
+    [id, cursor, prefixHash],
+    { prepared: true },
+  )
 }
 
 /** Keeps what a statement needs to be recognised after a crash, such as the indexes that were there before it. */

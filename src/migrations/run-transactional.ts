@@ -78,7 +78,7 @@ async function attempt(context: StepContext, knowledge: Knowledge): Promise<Work
   const differences = foreseen && !moves ? await differencesOf(session, foreseen, care ? 'watched' : 'plain') : []
   refuseInterrupted(context.signal)
   await held.fence(session)
-  await session.send([told, { text: 'commit' }])
+  await session.send([told, { text: 'commit', prepared: true }])
   const { track } = origin
   for (const one of differences)
     emit({ type: 'lock.unforeseen', track, version: step.version, direction: step.direction, ...one })

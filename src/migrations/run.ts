@@ -30,7 +30,7 @@ import type { LossClass } from './preserve/class.ts'
 import { type PreserveRequest, preserveOptions } from './preserve/options.ts'
 import { classAfter } from './preserve/step.ts'
 import type { Foresight } from './rehearse/foresight.ts'
-import { resetStatements } from './session-state.ts'
+import { resetAfter, resetStatements } from './session-state.ts'
 
 export interface RunOptions {
   /** Who answers for it, such as `user@host` or a CI job. */
@@ -141,7 +141,9 @@ export async function runPlan(session: Session, { plan, scripts }: Planned, opti
       const context = contextOf(options, clock)
       const waiting = waitingOf(step, context.waiting)
       const foreseen = options.foresight?.get(step.version) ?? null
-      const report = await runStep({ ...script, ...context, foreseen, waiting, session, step, origin, reset, preserve })
+      const after = resetAfter(script.script.text, reset)
+      const own = { foreseen, waiting, session, step, origin, reset: after, preserve }
+      const report = await runStep({ ...script, ...context, ...own })
       done.push(report)
       await hooks.afterStep(step, { stepsDone: done.length, rows: report.rows, durationMs: report.durationMs })
     } catch (thrown) {

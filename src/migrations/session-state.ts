@@ -8,6 +8,11 @@ export async function resetStatements(session: Session): Promise<string[]> {
   return session.engine.can.postgresSyntax ? postgresReset(session) : namespaceReset(session)
 }
 
+/** What a step has to be followed by: our own prepared statements stay, unless the step speaks of such statements. */
+export function resetAfter(text: string, reset: readonly string[]): readonly string[] {
+  return /\bprepare\b/i.test(text) ? reset : reset.filter(statement => statement !== 'deallocate all')
+}
+
 /**
  * Behind a pooler the state belongs to a server process that others use before and after, so it is kept at the begin of every transaction
  * and restored at its end. Prepared statements stay, since poolers count on their own.

@@ -9,6 +9,7 @@ import type {
   IntrospectOptions,
   OpenOptions,
   Parameterized,
+  QueryOptions,
   Result,
   Row,
   Session,
@@ -40,6 +41,8 @@ class PostgresSession implements Session {
   /** Why the connection broke, when it did: the first reason says more than what follows from it. */
   #lost: unknown
   #cancelled = false
+  /** How often prepared statements may have been lost, which are then made under other names. */
+  #forgotten = 0
   #closed: Promise<void> | undefined
 
   constructor(engine: Engine, url: string, options: OpenOptions, connected: Connected) {
@@ -60,11 +63,12 @@ class PostgresSession implements Session {
     })
   }
 
-  async query<R = Row>(text: string, values: readonly Value[] = []): Promise<Result<R>> {
+  async query<R = Row>(text: string, values: readonly Value[] = [], options: QueryOptions = {}): Promise<Result<R>> {
     return this.#inTurn({ text: whole(text) }, async () => {
       let statement: OneStatement | undefined
       const result = await new Promise<pg.QueryResult>((resolve, reject) => {
-        statement = new OneStatement(text, values, (error, done) => (error ? reject(error) : resolve(done)))
+        const named = { text, values, name: this.#nameOf(text, options) }
+        statement = new OneStatement(named, (error, done) => (error ? reject(error) : resolve(done)))
         this.#client.query(statement)
       })
       const { command, rowCount } = readTag(statement?.tag ?? '')
@@ -73,13 +77,19 @@ class PostgresSession implements Session {
   }
 
   async send(statements: readonly Parameterized[]): Promise<void> {
-    const together = new Together(statements.map(({ text, values = [] }) => ({ text: whole(text), values })))
+    let together: Together | undefined
     const context = {
       get text() {
-        return statements[together.finished]?.text ?? ''
+        return statements[together?.finished ?? 0]?.text ?? ''
       },
     }
-    await this.#inTurn(context, () => this.#converse(together))
+    for (const { text } of statements) whole(text)
+    await this.#inTurn(context, () => {
+      together = new Together(
+        statements.map(({ text, values = [], prepared }) => ({ text, values, name: this.#nameOf(text, { prepared }) })),
+      )
+      return this.#converse(together)
+    })
   }
 
   async script(text: string, onStatement?: (done: StatementDone) => void): Promise<void> {
@@ -90,6 +100,7 @@ class PostgresSession implements Session {
         return script.finished
       },
     }
+    if (forgets.test(text)) this.#forgotten++
     await this.#inTurn(context, () => this.#converse(script))
   }
 
@@ -150,6 +161,12 @@ class PostgresSession implements Session {
     return this.#closed
   }
 
+  /** A server process of a pool knows nothing of what another one has planned. */
+  #nameOf(text: string, { prepared = false }: QueryOptions): string {
+    if (!prepared || this.pooled) return ''
+    return `plinth_${this.#forgotten}_${createHash('sha1').update(text).digest('hex').slice(0, 16)}`
+  }
+
   /** Runs when everything asked for before has ended, and turns failures into PlinthErrors. */
   #inTurn<T>(context: Partial<FailureContext>, work: () => Promise<T>): Promise<T> {
     const result = this.#turn.then(async () => {
@@ -167,6 +184,8 @@ class PostgresSession implements Session {
   }
 
   #failure(thrown: unknown, context: Partial<FailureContext>): PlinthError {
+    // Whether the server came to the statement, and so knows it by its name, is not told.
+    this.#forgotten++
     const error = translate(thrown, { ...context, address: this.address, phase: 'work', cancelled: this.#cancelled })
     if (error.code === 'CONNECTION_LOST') this.#lost ??= thrown
     return error
@@ -252,6 +271,9 @@ function describeHolder({ pid, application, user, client, since }: Holder): stri
   const who = `${application || 'a session'}${user ? ` of ${user}` : ''}${client ? ` from ${client}` : ''}`
   return `${who} (process ${pid}${since ? `, connected since ${since.slice(0, 19)}Z` : ''})`
 }
+
+/** They take prepared statements away, also where code runs them. */
+const forgets = /\b(discard\s+all|deallocate)\b/i
 
 /** A NUL would end the text early on the wire, and the rest would be lost without a word. */
 function whole(text: string): string {

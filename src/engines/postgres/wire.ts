@@ -1,13 +1,16 @@
 /** Messages of PostgreSQL's protocol that `pg` itself does not hand on: one object a conversation, given to `client.query`. */
-import type { Parameterized, Scalar, StatementDone, Value } from '../engine.ts'
+import type { Scalar, StatementDone, Value } from '../engine.ts'
 import { type Connection, Query, type QueryConfig, type QueryResult, type Submittable } from './driver.ts'
 
 /** A statement with parameters in the extended protocol, which refuses a second statement in the same text. */
 export class OneStatement extends Query {
   tag = ''
 
-  constructor(text: string, values: readonly Value[], done: (error: Error | undefined, result: QueryResult) => void) {
-    super({ text, values: [...values], queryMode: 'extended' } as QueryConfig, done as never)
+  constructor(
+    { text, values, name }: { readonly text: string; readonly values: readonly Value[]; readonly name: string },
+    done: (error: Error | undefined, result: QueryResult) => void,
+  ) {
+    super({ text, values: [...values], name, queryMode: 'extended' } as QueryConfig, done as never)
   }
 
   handleCommandComplete(message: CommandComplete, connection: Connection): void {
@@ -80,17 +83,19 @@ export class Script implements Conversation<void> {
 export class Together implements Conversation<void> {
   settle: Settle<void> = unsettled
   finished = 0
-  readonly #statements: readonly Required<Parameterized>[]
+  readonly #statements: readonly NamedStatement[]
 
-  constructor(statements: readonly Required<Parameterized>[]) {
+  constructor(statements: readonly NamedStatement[]) {
     this.#statements = statements
   }
 
   submit(connection: Connection): null {
     connection.stream.cork()
-    for (const { text, values } of this.#statements) {
-      connection.parse({ text, name: '', types: [] }, true)
-      connection.bind({ values: values.map(asParameter) }, true)
+    for (const { text, values, name } of this.#statements) {
+      const known = (connection as Wire).parsedStatements
+      if (name === '' || known[name] === undefined) connection.parse({ text, name, types: [] }, true)
+      if (name !== '') known[name] = text
+      connection.bind({ statement: name, values: values.map(asParameter) }, true)
       connection.execute({}, true)
     }
     connection.sync()
@@ -120,6 +125,13 @@ export class Together implements Conversation<void> {
   handleEmptyQuery(): void {}
   handleCopyData(): void {}
   handlePortalSuspended(): void {}
+}
+
+/** The empty name is the one that the server plans anew each time. */
+interface NamedStatement {
+  readonly text: string
+  readonly values: readonly Scalar[]
+  readonly name: string
 }
 
 /** Rows into `copy … from stdin`; resolves to their number when the server has taken them all. */
@@ -226,6 +238,8 @@ interface CommandComplete {
 
 /** Methods of `pg`'s connection that its types leave out. */
 interface Wire extends Connection {
+  /** Texts by the name that the server knows them by. */
+  readonly parsedStatements: Record<string, string>
   sendCopyFail(message: string): void
   sendCopyFromChunk(chunk: Buffer): void
   endCopyFrom(): void

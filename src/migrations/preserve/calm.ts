@@ -12,7 +12,7 @@ export async function onlyAddsRows(session: Session, statements: readonly Statem
     tables.add(table)
   }
   const names = [...tables]
-  const { rows } = await session.query<{ calm: string }>(calmTables, [names])
+  const { rows } = await session.query<{ calm: string }>(calmTables, [names], { prepared: true })
   return rows.length === names.length
 }
 

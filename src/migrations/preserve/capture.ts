@@ -31,6 +31,7 @@ export async function startCapture(session: Session, writer: Writer, root: Shape
     join pg_catalog.pg_class c on c.oid = tree.oid
     join pg_catalog.pg_namespace n on n.oid = c.relnamespace`,
     [root.oid],
+    { prepared: true },
   )
   const columns = own.map(({ name, kept }) => `${ident(name)} ${kept}`)
   const marks = ['plinth_inserted boolean', 'plinth_image bigint', "plinth_state text not null default 'restore'"]
@@ -128,10 +129,13 @@ function triggersOf(table: string, routine: string): string[] {
     ['delete', 'after', 'referencing old table as old_rows'],
     ['truncate', 'before', ''],
   ] as const
-  return kinds.flatMap(([event, moment, rows]) => [
-    `create trigger plinth_capture_${event} ${moment} ${event} on ${table} ${rows} for each statement execute function ${routine}()`,
-    `alter table ${table} enable always trigger plinth_capture_${event}`,
-  ])
+  return [
+    ...kinds.map(
+      ([event, moment, rows]) =>
+        `create trigger plinth_capture_${event} ${moment} ${event} on ${table} ${rows} for each statement execute function ${routine}()`,
+    ),
+    `alter table ${table} ${kinds.map(([event]) => `enable always trigger plinth_capture_${event}`).join(', ')}`,
+  ]
 }
 
 /** Tables whose rows the server changes on its own when rows of these go or change: foreign keys that cascade or set. */
@@ -142,15 +146,18 @@ export async function followers(
 ): Promise<number[]> {
   if (oids.length === 0) return []
   const deleted = by === 'updates' ? '' : "f.confdeltype in ('c', 'n', 'd') or "
-  const { rows } = await session.query<{ oid: number }>(`
-    with recursive reached (oid) as (
-      select unnest(array[${oids.join(', ')}]::oid[])
+  const { rows } = await session.query<{ oid: number }>(
+    `with recursive reached (oid) as (
+      select unnest($1::oid[])
       union
       select coalesce(pg_catalog.pg_partition_root(f.conrelid)::oid, f.conrelid)
       from pg_catalog.pg_constraint f
       join reached r on r.oid = f.confrelid
       where f.contype = 'f' and (${deleted}f.confupdtype in ('c', 'n', 'd'))
     )
-    select oid from reached`)
+    select oid from reached`,
+    [`{${oids.join(',')}}`],
+    { prepared: true },
+  )
   return rows.map(row => row.oid)
 }

@@ -103,6 +103,7 @@ export async function tablesNamed({ session }: Custody, names: readonly string[]
     join pg_catalog.pg_class c on c.oid = to_regclass(name)
     where c.relkind in ('r', 'p') and c.relpersistence <> 't'`,
     [namesArray(names)],
+    { prepared: true },
   )
   return rows.map(row => row.oid)
 }
@@ -115,15 +116,18 @@ export function namesArray(names: readonly string[]): string {
 /** The tables, their partitions and their heirs. */
 export async function withHeirs({ session }: Custody, ...oids: readonly number[]): Promise<number[]> {
   if (oids.length === 0) return []
-  const { rows } = await session.query<{ oid: number }>(`
-    with recursive tree (oid) as (
-      select unnest(array[${oids.join(', ')}]::oid[])
+  const { rows } = await session.query<{ oid: number }>(
+    `with recursive tree (oid) as (
+      select unnest($1::oid[])
       union
       select i.inhrelid
       from pg_catalog.pg_inherits i
       join tree t on t.oid = i.inhparent
     )
-    select oid from tree`)
+    select oid from tree`,
+    [`{${oids.join(',')}}`],
+    { prepared: true },
+  )
   return rows.map(row => row.oid)
 }
 

@@ -6,6 +6,8 @@ import { literal } from './text.ts'
 export async function plainly<T>(session: Session, work: () => Promise<T>): Promise<T> {
   const { rows } = await session.query<Record<string, string>>(
     `select ${[...Object.keys(plain), 'role', 'session_authorization'].map(name => `current_setting('${name}') as "${name}"`).join(', ')}`,
+    [],
+    { prepared: true },
   )
   const before = rows[0] ?? {}
   await session.script(
@@ -15,7 +17,11 @@ export async function plainly<T>(session: Session, work: () => Promise<T>): Prom
       ...Object.entries(plain).map(([name, value]) => `set local ${name} to ${value}`),
     ].join(';\n'),
   )
-  const { rows: own } = await session.query<{ user: string }>("select current_setting('session_authorization') as user")
+  const { rows: own } = await session.query<{ user: string }>(
+    "select current_setting('session_authorization') as user",
+    [],
+    { prepared: true },
+  )
   const result = await work()
   const back = Object.keys(plain).map(name => `set_config('${name}', ${literal(before[name] ?? '')}, true)`)
   const user = before['session_authorization'] ?? ''

@@ -118,6 +118,7 @@ export async function shapeOf(
     join pg_catalog.pg_namespace n on n.oid = c.relnamespace
     where c.oid = ${typeof table === 'number' ? '$1::oid' : 'to_regclass($1)'} and c.relkind in ('r', 'p')`,
     [table, options.tenantColumn],
+    { prepared: true },
   )
   const row = rows[0]
   if (!row) return undefined

@@ -140,6 +140,7 @@ export async function readObjects(session: Session, archiveId: string): Promise<
     where archive_id = $1
     order by object_number`,
     [archiveId],
+    { prepared: true },
   )
   return rows.map(row => ({ ...row, rows: row.rows === null ? null : Number(row.rows) }))
 }
@@ -158,6 +159,7 @@ export async function insertArchive(session: Session, archive: Archive): Promise
       archive.status,
       archive.createdAt,
     ],
+    { prepared: true },
   )
 }
 
@@ -174,6 +176,7 @@ export async function insertObject(session: Session, object: ArchiveObject): Pro
       object.rows,
       JSON.stringify(object.detail),
     ],
+    { prepared: true },
   )
 }
 
@@ -193,6 +196,7 @@ export async function updateObject(
   await session.query(
     `update plinth.archive_objects set ${assignments.join(', ')} where archive_id = $1 and object_number = $2::integer`,
     [archiveId, number, ...Object.values(columns)],
+    { prepared: true },
   )
 }
 
@@ -236,6 +240,7 @@ export async function ensureArchiveSchema(session: Session): Promise<void> {
     from (select 1) one
     left join pg_catalog.pg_namespace n on n.nspname = $1`,
     [archiveSchema],
+    { prepared: true },
   )
   const state = rows[0]
   if (state?.may !== true) {

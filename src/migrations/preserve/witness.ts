@@ -24,7 +24,8 @@ export type Witness = ReadonlyMap<number, Relation>
 
 /** Tables of users and the archive; nothing temporary and nothing of the system. */
 export async function witness(session: Session): Promise<Witness> {
-  const { rows } = await session.query<WitnessRow>(`
+  const { rows } = await session.query<WitnessRow>(
+    `
     select c.oid, format('%I.%I', n.nspname, c.relname) as name, n.nspname as schema, c.relkind::text as kind,
       coalesce(pg_catalog.pg_partition_root(c.oid)::oid, c.oid) as root, c.relfilenode as file,
       case when c.relkind = 'r' then coalesce(pg_catalog.pg_relation_size(c.oid), 0) else 0 end::float8 as size,
@@ -38,13 +39,18 @@ export async function witness(session: Session): Promise<Witness> {
     from pg_catalog.pg_class c
     join pg_catalog.pg_namespace n on n.oid = c.relnamespace
     where c.relkind in ('r', 'p', 'S') and c.relpersistence <> 't' and n.nspname !~ '^pg_'
-      and n.nspname not in ('information_schema', 'plinth')`)
+      and n.nspname not in ('information_schema', 'plinth')`,
+    [],
+    { prepared: true },
+  )
   return new Map(rows.map(row => [row.oid, readRelation(row)]))
 }
 
 /** Rows changed in place are only seen where the server counts them. */
 export async function countsRows(session: Session): Promise<boolean> {
-  const { rows } = await session.query<{ on: boolean }>("select current_setting('track_counts')::boolean as on")
+  const { rows } = await session.query<{ on: boolean }>("select current_setting('track_counts')::boolean as on", [], {
+    prepared: true,
+  })
   return rows[0]?.on === true
 }
 
