@@ -46,6 +46,14 @@ export interface Capture {
   readonly shards: number
   /** Table of the warehouse that holds when each cell was last proved; null when the project keeps none. */
   readonly reconciledCells: string | null
+  /** Table of the source in which each warehouse tells how far it has sealed; null where nothing can be sealed. */
+  readonly seals: string | null
+  /** Table of the source that lists what was dropped behind the seals; null where nothing is. */
+  readonly retirements: string | null
+  /** Function of the source that makes the partitions that will be needed; null where none are to be made. */
+  readonly maintain: string | null
+  /** Function of the source that drops what is sealed and past its retention; null where everything is kept. */
+  readonly retire: string | null
 }
 
 export type Grain = 'hour' | 'day'

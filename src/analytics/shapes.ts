@@ -27,6 +27,10 @@ export function propertiesShape() {
     shard_function: qualified,
     shards: z.number().int().min(1).max(32_767),
     reconciled_cells: qualified.optional(),
+    seals: qualified.optional(),
+    retirements: qualified.optional(),
+    maintain: qualified.optional(),
+    retire: qualified.optional(),
   })
   const meta = z.looseObject({ plinth: z.strictObject({ capture: capture.optional() }).optional() })
   const config = z.looseObject({ meta: meta.optional() })

@@ -42,6 +42,10 @@ function captureOf(table: Table): Capture | null {
     shardFunction: given.shard_function,
     shards: given.shards,
     reconciledCells: given.reconciled_cells ?? null,
+    seals: given.seals ?? null,
+    retirements: given.retirements ?? null,
+    maintain: given.maintain ?? null,
+    retire: given.retire ?? null,
   }
 }
 

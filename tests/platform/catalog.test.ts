@@ -111,6 +111,7 @@ test('functions that run with the owner’s rights are these, and each is open t
     { function: 'find_api_key', roles: ['plinth_app', 'plinth_migrator'] },
     { function: 'find_organization', roles: ['plinth_app', 'plinth_migrator'] },
     { function: 'mark_usage_events', roles: [] },
+    { function: 'retire_usage_event_partitions', roles: ['plinth_migrator'] },
     { function: 'seal_audit_log_entries', roles: [] },
   ])
 })

@@ -505,6 +505,38 @@ const cases: Readonly<Record<string, readonly Case[]>> = {
       constraint: 'usage_event_marks_shard_range_check',
     },
   ],
+  usage_event_seals: [
+    {
+      title: 'a time that is no day',
+      sql: insert('usage_event_seals', { consumer: `'a'`, sealed_before: `'2026-01-01T01:00:00Z'` }),
+      sqlState: checkViolation,
+      constraint: 'usage_event_seals_sealed_before_day_check',
+    },
+  ],
+  usage_event_retirements: [
+    {
+      title: 'bounds that hold nothing',
+      sql: insert('usage_event_retirements', {
+        lower_bound: `'2026-01-02'`,
+        upper_bound: `'2026-01-02'`,
+        partition_name: `'p'`,
+        retired_rows: '0',
+      }),
+      sqlState: checkViolation,
+      constraint: 'usage_event_retirements_bounds_check',
+    },
+    {
+      title: 'fewer rows than none',
+      sql: insert('usage_event_retirements', {
+        lower_bound: `'2026-01-02'`,
+        upper_bound: `'2026-01-03'`,
+        partition_name: `'p'`,
+        retired_rows: '-1',
+      }),
+      sqlState: checkViolation,
+      constraint: 'usage_event_retirements_retired_rows_not_negative_check',
+    },
+  ],
   partition_settings: [
     {
       title: 'a width that is not known',

@@ -83,7 +83,7 @@ const tenantTables: Readonly<Record<string, TenantTable>> = {
 }
 
 /** Tables that hold no tenant's rows, or all tenants' without saying whose: tenants have nothing to do with them. */
-const internalTables = ['partition_settings', 'usage_event_marks']
+const internalTables = ['partition_settings', 'usage_event_marks', 'usage_event_retirements', 'usage_event_seals']
 
 const grants = ['as granted', 'with every privilege and no trigger'] as const
 
