@@ -46,6 +46,8 @@ export interface Relation {
   readonly identifier: string
   /** What stands in the SQL. */
   readonly text: string
+  /** More that can be asked of it, such as `database`. */
+  readonly attributes?: Readonly<Record<string, TemplateValue>>
 }
 
 export interface Program {

@@ -8,7 +8,7 @@ export interface Token {
 
 export type Tokenize = (source: string, options: object) => readonly Token[]
 
-const supported = ['if', 'elif', 'else', 'for', 'set', 'macro', 'call', 'filter', 'do', 'break', 'continue']
+const supported = ['if', 'elif', 'else', 'for', 'set', 'macro', 'test', 'call', 'filter', 'do', 'break', 'continue']
 export const supportedHint = `Supported statements: ${supported.join(', ')}; comments and expressions as in dbt.`
 
 export interface Tag {
@@ -64,7 +64,8 @@ export function findTags(source: string, lines: Lines): Tag[] {
     const inner = source.slice(open + 2, end - 2).replace(/^-|-$/g, '')
     const [, block = '', name = ''] = kind === 'statement' ? (/^\s*(\w+)\s*(\w*)/.exec(inner) ?? []) : []
     const isBody = block === 'set' && !/^\s*set\s[^=]*=/.test(inner)
-    tags.push({ kind, start: open, end, place: lines.place(open), block: isBody ? 'set-block' : block, name })
+    const kindOfBlock = isBody ? 'set-block' : block === 'data_test' ? 'test' : block
+    tags.push({ kind, start: open, end, place: lines.place(open), block: kindOfBlock, name })
     at = end
   }
   return tags
@@ -92,6 +93,8 @@ const endings: Readonly<Record<string, string>> = {
   endfor: 'for',
   endset: 'set-block',
   endmacro: 'macro',
+  endtest: 'test',
+  enddata_test: 'test',
   endcall: 'call',
   endfilter: 'filter',
 }
@@ -195,7 +198,7 @@ export function mark(tokens: readonly Token[], source: string, tags: readonly Ta
         ['Equals', '='],
       ] as const)
         push({ type: part[0], value: part[1] })
-    } else push(token)
+    } else push(asMacro(token, tokens[index - 1], tokens[index - 2]))
   }
   return { tokens: out, marks, tokenTags }
 
@@ -209,8 +212,20 @@ export function mark(tokens: readonly Token[], source: string, tags: readonly Ta
   }
 }
 
+/** dbt's `test` is a macro whose name begins with `test_`. */
+function asMacro(token: Token, before: Token | undefined, twoBefore: Token | undefined): Token {
+  if (token.type !== 'Identifier') return token
+  const isTest = (word: Token | undefined) => word?.value === 'test' || word?.value === 'data_test'
+  if (before?.type === 'OpenStatement') {
+    if (isTest(token)) return { type: 'Identifier', value: 'macro' }
+    if (token.value === 'endtest' || token.value === 'enddata_test') return { type: 'Identifier', value: 'endmacro' }
+  }
+  if (twoBefore?.type === 'OpenStatement' && isTest(before)) return { type: 'Identifier', value: `test_${token.value}` }
+  return token
+}
+
 function isCaptured(block: string): boolean {
-  return block === 'macro' || block === 'set-block' || block === 'call' || block === 'filter'
+  return block === 'macro' || block === 'test' || block === 'set-block' || block === 'call' || block === 'filter'
 }
 
 /** What the engine threw, in words of ours and with a place. */

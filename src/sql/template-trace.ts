@@ -1,5 +1,6 @@
 /** Runs a parsed template so that every failure has a place and our functions see plain values. */
 import { nearest, type Place, PlinthError } from '../errors.ts'
+import { filterOf, memberOf, percentFormat } from './template-words.ts'
 import type { Program, Relation, Template, TemplateFunction, TemplateValue } from './template-model.ts'
 import { invalid, malformed, type Tokenize, type Token } from './template-tags.ts'
 
@@ -27,15 +28,29 @@ interface Interpreter {
 interface Node {
   readonly type: string
   readonly value?: unknown
-  readonly filter?: { readonly value?: unknown; readonly callee?: { readonly value?: unknown } }
+  readonly filter?: FilterNode
+  readonly operand?: Node
+  readonly object?: Node
+  readonly property?: Node
+  readonly computed?: boolean
+  readonly callee?: Node
+  readonly left?: Node
+  readonly right?: Node
+  readonly operator?: { readonly value?: unknown }
 }
 
-interface RuntimeValue {
+interface FilterNode {
+  readonly value?: unknown
+  readonly callee?: { readonly value?: unknown }
+  readonly args?: readonly Node[]
+}
+
+export interface RuntimeValue {
   readonly type: string
   readonly value: unknown
 }
 
-interface RuntimeClasses {
+export interface RuntimeClasses {
   readonly text: new (value: string) => RuntimeValue
   readonly list: new (value: RuntimeValue[]) => RuntimeValue
   readonly object: new (value: Map<string, RuntimeValue>) => RuntimeValue
@@ -56,8 +71,21 @@ function runtimeOf(EnvironmentClass: new () => Environment): RuntimeClasses {
   }
 }
 
+/** What a macro answers by `return()` instead of its text. */
+class Returned extends Error {
+  readonly answer: RuntimeValue
+  constructor(answer: RuntimeValue) {
+    super('return() stands outside of a macro')
+    this.answer = answer
+  }
+}
+
 /** An interpreter that knows where it is, refuses unknown names and calls our functions with plain values. */
-export function traced(engine: TemplateEngine, environment: Environment) {
+export function traced(
+  engine: TemplateEngine,
+  environment: Environment,
+  refused: Readonly<Record<string, string>> = {},
+) {
   const runtime = runtimeOf(engine.Environment)
   const interpreter = new engine.Interpreter(environment)
   const evaluate = interpreter.evaluate.bind(interpreter)
@@ -68,16 +96,20 @@ export function traced(engine: TemplateEngine, environment: Environment) {
   let questions = 0
   /** Marks of macros point into other files, so their numbers start behind those of the files before. */
   const owners = new WeakMap<object, Template>()
+  const relations = new WeakMap<RuntimeValue, Relation>()
 
   interpreter.evaluate = (node, scope) => {
     if (node?.type === 'Comment') return passMark(node)
     if (node?.type === 'Identifier') return lookUp(node, scope)
-    if (node?.type === 'CallExpression') {
+    if (node?.type === 'CallExpression' || node?.type === 'CallStatement') {
       const before = place
-      const value = evaluate(node, scope)
+      const value = returning(node, scope)
       place = before
       return value
     }
+    if (node?.type === 'MemberExpression') return member(node, scope)
+    if (node?.type === 'BinaryExpression' && node.operator?.value === '%') return remainder(node, scope)
+    if (node?.type === 'FilterExpression' && !isDefaultFilter(node)) return filtered(node, scope)
     if (node?.type === 'TestExpression' || isDefaultFilter(node)) {
       questions++
       try {
@@ -89,7 +121,62 @@ export function traced(engine: TemplateEngine, environment: Environment) {
     return evaluate(node, scope)
   }
 
-  return { run, toRuntime }
+  environment.setVariable(
+    'return',
+    new runtime.call(args => {
+      throw new Returned(args[0] ?? runtime.plain(null))
+    }),
+  )
+
+  return { run, toRuntime, namespace }
+
+  function namespace(members: readonly (readonly [string, RuntimeValue])[]): RuntimeValue {
+    return new runtime.object(new Map(members))
+  }
+
+  /** What `return()` threw is the answer of the macro that it stands in. */
+  function returning(node: Node, scope: Environment): RuntimeValue {
+    try {
+      return evaluate(node, scope)
+    } catch (error) {
+      const isReturn = node.callee?.type === 'Identifier' && node.callee.value === 'return'
+      if (error instanceof Returned && !isReturn) return error.answer
+      throw error
+    }
+  }
+
+  /** The engine lacks some of the methods that templates use of lists, mappings and texts. */
+  function member(node: Node, scope: Environment): RuntimeValue {
+    const value = evaluate(node, scope)
+    if (value.type !== 'UndefinedValue' || node.computed || questions > 0) return value
+    const object = evaluate(node.object, scope)
+    const name = nameOf(node.property ?? node)
+    const method = memberOf(object, name, runtime)
+    if (method) return new runtime.call(args => method(args))
+    const known = knownMembers(object)
+    if (known.length === 0 || !isNamespace(object)) return value
+    const guess = nearest(name, known)
+    throw invalid(
+      `"${expressionName(node.object)}.${name}" is not known here.`,
+      place,
+      guess ? `Did you mean "${guess}"?` : `Known: ${known.join(', ')}.`,
+    )
+  }
+
+  function remainder(node: Node, scope: Environment): RuntimeValue {
+    const left = interpreter.evaluate(node.left, scope)
+    if (left.type !== 'StringValue') return evaluate(node, scope)
+    return new runtime.text(percentFormat(String(left.value), interpreter.evaluate(node.right, scope)))
+  }
+
+  function filtered(node: Node, scope: Environment): RuntimeValue {
+    const { filter, operand } = node
+    const word = filterOf(String(filter?.callee?.value ?? filter?.value))
+    if (!word) return evaluate(node, scope)
+    const args = (filter?.args ?? []).map(argument => interpreter.evaluate(argument, scope))
+    const own = word(interpreter.evaluate(operand, scope), args, runtime)
+    return own ?? evaluate(node, scope)
+  }
 
   function run(next: Template, nextMode: 'quiet' | 'mapped'): string {
     template = next
@@ -119,6 +206,8 @@ export function traced(engine: TemplateEngine, environment: Environment) {
   function lookUp(node: Node, scope: Environment): RuntimeValue {
     const value = evaluate(node, scope)
     if (value.type !== 'UndefinedValue' || questions > 0 || isBound(scope, nameOf(node))) return value
+    const why = refused[nameOf(node)]
+    if (why !== undefined) throw invalid(`"${nameOf(node)}" is not supported here.`, place, why)
     const guess = nearest(nameOf(node), knownNames(scope))
     throw invalid(`"${nameOf(node)}" is not known here.`, place, guess ? `Did you mean "${guess}"?` : undefined)
   }
@@ -135,13 +224,29 @@ export function traced(engine: TemplateEngine, environment: Environment) {
   function relationValue(relation: Relation): RuntimeValue {
     const { schema, identifier, text } = relation
     const attributes = new Map(
-      Object.entries({ schema, identifier, name: identifier }).map(([name, item]) => [name, toRuntime(item)]),
+      Object.entries({ schema, identifier, name: identifier, table: identifier, ...relation.attributes }).map(
+        ([name, item]) => [name, toRuntime(item)],
+      ),
     )
     // The engine prints a value by its own toString and joins it with `~` by that of what it holds.
     attributes.toString = () => text
     const value = new runtime.object(attributes)
     value.toString = () => text
+    relations.set(value, relation)
     return value
+  }
+
+  function toPlain(value: RuntimeValue): unknown {
+    const inner: unknown = value.value
+    if (value.type === 'UndefinedValue') return null
+    if (value.type === 'FunctionValue') return value
+    if (Array.isArray(inner)) return (inner as RuntimeValue[]).map(toPlain)
+    if (inner instanceof Map)
+      return (
+        relations.get(value) ??
+        Object.fromEntries([...(inner as Map<string, RuntimeValue>)].map(([name, item]) => [name, toPlain(item)]))
+      )
+    return inner
   }
 
   function callOurs(call: TemplateFunction, args: RuntimeValue[]): RuntimeValue {
@@ -189,11 +294,19 @@ function isRuntime(value: object): value is RuntimeValue {
   return 'type' in value && typeof value.type === 'string' && value.type.endsWith('Value') && 'builtins' in value
 }
 
-function toPlain(value: RuntimeValue): unknown {
-  const inner: unknown = value.value
-  if (value.type === 'UndefinedValue') return null
-  if (Array.isArray(inner)) return (inner as RuntimeValue[]).map(toPlain)
-  if (inner instanceof Map)
-    return Object.fromEntries([...(inner as Map<string, RuntimeValue>)].map(([name, item]) => [name, toPlain(item)]))
-  return inner
+/** A mapping of functions is a namespace, of which an unknown member is a mistake; of data it is a question. */
+function isNamespace(value: RuntimeValue): boolean {
+  return (
+    value.value instanceof Map &&
+    value.value.size > 0 &&
+    [...(value.value as Map<string, RuntimeValue>).values()].every(item => item.type === 'FunctionValue')
+  )
+}
+
+function knownMembers(value: RuntimeValue): string[] {
+  return value.value instanceof Map ? [...(value.value as Map<string, RuntimeValue>).keys()] : []
+}
+
+function expressionName(node: Node | undefined): string {
+  return node?.type === 'Identifier' ? nameOf(node) : 'this value'
 }

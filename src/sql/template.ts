@@ -49,7 +49,9 @@ export async function parseTemplate({ file, source }: TemplateFile): Promise<Tem
       source,
       program,
       marks,
-      macros: tags.flatMap(({ block, name }) => (block === 'macro' ? [name] : [])),
+      macros: tags.flatMap(({ block, name }) =>
+        block === 'macro' ? [name] : block === 'test' ? [`test_${name}`] : [],
+      ),
     }
   } catch (error) {
     const tag = tags[tokenTags[Math.min(furthest, tokens.length - 1)] ?? 0]
@@ -59,14 +61,22 @@ export async function parseTemplate({ file, source }: TemplateFile): Promise<Tem
 
 export interface RenderScope {
   readonly macros: readonly Template[]
+  /** Functions and values; a macro of the same name takes the place of one. */
   readonly values: Readonly<Record<string, TemplateValue>>
+  /** Names by which all macros can be called as well, as in `name.macro()`. */
+  readonly namespaces?: readonly string[]
+  /** What takes the place of macros and values. */
+  readonly overrides?: Readonly<Record<string, TemplateValue>>
+  /** Names that readers may expect, with why they are not there. */
+  readonly refused?: Readonly<Record<string, string>>
 }
 
 /** Renders a template. Throws TRANSFORM_INVALID with file and line, in a macro's file where that is where it went wrong. */
-export async function renderTemplate(template: Template, { macros, values }: RenderScope): Promise<Rendered> {
+export async function renderTemplate(template: Template, scope: RenderScope): Promise<Rendered> {
+  const { macros, values, namespaces = [], overrides = {}, refused = {} } = scope
   const jinja = await engine()
   const environment = new jinja.Environment()
-  const tracer = traced(jinja, environment)
+  const tracer = traced(jinja, environment, refused)
   for (const [name, value] of Object.entries({
     true: true,
     false: false,
@@ -78,6 +88,9 @@ export async function renderTemplate(template: Template, { macros, values }: Ren
     environment.set(name, value)
   for (const [name, value] of Object.entries(values)) environment.setVariable(name, tracer.toRuntime(value))
   for (const macro of macros) tracer.run(macro, 'quiet')
+  for (const [name, value] of Object.entries(overrides)) environment.setVariable(name, tracer.toRuntime(value))
+  const members = macros.flatMap(macro => macro.macros).map(name => [name, environment.lookupVariable(name)] as const)
+  for (const name of namespaces) environment.setVariable(name, tracer.namespace(members))
   return mapLines(tracer.run(template, 'mapped'), template)
 }
 
