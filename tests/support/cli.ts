@@ -1,9 +1,10 @@
 /** Runs the compiled command line as a user does: another process, its own folder, standard output and exit status. */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { onTestFinished } from 'vitest'
+import { removeEmbedded } from '../../src/engines/postgres/embedded.ts'
 
 const repository = join(import.meta.dirname, '../..')
 const program = join(repository, 'bin/plinth.js')
@@ -75,15 +76,32 @@ export function startPlinth(
   return { child, ended }
 }
 
-/** A temporary folder that is removed when the test ends, with the files given by relative path. */
+/**
+ * A temporary folder that is removed when the test ends, with the files given by relative path. A server that a command started for a project
+ * in it, or one folder below, goes with it.
+ */
 export function temporaryFolder(files: Readonly<Record<string, string>> = {}): string {
   const folder = mkdtempSync(join(tmpdir(), 'plinth-story-'))
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+  onTestFinished(async () => {
+    for (const state of serverFolders(folder)) await removeEmbedded({ folder: state })
+    rmSync(folder, { recursive: true, force: true })
+  }, serverGoesMs)
   for (const [name, text] of Object.entries(files)) {
     mkdirSync(dirname(join(folder, name)), { recursive: true })
     writeFileSync(join(folder, name), text)
   }
   return folder
+}
+
+/** Waiting for a server's end may take longer than a hook is given by default. */
+const serverGoesMs = 60_000
+
+function serverFolders(folder: string): string[] {
+  const below = existsSync(folder)
+    ? readdirSync(folder, { withFileTypes: true }).filter(entry => entry.isDirectory())
+    : []
+  const projects = [folder, ...below.map(entry => join(folder, entry.name))]
+  return projects.map(project => join(project, '.plinth/postgres')).filter(state => existsSync(state))
 }
 
 /** A copy of the platform's own project (migrations, seeds, transforms, configuration) that a story may edit. */
