@@ -3,7 +3,7 @@ import type { Track } from '../config/load.ts'
 import type { Session } from '../engines/engine.ts'
 import { asPlinthError } from '../errors.ts'
 import type { Forecast, forecastOf } from '../migrations/rehearse/forecast.ts'
-import type { PlanOptions } from '../migrations/track.ts'
+import type { PlanInFull, PlanOptions } from '../migrations/track.ts'
 import type { Scripts } from '../migrations/rehearse/rehearse.ts'
 import type { Rehearsal } from '../schema/rehearsal.ts'
 import { type Desk, databaseOf, onDatabase } from './desk.ts'
@@ -54,29 +54,31 @@ export async function forecastTrack(
 }
 
 /** For an apply, where the project is linted anyway and a server runs: what its steps will lock. */
-export async function foresightAtHand(desk: Desk, session: Session, track: Track, request: PlanRequest) {
+export async function foresightAtHand(desk: Desk, session: Session, full: PlanInFull) {
   const { lint } = desk.config
   if (!lint.declared || lint.rehearsal === 'off' || !session.engine.can.postgresSyntax) return null
   if (!(await canRehearseAtOnce(desk))) return null
-  const { scripts } = await pendingOn(session, track, request)
+  const { scriptsOfPlan } = await import('../migrations/rehearse/of-plan.ts')
+  const scripts = await scriptsOfPlan(session, full)
   const { rehearsal } = await rehearseIfPossible(desk, 'preferred', scripts)
   const { foresightOf } = await import('../migrations/rehearse/foresight.ts')
   return rehearsal ? foresightOf(rehearsal) : null
 }
 
-/** For a plan, which is to be quick: null where a server would have to be started first, or the history cannot be replayed. */
+/** For a plan, which is to be quick: a reason in place of a forecast for which a server would have to be started first. */
 export async function forecastAtHand(
   desk: Desk,
   session: Session,
-  track: Track,
-  request: PlanRequest,
-): Promise<Forecast | null> {
-  if (desk.config.lint.rehearsal === 'off' || !session.engine.can.postgresSyntax) return null
-  if (!(await canRehearseAtOnce(desk))) return null
-  const { scripts, steps, rows } = await pendingOn(session, track, request)
-  if (scripts.pending.length === 0) return null
-  const { rehearsal } = await rehearseIfPossible(desk, 'preferred', scripts)
-  return rehearsal ? await forecastFor(rehearsal, steps, rows) : null
+  full: PlanInFull,
+): Promise<{ readonly forecast: Forecast | null; readonly reason: string | null }> {
+  const nothing = { forecast: null, reason: null }
+  if (full.planned.plan.steps.length === 0 || !session.engine.can.postgresSyntax) return nothing
+  if (desk.config.lint.rehearsal === 'off') return { ...nothing, reason: 'The configuration turns rehearsals off.' }
+  if (!(await canRehearseAtOnce(desk)))
+    return { ...nothing, reason: 'No server for rehearsals runs; `plinth rehearse` starts one.' }
+  const { scripts, steps, rows } = await pendingOn(session, full)
+  const { rehearsal, reason } = await rehearseIfPossible(desk, 'preferred', scripts)
+  return { forecast: rehearsal ? await forecastFor(rehearsal, steps, rows) : null, reason }
 }
 
 type Steps = Parameters<typeof forecastOf>[1]
@@ -93,10 +95,13 @@ async function forecastFor(rehearsal: Rehearsal, steps: Steps, rows: Pending['ro
   return forecastOf(rehearsal, steps, rows)
 }
 
-async function pendingOn(session: Session, track: Track, request: PlanRequest): Promise<Pending> {
+async function planOn(session: Session, track: Track, request: PlanRequest): Promise<Pending> {
   const { readPlan } = await import('../migrations/track.ts')
+  return pendingOn(session, await readPlan(session, { ...request, track: track.name, folder: track.migrations }))
+}
+
+async function pendingOn(session: Session, full: PlanInFull): Promise<Pending> {
   const { scriptsOfPlan } = await import('../migrations/rehearse/of-plan.ts')
-  const full = await readPlan(session, { ...request, track: track.name, folder: track.migrations })
   return {
     scripts: await scriptsOfPlan(session, full),
     steps: full.planned.plan.steps,
@@ -113,7 +118,7 @@ async function pendingOf(
 ): Promise<{ readonly found: Pending; readonly notice: string | null }> {
   try {
     const database = await databaseOf(desk, track)
-    return { found: await onDatabase(desk, database, session => pendingOn(session, track, request)), notice: null }
+    return { found: await onDatabase(desk, database, session => planOn(session, track, request)), notice: null }
   } catch (thrown) {
     const { code, exitStatus, message } = asPlinthError(thrown)
     const named =

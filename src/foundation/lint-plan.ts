@@ -5,6 +5,7 @@ import type { Session } from '../engines/engine.ts'
 import { PlinthError } from '../errors.ts'
 import { compareVersions, type MigrationFolder, versionKey } from '../migrations/migration.ts'
 import type { Plan } from '../migrations/plan.ts'
+import type { PlanInFull } from '../migrations/track.ts'
 import type { Finding } from '../schema/finding.ts'
 import type { Desk } from './desk.ts'
 
@@ -12,8 +13,8 @@ import type { Desk } from './desk.ts'
 export function refusal(desk: Desk, track: Track) {
   const { lint } = desk.config
   if (lint.apply === 'off') return undefined
-  return async (session: Session, plan: Plan, folder: MigrationFolder): Promise<void> => {
-    const findings = await findingsOf(desk, { session, track, plan, folder })
+  return async (session: Session, { planned, folder }: PlanInFull): Promise<void> => {
+    const findings = await findingsOf(desk, { session, track, plan: planned.plan, folder })
     const open = findings.filter(one => one.allowed === null)
     const errors = open.filter(one => one.severity === 'error')
     const [first] = errors

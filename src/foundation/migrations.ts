@@ -1,10 +1,12 @@
 /** Migrations on the tracks of a project. */
 import type { Config, Track } from '../config/load.ts'
+import type { Session } from '../engines/engine.ts'
 import { PlinthError } from '../errors.ts'
 import type { Plan } from '../migrations/plan.ts'
 import type { Report } from '../migrations/run.ts'
 import type { Target } from '../migrations/select.ts'
 import type { TrackStatus } from '../migrations/status.ts'
+import type { PlanInFull } from '../migrations/track.ts'
 import type { VerifyReport } from '../migrations/verify.ts'
 import { type Desk, type OnTrack, onTracks, scratchPlaceOf } from './desk.ts'
 import { forecastAtHand, foresightAtHand } from './forecast.ts'
@@ -26,14 +28,13 @@ export interface PlanRequest extends ApplyRequest {
 
 export async function planTracks(desk: Desk, request: PlanRequest): Promise<OnTrack<Plan>[]> {
   refuseAmbiguousTarget(desk.config, request.target)
-  const { planTrack } = await import('../migrations/track.ts')
-  const { loadMigrations } = await import('../migrations/load.ts')
+  const { planOf, readPlan } = await import('../migrations/track.ts')
   return onTracks(desk, async (session, track) => {
-    const folder = await loadMigrations(track.migrations, { dialect: session.engine.name })
-    const plan = await planTrack(session, { ...request, track: track.name, folder })
-    const findings = await findingsOf(desk, { session, track, plan, folder })
-    const forecast = await forecastAtHand(desk, session, track, request)
-    return { ...plan, findings, forecast }
+    const full = await readPlan(session, { ...request, track: track.name, folder: track.migrations })
+    const plan = planOf(full)
+    const findings = await findingsOf(desk, { session, track, plan, folder: full.folder })
+    const { forecast, reason } = await forecastAtHand(desk, session, full)
+    return { ...plan, findings, forecast, forecastReason: reason }
   })
 }
 
@@ -51,7 +52,7 @@ export async function applyTracks(desk: Desk, request: ApplyRequest): Promise<On
   refuseAmbiguousTarget(desk.config, request.target)
   const { applyTrack } = await import('../migrations/track.ts')
   return onTracks(desk, async (session, track) => {
-    const foresee = () => foresightAtHand(desk, session, track, { ...request, direction: 'up' })
+    const foresee = (_: Session, full: PlanInFull) => foresightAtHand(desk, session, full)
     return unbroken(await applyTrack(session, { ...request, ...runOptions(desk, track, request.acceptLoss), foresee }))
   })
 }

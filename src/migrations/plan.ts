@@ -26,6 +26,8 @@ export interface Plan {
   readonly findings?: readonly Finding[] | undefined
   /** What the steps did on a rehearsal server; null where there is none at hand, absent where nobody asked. */
   readonly forecast?: Forecast | null | undefined
+  /** Why there is no forecast, one sentence. */
+  readonly forecastReason?: string | null | undefined
 }
 
 /** One migration in one direction. */

@@ -32,9 +32,9 @@ export interface TrackOptions extends Omit<PlanOptions, 'direction'>, Omit<RunOp
   /** Kept with the run; the verb by default. */
   readonly command?: string | undefined
   /** Asked before any lock is taken, where there is something to do; what it throws refuses the run. */
-  readonly beforeLock?: ((session: Session, plan: Plan, folder: MigrationFolder) => Promise<void>) | undefined
+  readonly beforeLock?: ((session: Session, full: PlanInFull) => Promise<void>) | undefined
   /** Asked as well, for what a rehearsal foresees of the steps. */
-  readonly foresee?: ((session: Session, plan: Plan) => Promise<Foresight | null>) | undefined
+  readonly foresee?: ((session: Session, full: PlanInFull) => Promise<Foresight | null>) | undefined
   /** How long another run of the track is waited for; default ten minutes. */
   readonly lockWaitMs?: number | undefined
   /** Default `auto`: a lease behind a pooler, else a session lock. */
@@ -45,8 +45,11 @@ export interface TrackOptions extends Omit<PlanOptions, 'direction'>, Omit<RunOp
 
 /** What would run now. Takes no lock and makes nothing in the database. */
 export async function planTrack(session: Session, options: PlanOptions): Promise<Plan> {
-  const folder = await openFolder(options.folder, session)
-  const { plan } = await planNow(session, folder, options)
+  return planOf(await readPlan(session, options))
+}
+
+/** The plan with what is to be said of its folder. */
+export function planOf({ planned: { plan }, folder }: PlanInFull): Plan {
   return { ...plan, notices: [...folder.warnings, ...plan.notices] }
 }
 
@@ -69,9 +72,7 @@ export type DryRunOptions = PlanOptions &
 
 /** What {@link planTrack} rests on: the plan with the SQL of its steps, what the database has, and what the folder has. */
 export async function readPlan(session: Session, options: PlanOptions): Promise<PlanInFull> {
-  const folder = await openFolder(options.folder, session)
-  const planned = await planNow(session, folder, options)
-  return { planned, folder, history: await readHistory(session, options.track) }
+  return planNow(session, await openFolder(options.folder, session), options)
 }
 
 export interface PlanInFull {
@@ -121,12 +122,13 @@ async function runTrack(session: Session, options: RunInput): Promise<Report> {
   const folder = await openFolder(options.folder, session)
   for (const message of folder.warnings) options.emit?.({ type: 'warning', message, hint: null })
   const preview = await previewPlan(session, folder, options)
-  if (preview?.plan.steps.length === 0) {
+  if (preview?.planned.plan.steps.length === 0) {
     await closeDeadRuns(session, options)
-    return nothingToDo(preview.plan, { runId: options.runId ?? randomUUID(), durationMs: performance.now() - started })
+    const { plan } = preview.planned
+    return nothingToDo(plan, { runId: options.runId ?? randomUUID(), durationMs: performance.now() - started })
   }
-  if (preview) await options.beforeLock?.(session, preview.plan, folder)
-  const foresight = preview ? await options.foresee?.(session, preview.plan) : null
+  if (preview) await options.beforeLock?.(session, preview)
+  const foresight = preview ? await options.foresee?.(session, preview) : null
   const run = { ...options, foresight, runId: options.runId ?? randomUUID() }
   return locked(session, run, held => runNow(session, folder, { ...run, ...held }))
 }
@@ -135,7 +137,7 @@ async function runTrack(session: Session, options: RunInput): Promise<Report> {
  * The plan without the lock: having nothing to do costs two queries, and what is wrong with the files is said before anything is written.
  * Null where a run that works at this moment would look like one that was interrupted.
  */
-async function previewPlan(session: Session, folder: MigrationFolder, options: RunInput): Promise<Planned | null> {
+async function previewPlan(session: Session, folder: MigrationFolder, options: RunInput): Promise<PlanInFull | null> {
   try {
     return await planNow(session, folder, options)
   } catch (thrown) {
@@ -181,14 +183,14 @@ async function locked<T>(
 /** The history is read under the lock, since another run may have been there meanwhile. */
 async function runNow(session: Session, folder: MigrationFolder, options: RunInput): Promise<Report> {
   const started = performance.now()
-  const planned = await planNow(session, folder, options)
+  const { planned } = await planNow(session, folder, options)
   refuseLoss(planned.plan.steps, options.preserve)
   if (planned.plan.steps.length > 0) return runPlan(session, planned, options)
   await withFence(session, options.held ?? unfenced, () => closeOpenRuns(session, options.track))
   return nothingToDo(planned.plan, { runId: options.runId ?? randomUUID(), durationMs: performance.now() - started })
 }
 
-async function planNow(session: Session, folder: MigrationFolder, options: PlanOptions): Promise<Planned> {
+async function planNow(session: Session, folder: MigrationFolder, options: PlanOptions): Promise<PlanInFull> {
   const { track, direction, target, allowOutOfOrder, retryFailed } = options
   const history = await readHistory(session, track)
   const selection = selectSteps({
@@ -205,11 +207,12 @@ async function planNow(session: Session, folder: MigrationFolder, options: PlanO
     const sql = await readStoredSql(session, id, direction)
     if (sql !== null) stored.set(id, sql)
   }
-  if (selection.choices.length === 0) return planMigrations(selection, parsesNothing, stored)
+  if (selection.choices.length === 0)
+    return { planned: planMigrations(selection, parsesNothing, stored), folder, history }
   const parse = await parserOf(session, folder)
   const planned = planMigrations(selection, parse, stored)
   await refuseDependents(session, { ...planned, later: selection.later, upOf: upIn(session, folder, history), parse })
-  return planned
+  return { planned, folder, history }
 }
 
 /** The up SQL as it ran, else as the folder has it. */

@@ -71,6 +71,7 @@ function describePlan({ track, address, result }: OnTrack<Plan>): string {
     ...steps.flatMap(describeWishes),
     ...notices.map(notice => paint.yellow(`! ${notice}`)),
     result.forecast ? describeForecast(result.forecast) : '',
+    result.forecastReason ? paint.dim(`Locks and rewrites are not foreseen: ${result.forecastReason}`) : '',
     ...(result.findings ?? []).flatMap(describeOpen),
   ]
     .filter(Boolean)
