@@ -353,6 +353,18 @@ export const codes = {
     http: 422,
     explain: 'A transform, macro or source of the analytics project is malformed. The place names file and line.',
   },
+  SEAL_REFUSED: {
+    exit: 5,
+    http: 409,
+    explain:
+      'Hours cannot be sealed, or what is sealed cannot be changed in this way. The message says what stands in the way. Nothing was changed.',
+  },
+  SEAL_BROKEN: {
+    exit: 3,
+    http: 409,
+    explain:
+      'What is sealed is not what its seal says, or is not there: rows or seals of the warehouse were altered. Nothing was changed. Restore the warehouse from its backup, or look at the differences with `plinth reconcile --dry-run`.',
+  },
   SOURCE_RESTORED: {
     exit: 5,
     http: 409,

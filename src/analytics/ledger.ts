@@ -4,6 +4,7 @@ import { PlinthError } from '../errors.ts'
 import type { Cursor } from './capture.ts'
 import { spellingOf } from './cells.ts'
 import { leaseLost } from './lease.ts'
+import { sealTables } from './seal-ledger.ts'
 
 export async function ensureWarehouseLedger(session: Session): Promise<void> {
   const { columns } = spellingOf(session)
@@ -253,7 +254,7 @@ interface CursorRow {
   readonly moved_at: string
 }
 
-const tableNames = ['rollup_cursors', 'rollup_runs', 'rollup_transforms', 'reconciliations']
+const tableNames = ['rollup_cursors', 'rollup_runs', 'rollup_transforms', 'reconciliations', ...sealTables.names]
 
 const statements = [
   'create schema if not exists plinth',
@@ -297,4 +298,5 @@ const statements = [
      duration_ms bigint not null,
      finished_at timestamptz not null
    )`,
+  ...sealTables.statements,
 ]

@@ -39,8 +39,16 @@ export const defaultLimits = {
   yes: { rows: 8_000_000, cells: 400_000 },
 } as const
 
-/** Batches in the order of time. A whole rebuild always has at least one, since the warehouse may hold what the source has not. */
-export function planBatches(hours: readonly ChangedHour[], whole: Batch['whole'], limits: BatchLimits): Batch[] {
+/**
+ * Batches in the order of time. A whole rebuild always has at least one, since the warehouse may hold what the source has not; it begins at
+ * `floor`, before which nothing may be replaced.
+ */
+export function planBatches(
+  hours: readonly ChangedHour[],
+  whole: Batch['whole'],
+  limits: BatchLimits,
+  floor: string | null = null,
+): Batch[] {
   const groups: ChangedHour[][] = []
   let rows = 0
   let cells = 0
@@ -60,7 +68,7 @@ export function planBatches(hours: readonly ChangedHour[], whole: Batch['whole']
   }
   if (groups.length === 0 && whole === 'yes') groups.push([])
   return groups.map((group, index) => ({
-    from: whole === 'yes' && index === 0 ? null : (group[0]?.hour ?? null),
+    from: whole === 'yes' && index === 0 ? floor : (group[0]?.hour ?? null),
     until: untilOf(group, groups[index + 1], whole),
     hours: group,
     whole,

@@ -8,6 +8,8 @@ import { readCursor, readFingerprints, requireTable, type StoredCursor } from '.
 import { fingerprintOf, prepareTable } from './materialize.ts'
 import { type Batch, type ChangedHour, defaultLimits, planBatches } from './plan.ts'
 import { type CapturedSource, type Project, sourceKey, type Transform } from './project.ts'
+import type { Quarantined } from './seal-ledger.ts'
+import { examineSealed, partHours, readSealing, refuseForgotten, type Sealing } from './sealed.ts'
 import { rawTable } from './step.ts'
 
 export type WholeReason =
@@ -29,6 +31,9 @@ export interface Work {
   /** The stored token is that of another source, whose tokens mean nothing here; only a rebase gets this far then. */
   readonly fresh: 'yes' | 'no'
   readonly stored: StoredCursor | null
+  readonly sealing: Sealing
+  /** What was found out of sealed cells, which the run leaves as they are; null when no change was aimed at one. */
+  readonly quarantined: readonly Quarantined[] | null
 }
 
 /** Looks at both sides, and plans. Throws SOURCE_RESTORED, TRANSFORM_INVALID, WAREHOUSE_FAILED. */
@@ -47,6 +52,8 @@ export async function prepare(
   const stored = await readCursor(warehouse, key)
   if (options.mode !== 'rebase') await refuseRestored(desk, stored)
   const reason = await wholeReason(source, options, desk, warehouse, stored)
+  const sealing = await readSealing(source, desk.reader, warehouse)
+  if (options.mode !== 'rebase') refuseForgotten(sealing, source)
   const fingerprints = new Map<string, string>()
   for (const transform of transforms) fingerprints.set(transform.name, await fingerprintOf(transform, names, warehouse))
   const before = await readFingerprints(warehouse)
@@ -54,11 +61,13 @@ export async function prepare(
     .filter(transform => before.get(transform.name) !== fingerprints.get(transform.name))
     .map(({ name }) => name)
   const stale = new Set(
-    reason === null
+    // What is sealed is not loaded again, so what depends on it is built anew even when everything else is.
+    reason === null || sealing.horizon !== null
       ? transforms.filter(transform => dependsOnAny(transform, changed, transforms)).map(({ name }) => name)
       : [],
   )
-  const { marks, hours } = await changedHours(source, desk, reason === null ? (stored?.snapshot ?? null) : null)
+  const found = await changedHours(source, desk, reason === null ? (stored?.snapshot ?? null) : null)
+  const { open, sealed } = partHours(found.hours, sealing)
   const whole = reason === null ? 'no' : 'yes'
   const limits = { ...defaultLimits[whole], ...options.limits, shards: source.capture.shards }
   return {
@@ -66,11 +75,16 @@ export async function prepare(
     transforms,
     stale,
     fingerprints,
-    marks,
+    marks: found.marks,
     reason,
-    batches: planBatches(hours, whole, limits),
+    batches: planBatches(open, whole, limits, sealing.horizon?.sealedBefore ?? null),
     fresh: stored !== null && stored.token >= desk.lease.token ? 'yes' : 'no',
     stored,
+    sealing,
+    quarantined:
+      reason === null && sealed.length === 0
+        ? null
+        : await examineSealed(source, desk, warehouse, sealing, reason === null ? sealed : 'everything'),
   }
 }
 

@@ -10,6 +10,8 @@ import type { StoredCursor } from './ledger.ts'
 import type { Batch } from './plan.ts'
 import { prepare, type WholeReason, type Work } from './prepare.ts'
 import { capturedSources, type CapturedSource, type Project, sourceKey } from './project.ts'
+import { writeQuarantine } from './seal-ledger.ts'
+import { publishSeals, tellQuarantined, withChanges } from './sealed.ts'
 import { applyBatch, type Stage } from './step.ts'
 
 export type { Database, RollupOptions } from './desk.ts'
@@ -34,6 +36,8 @@ export interface SourceReport {
   readonly batches: number
   /** Rows that were written to each transform's table. */
   readonly tables: Readonly<Record<string, number>>
+  /** Sealed cells in which something came too late: they stay as they are until somebody decides. */
+  readonly quarantined: number
   /** Marks that every consumer has passed and that were deleted. */
   readonly trimmed: number
 }
@@ -74,6 +78,12 @@ async function rollUp(project: Project, source: CapturedSource, options: RollupO
       })
       await options.onStage?.('captured', sourceKey(source))
       const done = await applyAll(source, options, desk, warehouse, work, started)
+      if (done.moved) tellQuarantined(options.emit, source, work.quarantined ?? [])
+      // Before the marks go, since what may be retired hangs on both.
+      await publishSeals(desk.control, source, consumerOf(options), {
+        ...work.sealing,
+        quarantine: withChanges(work.sealing.quarantine, work.quarantined ?? []),
+      })
       const trimmed = await finish(source, options, desk, done.moved ? 'moved' : work.stored)
       return {
         source: sourceKey(source),
@@ -85,6 +95,7 @@ async function rollUp(project: Project, source: CapturedSource, options: RollupO
         rows: done.rows,
         batches: batches.length,
         tables: done.tables,
+        quarantined: (work.quarantined ?? []).filter(({ state }) => state === 'open').length,
         trimmed,
       }
     }),
@@ -107,7 +118,8 @@ async function applyAll(
   started: number,
 ): Promise<Done> {
   // Nothing changed and nothing is stale: the warehouse stays untouched, byte for byte.
-  if (work.batches.length === 0 && work.stale.size === 0) return { rows: 0, cells: 0, tables: {}, moved: false }
+  if (work.batches.length === 0 && work.stale.size === 0 && work.quarantined === null)
+    return { rows: 0, cells: 0, tables: {}, moved: false }
   const batches = work.batches.length > 0 ? work.batches : [emptyBatch]
   const total = batches.reduce((sum, batch) => sum + batch.rows, 0)
   const tables: Record<string, number> = {}
@@ -147,6 +159,7 @@ async function applyAll(
         rows: rows + loaded,
         durationMs: Math.round(performance.now() - started),
       }),
+      also: (session: Session) => writeQuarantine(session, sourceKey(source), work.quarantined ?? []),
     }
     const result = await applyBatch(context, batch, index === batches.length - 1 ? closing : null)
     rows += result.rows

@@ -12,10 +12,11 @@ import type { Names } from './compile.ts'
 import { compareDigests, type Difference } from './digest.ts'
 import { type Claim, claimTarget, moveCursor, recordRun, type RunRecord, storeFingerprint } from './ledger.ts'
 import { assertCells, assertTransform, countReplaced } from './deferred.ts'
-import { compareCells, hasCells, rebuild, replaceCells, type Sample } from './materialize.ts'
+import { hasCells, rebuild, type Sample } from './materialize.ts'
 import { type Batch, planDays } from './plan.ts'
 import { storeProof } from './proof.ts'
 import { type CapturedSource, sourceKey, type Transform } from './project.ts'
+import { replaceCells } from './replace.ts'
 import { type Loaded, loadRows, warehouseCells } from './transfer.ts'
 
 /** Where a run is; told so that tests can stop it or let it die there. */
@@ -43,6 +44,8 @@ export interface Closing {
   readonly cursor: Cursor
   readonly fingerprints: ReadonlyMap<string, string>
   run(loadedRows: number): RunRecord
+  /** Whatever else is to be kept with the cursor. */
+  also(warehouse: Session): Promise<void>
 }
 
 export interface StepResult {
@@ -62,9 +65,9 @@ export async function applyBatch(context: StepContext, batch: Batch, closing: Cl
     replaced = listed
     const loaded = await loadRaw(context, listed)
     await onStage('loaded')
-    const tables = await runTransforms(context, listed, closing)
+    const { tables, differences } = await runTransforms(context, listed, closing)
     await onStage('replaced')
-    const proved = await prove(context, listed, loaded.cells)
+    const proved = await prove(context, listed, loaded.cells, differences)
     await storeProof(warehouse, source, listed, { runId: context.claim.runId, readAt: context.readAt, cells: proved })
     await onStage('proved')
     if (closing) {
@@ -72,6 +75,7 @@ export async function applyBatch(context: StepContext, batch: Batch, closing: Cl
       for (const [name, fingerprint] of closing.fingerprints)
         await storeFingerprint(warehouse, name, fingerprint, context.claim.runId)
       await recordRun(warehouse, closing.run(loaded.rows))
+      await closing.also(warehouse)
     }
     return { rows: loaded.rows, cells: proved.length, tables }
   })
@@ -95,13 +99,17 @@ async function loadRaw(context: StepContext, batch: ListedBatch): Promise<Loaded
   return loaded
 }
 
-async function runTransforms(
-  context: StepContext,
-  batch: ListedBatch,
-  closing: Closing | null,
-): Promise<Record<string, number>> {
+interface Transformed {
+  /** Rows that were written, by table. */
+  readonly tables: Readonly<Record<string, number>>
+  /** Cells that do not hold what their transform answered. */
+  readonly differences: readonly Difference[]
+}
+
+async function runTransforms(context: StepContext, batch: ListedBatch, closing: Closing | null): Promise<Transformed> {
   const { warehouse, names, emit } = context
   const tables: Record<string, number> = {}
+  const differences: Difference[] = []
   let planned: Promise<Batch[]> | undefined
   const stretches = () => (planned ??= daysOf(warehouse, context.source))
   for (const transform of context.transforms) {
@@ -112,10 +120,12 @@ async function runTransforms(
     // Where no row changed, or a view's text did not, all stays as it is.
     const unchanged = batch.whole === 'no' && (batch.cells === 0 || transform.materialized === 'view')
     if (unchanged && !context.stale.has(transform.name)) continue
-    const rows =
-      byCells && hasCells(transform)
-        ? await replaceCells(warehouse, transform, names, batch)
-        : await rebuild(warehouse, transform, names, stretches)
+    let rows: number
+    if (byCells && hasCells(transform)) {
+      const replaced = await replaceCells(warehouse, transform, names, batch)
+      rows = replaced.rows
+      differences.push(...replaced.differences)
+    } else rows = await rebuild(warehouse, transform, names, stretches)
     tables[`${transform.schema}.${transform.name}`] = rows
     if (spellingOf(warehouse).deferred) continue
     const durationMs = Math.round(performance.now() - started)
@@ -127,7 +137,7 @@ async function runTransforms(
       durationMs,
     })
   }
-  return tables
+  return { tables, differences }
 }
 
 /** Rows that are grouped at once when a transform is built anew. */
@@ -147,23 +157,21 @@ export async function daysOf(warehouse: Session, source: CapturedSource): Promis
   )
 }
 
-/** How many runs that load everything it takes until each shard was recomputed. */
-const rounds = 16
-
 /**
- * The run's own reconciliation. Raw rows are compared with the source at the same snapshot, all of them. Transforms are compared with what
- * they answer from their inputs: for changes all their cells, when everything is loaded the shards of one round in sixteen, since
- * computing all of it twice would cost as much as loading it.
+ * The run's own reconciliation, of every cell that it replaced. Raw rows are compared with the source at the same snapshot; each transform's
+ * rows were compared with its answer when they were made. That the answer is the one which the inputs ask for is the engine's word; a
+ * reconciliation computes it once more.
  */
-async function prove(context: StepContext, batch: ListedBatch, expected: CellDigest[]): Promise<CellDigest[]> {
-  const { warehouse, source, names } = context
+async function prove(
+  context: StepContext,
+  batch: ListedBatch,
+  expected: CellDigest[],
+  transformed: readonly Difference[],
+): Promise<CellDigest[]> {
+  const { warehouse, source } = context
   if (spellingOf(warehouse).deferred) return proveAtCommit(context, batch, expected)
   const found = await warehouseCells(warehouse, source, rawCondition(batch))
-  const differences: Difference[] = compareDigests(`${source.schema}.${source.identifier}`, expected, found)
-  for (const transform of context.transforms) {
-    if (!hasCells(transform) || context.stale.has(transform.name)) continue
-    differences.push(...(await compareCells(warehouse, transform, names, batch, sampleOf(context, batch))))
-  }
+  const differences = [...compareDigests(`${source.schema}.${source.identifier}`, expected, found), ...transformed]
   const [first] = differences
   if (!first) return expected
   throw new PlinthError(
@@ -177,10 +185,14 @@ async function prove(context: StepContext, batch: ListedBatch, expected: CellDig
   )
 }
 
+/** How many runs that load everything it takes until each shard was recomputed, where looking twice is billed. */
+const rounds = 16
+
 function sampleOf({ claim }: StepContext, { whole }: ListedBatch): Sample {
   return whole === 'yes' ? { of: rounds, shard: Number(claim.token % BigInt(rounds)) } : 'all'
 }
 
+/** Where one's own writes cannot be seen, a transform's rows are compared with its answer to the same inputs when all is written. */
 async function proveAtCommit(context: StepContext, batch: ListedBatch, expected: CellDigest[]): Promise<CellDigest[]> {
   const { warehouse, source, names } = context
   await assertCells(warehouse, source, rawCondition(batch), expected)

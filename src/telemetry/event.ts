@@ -164,6 +164,30 @@ export type Fact =
       readonly cells: number
       readonly durationMs: number
     }
+  /** An alert: the source has changed in cells that are sealed, and somebody has to decide. */
+  | {
+      readonly type: 'rollup.quarantined'
+      readonly source: string
+      readonly cells: number
+      readonly rows: number
+      readonly oldestHour: string
+    }
+  | {
+      readonly type: 'rollup.sealed'
+      readonly source: string
+      readonly sealedBefore: string
+      readonly hours: number
+      readonly rows: number
+      readonly durationMs: number
+    }
+  /** A job of the schedule. */
+  | {
+      readonly type: 'job.finished'
+      readonly job: string
+      readonly status: 'succeeded' | 'failed'
+      readonly code: string | null
+      readonly durationMs: number
+    }
   | {
       readonly type: 'check.finished'
       readonly check: string

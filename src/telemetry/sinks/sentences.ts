@@ -95,6 +95,25 @@ export function sentenceOf(event: Event): Sentence | undefined {
       return detail(
         `replaced ${count(event.cells, 'cell')} of ${event.table} by ${count(event.rows, 'row')}, ${duration(event.durationMs)}`,
       )
+    case 'rollup.quarantined':
+      return {
+        level: 'problem',
+        mark: 'warning',
+        text: `${count(event.cells, 'sealed cell')} of ${event.source} changed in the source, the oldest at ${event.oldestHour}. See: plinth rollup quarantine list`,
+      }
+    case 'rollup.sealed':
+      return done(
+        `sealed ${event.source} before ${event.sealedBefore.slice(0, 10)}: ${count(event.hours, 'hour')}, ${count(event.rows, 'row')}`,
+        event.durationMs,
+      )
+    case 'job.finished':
+      return event.status === 'succeeded'
+        ? done(`job ${event.job}`, event.durationMs)
+        : {
+            level: 'problem',
+            mark: 'failed',
+            text: `job ${event.job}  ${event.code ?? 'failed'}, ${duration(event.durationMs)}`,
+          }
     case 'check.finished':
       return checkSentence(event)
     case 'reconciliation.finished':

@@ -114,12 +114,15 @@ class Run {
       case 'rollup.captured':
       case 'rollup.loaded':
       case 'rollup.replaced':
+      case 'rollup.sealed':
+      case 'job.finished':
       case 'check.finished':
       case 'reconciliation.finished':
         return this.#finished(event, event.durationMs)
       case 'lock.unforeseen':
       case 'index.rebuilt':
       case 'backfill.held':
+      case 'rollup.quarantined':
       case 'document.written':
       case 'warning':
         this.#current().addEvent(event.type, attributesOf(event), this.#lastAt)
