@@ -2,9 +2,10 @@
 import { lastAppliedUp } from '../history.ts'
 import type { Statement } from '../../sql/parse.ts'
 import { type Custody, tablesNamed } from './custody.ts'
+import type { Kinship } from './account.ts'
 import { plainly } from './plainly.ts'
 import { constrains, type Postponed, postpone } from './postpone.ts'
-import { type Kinship, restoreObjects } from './restore.ts'
+import { restoreObjects } from './restore.ts'
 import { shapeNow } from './shape.ts'
 import {
   type Archive,

@@ -98,8 +98,14 @@ function walkerOf(
   const value = `c.${ident(column.name)}::${column.type}`
   const given = key.map((_, at) => `$${at + 1}`)
   const next = key.map((_, at) => `k${at}`).join(', ')
-  const lookup = key.map((part, at) => `c.${ident(part)} = $${at + 1}${collated(shape, part)}`).join(' and ')
-  const rows = `select ${columnList(key, 'c.')}, ${value}, c.ctid from ${copy} c`
+  const lookup = (from: number) =>
+    key.map((part, at) => `c.${ident(part)} = $${at + from}${collated(shape, part)}`).join(' and ')
+  const values = `select ${columnList(key, 'c.')}, ${value}`
+  // Going on is all that the cursor can do at first, which is a fifth faster. Another column's cursor would be in the way of opening it anew.
+  const first =
+    rewrite.columns.length > 1
+      ? `scroll cursor for ${values}, c.ctid from ${copy} c`
+      : `no scroll cursor for ${values} from ${copy} c`
   const old = `$${key.length + 1}`
   const cursor = `$${key.length + 2}`
   const walk = ident(`walk_${name}`)
@@ -112,7 +118,7 @@ begin
   if ${key.map((_, at) => `k${at} = $${at + 1}`).join(' and ')} then
     return v;
   end if;
-  return ${miss}(${[...given, old].join(', ')});
+  return ${miss}(${[...given, old, next].join(', ')});
 end`
   const missed = `${declared}
   walk refcursor := ${literal(`walk_${name}`)};
@@ -120,14 +126,16 @@ end`
   there tid;
   skipped ${column.type};
 begin
-  fetch relative 0 from walk into ${next}, skipped, here;
   if to_regclass(${literal(`${archiveSchema}.${ident(index)}`)}) is null then
     close walk;
     ${indexOf(rewrite, index)};
-    open walk scroll for execute ${literal(`${rows} where c.ctid >= `)} || quote_literal(coalesce(here, '(4294967294,1)')) || '::tid';
+    select c.ctid into here from ${copy} c where ${lookup(key.length + 2)};
+    open walk scroll for execute ${literal(`${values}, c.ctid from ${copy} c where c.ctid >= `)} || quote_literal(coalesce(here, '(4294967294,1)')) || '::tid';
     fetch walk into ${next}, skipped, there;
+  else
+    fetch relative 0 from walk into ${next}, skipped, here;
   end if;
-  select ${value}, c.ctid into v, there from ${copy} c where ${lookup};
+  select ${value}, c.ctid into v, there from ${copy} c where ${lookup(1)};
   if there > here and (there::text::point)[0] - (here::text::point)[0] <= ${blocksAhead} then
     while here < there loop
       fetch walk into ${next}, skipped, here;
@@ -145,8 +153,8 @@ end`
   const made = (routine: string, list: string, body: string) =>
     `create function ${routine}(${list}) returns ${column.type} language plpgsql volatile as ${literal(body)}`
   return [
-    made(miss, takes, missed),
+    made(miss, [takes, ...keyTypes].join(', '), missed),
     made(`${archiveSchema}.${walk}`, `${takes}, refcursor`, step),
-    `declare ${walk} scroll cursor for ${rows}`,
+    `declare ${walk} ${first}`,
   ].join(';\n')
 }
