@@ -1,6 +1,9 @@
 {{ config(
     unique_key=['bucket_hour', 'shard'],
-    meta={'plinth': {'bucket': 'bucket_hour', 'grain': 'hour', 'shard': 'shard'}}
+    meta={'plinth': {
+        'bucket': 'bucket_hour', 'grain': 'hour', 'shard': 'shard',
+        'sketch': {'of': 'latency_ms', 'bin': 'latency_bin', 'count': 'requests', 'value': 'latency_of_bin'},
+    }}
 ) }}
 
 select

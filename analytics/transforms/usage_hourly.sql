@@ -1,6 +1,12 @@
 {{ config(
     unique_key=['bucket_hour', 'shard'],
-    meta={'plinth': {'bucket': 'bucket_hour', 'grain': 'hour', 'shard': 'shard'}}
+    meta={'plinth': {
+        'bucket': 'bucket_hour', 'grain': 'hour', 'shard': 'shard',
+        'measures': {
+            'requests': 'sum', 'input_tokens': 'sum', 'output_tokens': 'sum', 'errors': 'sum', 'rate_limited': 'sum',
+            'latency_ms_sum': 'sum', 'latency_ms_max': 'max', 'cost': 'sum',
+        },
+    }}
 ) }}
 
 select

@@ -47,6 +47,8 @@ export interface CompileOptions {
   readonly changedCells?: Readonly<Record<Grain, ChangedCells>>
   /** What `this` is; null for checks. */
   readonly self: { readonly schema: string; readonly name: string } | null
+  /** Queries that stand in for sources, by `group.name`: what a transform answers of a part of its rows. */
+  readonly instead?: ReadonlyMap<string, string>
   /** Told of every use, so that loading can learn the dependencies. */
   readonly observe?: Observer
 }
@@ -97,11 +99,14 @@ function refFunction(names: Names, { observe, quote }: CompileOptions): Template
   }
 }
 
-function sourceFunction(names: Names, { observe, quote }: CompileOptions): TemplateFunction {
+function sourceFunction(names: Names, { observe, quote, instead }: CompileOptions): TemplateFunction {
   return ([group, name]) => {
     const key = `${String(group)}.${String(name)}`
     observe?.source?.(key)
     const found = names.sources.get(key)
+    const part = instead?.get(key)
+    if (found && part !== undefined)
+      return { kind: 'relation', schema: found.schema, identifier: found.identifier, text: `(${part})` }
     if (found) return relation(found.schema, found.identifier, quote)
     const guess = nearest(key, [...names.sources.keys()])?.split('.')
     throw new PlinthError('TRANSFORM_INVALID', `There is no source "${String(group)}"."${String(name)}".`, {

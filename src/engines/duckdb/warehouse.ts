@@ -9,9 +9,9 @@ export const warehouse: Warehouse = {
   day: (at, otherwise) => `date '${at ?? infinity[otherwise]}'`,
   dayOf: moment => `cast(make_timestamp(epoch_us(${moment})) as date)`,
   localStart: (moment, offsetSeconds, unit) =>
-    `date_trunc('${unit}', make_timestamp(epoch_us(${moment}) + ${offsetSeconds} * 1000000))`,
+    `date_trunc('${unit}', make_timestamp(epoch_us(${moment}) + ${offsetSeconds} * 1000000::bigint))`,
   localHour: (moment, offsetSeconds) =>
-    `make_timestamptz(epoch_us(date_trunc('hour', make_timestamp(epoch_us(${moment}) + ${offsetSeconds} * 1000000))) - ${offsetSeconds} * 1000000)`,
+    `make_timestamptz(epoch_us(date_trunc('hour', make_timestamp(epoch_us(${moment}) + ${offsetSeconds} * 1000000::bigint))) - ${offsetSeconds} * 1000000::bigint)`,
   // DuckDB answers `exists` of two columns by gathering all cells of the table first.
   isListed: (bucket, shard, cells) => `(${bucket}, ${shard}) in (select (bucket, shard) from ${cells})`,
   fingerprint: columns => `sum(hash(${columns.join(', ')}))`,
