@@ -54,20 +54,8 @@ export async function prepareTable(session: Session, transform: Transform, names
   })
 }
 
-/** Replaces the rows of the batch's cells, and answers how many rows stand in them now. A cell without rows becomes empty. */
-export async function replaceCells(
-  session: Session,
-  transform: CellTransform,
-  names: Names,
-  batch: ListedBatch,
-): Promise<number> {
-  await session.query(
-    `delete from ${tableOf(session, transform)} as stored where ${inCells('stored', transform.cell, batch)}`,
-  )
-  return insertCells(session, transform, names, batch)
-}
-
-async function insertCells(
+/** Adds the rows that the transform answers in the batch's cells, and answers their number. */
+export async function insertCells(
   session: Session,
   transform: CellTransform,
   names: Names,
@@ -134,14 +122,21 @@ export async function compareCells(
   batch: ListedBatch,
   sample: Sample = 'all',
 ): Promise<Difference[]> {
-  const { rendered, text } = await differencesQuery(session, transform, names, batch, sample)
-  const { rows } = await located(transform, rendered, () =>
-    session.query<{ bucket: string; shard: number | string; expected: string; found: string }>(
-      `${text}\norder by bucket, shard`,
-    ),
+  const { rendered, digests } = await digestsQuery(session, transform, names, batch, sample)
+  return located(transform, rendered, () => readDifferences(session, transform, digests))
+}
+
+/** Runs `differingCells` over digests, and answers what is found by time and shard. */
+export async function readDifferences(
+  session: Session,
+  { schema, name }: CellTransform,
+  digests: string,
+): Promise<Difference[]> {
+  const { rows } = await session.query<{ bucket: string; shard: number | string; expected: string; found: string }>(
+    `${digests}\n${differingCells}\norder by bucket, shard`,
   )
   return rows.map(row => ({
-    table: `${transform.schema}.${transform.name}`,
+    table: `${schema}.${name}`,
     bucket: row.bucket,
     shard: Number(row.shard),
     kind: kindOf(Number(row.expected), Number(row.found)),
@@ -149,6 +144,12 @@ export async function compareCells(
     foundRows: Number(row.found),
   }))
 }
+
+/** Of the relations `answered` and `stored`, which hold `bucket`, `shard`, `row_count` and `row_hash`, the cells in which they are not alike. */
+const differingCells = `select bucket, shard, coalesce(answered.row_count, 0) as expected, coalesce(stored.row_count, 0) as found
+from answered
+full outer join stored using (bucket, shard)
+where answered.row_count is distinct from stored.row_count or answered.row_hash is distinct from stored.row_hash`
 
 /** Answers `bucket`, `shard`, `expected` and `found` for each of the batch's cells whose rows are not as the transform has them. */
 export async function differencesQuery(
@@ -158,6 +159,17 @@ export async function differencesQuery(
   batch: ListedBatch,
   sample: Sample,
 ): Promise<{ readonly rendered: Rendered; readonly text: string }> {
+  const { rendered, digests } = await digestsQuery(session, transform, names, batch, sample)
+  return { rendered, text: `${digests}\n${differingCells}` }
+}
+
+async function digestsQuery(
+  session: Session,
+  transform: CellTransform,
+  names: Names,
+  batch: ListedBatch,
+  sample: Sample,
+): Promise<{ readonly rendered: Rendered; readonly digests: string }> {
   const { cell } = transform
   const { name: quoted, fingerprint, asStored } = spellingOf(session)
   const sampled = (alias: string) =>
@@ -168,19 +180,15 @@ export async function differencesQuery(
     `count(*) as row_count, ${fingerprint(columns.map(value))} as row_hash`
   const key = (alias: string) => `${alias}.${quoted(cell.bucket)} as bucket, ${alias}.${quoted(cell.shard)} as shard`
   // Rows are answered with the types of the table, as an insert would store them.
-  const text = `with answered as (select ${key('result')}, ${hashed(({ name, type }) => asStored(`result.${quoted(name)}`, type))} from (\n${rendered.sql}
+  const digests = `with answered as (select ${key('result')}, ${hashed(({ name, type }) => asStored(`result.${quoted(name)}`, type))} from (\n${rendered.sql}
   ) as result
   where ${inCells('result', cell, batch)}${sampled('result')}
   group by 1, 2),
 stored as (select ${key('stored')}, ${hashed(({ name }) => `stored.${quoted(name)}`)}
   from ${tableOf(session, transform)} as stored
   where ${inCells('stored', cell, batch)}${sampled('stored')}
-  group by 1, 2)
-select bucket, shard, coalesce(answered.row_count, 0) as expected, coalesce(stored.row_count, 0) as found
-from answered
-full outer join stored using (bucket, shard)
-where answered.row_count is distinct from stored.row_count or answered.row_hash is distinct from stored.row_hash`
-  return { rendered, text }
+  group by 1, 2)`
+  return { rendered, digests }
 }
 
 /**
@@ -224,7 +232,12 @@ function compileWhole(session: Session, transform: Transform, names: Names): Pro
   return compile(transform.template, names, { engine, quote: warehouse?.name, mode: 'whole', self: transform })
 }
 
-function compileCells(session: Session, transform: Transform, names: Names, batch: ListedBatch): Promise<Rendered> {
+export function compileCells(
+  session: Session,
+  transform: Transform,
+  names: Names,
+  batch: ListedBatch,
+): Promise<Rendered> {
   return compile(transform.template, names, {
     engine: session.engine.name,
     quote: session.engine.warehouse?.name,
@@ -238,6 +251,6 @@ async function describeQuery(session: Session, transform: Transform, rendered: R
   return [...(await located(transform, rendered, () => spellingOf(session).describe(session, rendered.sql)))]
 }
 
-function tableColumns(session: Session, { schema, name }: Transform) {
+export function tableColumns(session: Session, { schema, name }: Transform) {
   return spellingOf(session).columns(session, schema, name)
 }

@@ -239,7 +239,10 @@ function readNulls(bindings: Bindings, vector: Vector, nulls: Uint8Array, rows: 
   for (let row = 0; row < rows; row++) if (((mask[row >> 3] as number) & (1 << (row & 7))) === 0) nulls[row] = 1
 }
 
-/** A long text's bytes are fetched once for each place in memory; a chunk's equal texts mostly share one. */
+/**
+ * A text is told by its four words: a short one by its bytes, a long one by its place in memory, which the equal texts of a chunk mostly
+ * share. The last ones that were seen are remembered by them, since columns of texts repeat a few.
+ */
 function readTexts(
   bindings: Bindings,
   words: Uint32Array,
@@ -248,9 +251,7 @@ function readTexts(
   texts: Texts,
   rows: number,
 ): void {
-  const places = new Map<number, number>()
-  let lastAt = -1
-  let lastNumber = -1
+  seenNumbers.fill(-1)
   for (let row = 0; row < rows; row++) {
     if (column.nulls[row] === 1) {
       column.words[row] = 0
@@ -258,29 +259,33 @@ function readTexts(
     }
     const at = row * stringWords
     const length = words[at] as number
-    if (length <= inlineBytes) {
-      if (lastAt < 0 || !sameWords(words, at, lastAt))
-        lastNumber = textNumber(texts, bytes, at * 4 + 4, at * 4 + 4 + length)
-      lastAt = at
-      column.words[row] = lastNumber
-      continue
+    const mixed = length ^ (words[at + 1] as number) ^ Math.imul(words[at + 2] as number, 3) ^ (words[at + 3] as number)
+    const slot = Math.imul(mixed, 0x9e3779b1) >>> 26
+    if (seenNumbers[slot] === -1 || !isSeen(words, at, slot)) {
+      seenNumbers[slot] =
+        length <= inlineBytes
+          ? textNumber(texts, bytes, at * 4 + 4, at * 4 + 4 + length)
+          : textNumber(
+              texts,
+              bindings.get_data_from_pointer(bytes.buffer, bytes.byteOffset + at * 4 + 8, length),
+              0,
+              length,
+            )
+      seenWords.set(words.subarray(at, at + stringWords), slot * stringWords)
     }
-    const place = (words[at + 3] as number) * 4_294_967_296 + (words[at + 2] as number)
-    let number = places.get(place)
-    if (number === undefined || (texts.bytes[number] as Uint8Array).length !== length) {
-      const text = bindings.get_data_from_pointer(bytes.buffer, bytes.byteOffset + at * 4 + 8, length)
-      number = textNumber(texts, text, 0, length)
-      places.set(place, number)
-    }
-    column.words[row] = number
+    column.words[row] = seenNumbers[slot] as number
   }
 }
 
-function sameWords(words: Uint32Array, a: number, b: number): boolean {
+const seenNumbers = new Int32Array(64)
+const seenWords = new Uint32Array(64 * stringWords)
+
+function isSeen(words: Uint32Array, at: number, slot: number): boolean {
+  const seen = slot * stringWords
   return (
-    words[a] === words[b] &&
-    words[a + 1] === words[b + 1] &&
-    words[a + 2] === words[b + 2] &&
-    words[a + 3] === words[b + 3]
+    words[at] === seenWords[seen] &&
+    words[at + 1] === seenWords[seen + 1] &&
+    words[at + 2] === seenWords[seen + 2] &&
+    words[at + 3] === seenWords[seen + 3]
   )
 }
