@@ -73,7 +73,7 @@ async function runCheck(project: Project, check: CheckDefinition, warehouse: Ses
       warehouse.query<{ failures: string }>(`select count(*) as failures from (\n${rendered.sql}\n) as wrong`),
     )
     const failures = Number(rows[0]?.failures ?? 0)
-    if (failures <= check.tolerated) return result('passed', failures, null)
+    if (failures === 0) return result('passed', failures, null)
     return result(check.severity === 'warn' ? 'warned' : 'failed', failures, null)
   } catch (error) {
     if (error instanceof PlinthError && error.code === 'TRANSFORM_INVALID') return result('error', 0, error)

@@ -1,135 +1,284 @@
-/** dbt's generic tests out of properties files, each as a template that answers the rows that are wrong. */
-import { nearest, type Place, PlinthError } from '../errors.ts'
-import type { TemplateFile } from '../sql/template.ts'
-import { severityOf } from './severity.ts'
-import type { CheckDefinition } from './project.ts'
-import { mappingOf, type Properties, type PropertiesFile, textOf } from './shapes.ts'
+/** Checks out of properties files and out of files of their own, each rendered once, so that an unknown name is found before anything runs. */
+import { basename } from 'node:path'
+import { type Place, PlinthError } from '../errors.ts'
+import { parseTemplate } from '../sql/template.ts'
+import { compile, type Names } from './compile.ts'
+import { type Layer, layered, type Settings, treeLayers } from './configs.ts'
+import { isEnabled, observed } from './describe.ts'
+import { entryOf, genericTemplate } from './generic.ts'
+import { checkConfig } from './keys.ts'
+import { renderSetting, schemaOf } from './naming.ts'
+import type { CheckDefinition, Transform } from './project.ts'
+import type { SettingsFile, TemplateAt } from './files.ts'
+import { conditionOf, severityOf } from './severity.ts'
+import { isYes, mappingOf, type PropertiesFile, textOf, wordsOf } from './shapes.ts'
 
-export interface GenericCheck {
-  readonly definition: Omit<CheckDefinition, 'template'>
-  readonly template: TemplateFile
+export interface Checking {
+  readonly settings: SettingsFile
+  readonly properties: readonly PropertiesFile[]
+  readonly names: Names
+  readonly disabled: ReadonlySet<string>
 }
 
-/** Throws TRANSFORM_INVALID for tests that are not known or lack an argument. */
-export function genericChecks({ value, place, file }: PropertiesFile): GenericCheck[] {
-  const models = (value.models ?? []).flatMap((model, index) =>
-    checksOf({ ...model, relation: `ref('${model.name}')`, subject: model.name }, ['models', index], place, file),
+/** Throws TRANSFORM_INVALID for tests that are not known or lack an argument, and for what they name. */
+export async function describeChecks(
+  checking: Checking,
+  singular: readonly TemplateAt[],
+  transforms: readonly Transform[],
+): Promise<CheckDefinition[]> {
+  const own = new Set(
+    checking.names.macros.flatMap(({ macros }) =>
+      macros.flatMap(name => (name.startsWith('test_') ? [name.slice('test_'.length)] : [])),
+    ),
   )
-  const sources = (value.sources ?? []).flatMap((group, groupIndex) =>
-    group.tables.flatMap((table, index) => {
-      const subject = `${group.name}.${table.name}`
-      const relation = `source('${group.name}', '${table.name}')`
-      return checksOf({ ...table, relation, subject }, ['sources', groupIndex, 'tables', index], place, file)
-    }),
-  )
-  return [...models, ...sources]
+  const checks: CheckDefinition[] = []
+  const add = (check: CheckDefinition | null) => {
+    if (check) checks.push({ ...check, name: freeName(check.name, checks) })
+  }
+  for (const declared of checking.properties.flatMap(file => declarations(file, checking.disabled)))
+    add(await genericCheck(declared, own, checking))
+  for (const declared of transforms.flatMap(contractChecks)) add(await genericCheck(declared, own, checking))
+  for (const template of singular) add(await singularCheck(template, checking))
+  return checks.sort((a, b) => (a.name < b.name ? -1 : 1))
 }
 
-type Tests = NonNullable<NonNullable<Properties['models']>[number]['tests']>
-
-interface Tested {
-  /** Template expression of the table. */
+/** A generic test where it stands. */
+interface Declaration {
+  readonly entry: string | Readonly<Record<string, unknown>>
   readonly relation: string
   readonly subject: string
-  readonly tests?: Tests | undefined
-  readonly data_tests?: Tests | undefined
-  readonly columns?:
-    | readonly { readonly name: string; readonly tests?: Tests | undefined; readonly data_tests?: Tests | undefined }[]
-    | undefined
+  readonly column: string | null
+  readonly file: string
+  readonly path: string
+  readonly place: (path: readonly PropertyKey[]) => Place
 }
 
-function checksOf(
-  tested: Tested,
-  path: readonly PropertyKey[],
-  place: PropertiesFile['place'],
-  file: string,
-): GenericCheck[] {
-  const found: GenericCheck[] = []
+type Entries = readonly (string | Readonly<Record<string, unknown>>)[] | null | undefined
+
+interface Tested {
+  readonly tests?: Entries
+  readonly data_tests?: Entries
+}
+
+function declarations(properties: PropertiesFile, disabled: ReadonlySet<string>): Declaration[] {
+  const { value, place, file, path } = properties
+  const found: Declaration[] = []
   const collect = (
-    owner: Omit<Tested, 'relation' | 'subject'>,
-    column: string | null,
-    ownerPath: readonly PropertyKey[],
+    owner: Tested & { readonly columns?: readonly (Tested & { readonly name: string })[] | null | undefined },
+    relation: string,
+    subject: string,
+    at: readonly PropertyKey[],
   ) => {
-    for (const key of ['data_tests', 'tests'] as const) {
-      for (const [index, test] of (owner[key] ?? []).entries())
-        found.push(genericCheck(test, tested, column, place([...ownerPath, key, index]), file))
+    const entries = (tested: Tested, column: string | null, where: readonly PropertyKey[]) => {
+      for (const key of ['data_tests', 'tests'] as const) {
+        for (const [index, entry] of (tested[key] ?? []).entries()) {
+          const here = [...where, key, index]
+          found.push({ entry, relation, subject, column, file, path, place: more => place([...here, ...more]) })
+        }
+      }
+    }
+    entries(owner, null, at)
+    for (const [index, column] of (owner.columns ?? []).entries())
+      entries(column, column.name, [...at, 'columns', index])
+  }
+  for (const [index, model] of (value.models ?? []).entries())
+    if (!disabled.has(model.name)) collect(model, `ref('${model.name}')`, model.name, ['models', index])
+  for (const [groupIndex, group] of (value.sources ?? []).entries()) {
+    for (const [index, table] of (group.tables ?? []).entries()) {
+      const at = ['sources', groupIndex, 'tables', index]
+      collect(table, `source('${group.name}', '${table.name}')`, `${group.name}.${table.name}`, at)
     }
   }
-  collect(tested, null, path)
-  for (const [index, column] of (tested.columns ?? []).entries())
-    collect(column, column.name, [...path, 'columns', index])
   return found
 }
 
-function genericCheck(
-  test: Tests[number],
-  tested: Tested,
-  column: string | null,
-  place: Place,
-  file: string,
-): GenericCheck {
-  const [kind = '', given] = typeof test === 'string' ? [test, null] : (Object.entries(test)[0] ?? [])
-  const settings = mappingOf(given)
+/** What a contract promises of rows and a warehouse may not hold by itself. */
+function contractChecks(transform: Transform): Declaration[] {
+  if (!transform.contract) return []
+  const constraints = [
+    ...transform.contract.constraints,
+    ...transform.contract.columns.flatMap(column => column.constraints),
+  ]
+  const declared = (entry: Record<string, unknown>, place: Place): Declaration => ({
+    entry,
+    relation: `ref('${transform.name}')`,
+    subject: transform.name,
+    column: null,
+    file: place.file ?? '',
+    path: transform.path,
+    place: () => place,
+  })
+  return constraints.flatMap(({ type, columns, expression, name, to, toColumns, place }) => {
+    const named = (kind: string) => name ?? `contract_${kind}_${transform.name}_${columns.join('_') || 'rows'}`
+    const notNull = (column: string) =>
+      declared({ not_null: { name: `contract_not_null_${transform.name}_${column}`, column_name: column } }, place)
+    const unique = () => declared({ unique: { name: named(type), column_name: keyOf(columns) } }, place)
+    if (type === 'not_null') return columns.map(notNull)
+    if (type === 'unique') return [unique()]
+    if (type === 'primary_key') return [...columns.map(notNull), unique()]
+    if (type === 'check' && expression !== null)
+      return [
+        declared(
+          {
+            not_null: {
+              name: named(type),
+              column_name: `nullif(${expression}, false)`,
+              config: { where: `(${expression}) is not null` },
+            },
+          },
+          place,
+        ),
+      ]
+    if (type === 'foreign_key' && to !== null && columns.length === 1)
+      return [
+        declared(
+          { relationships: { name: named(type), column_name: columns[0], to, field: toColumns[0] ?? columns[0] } },
+          place,
+        ),
+      ]
+    return []
+  })
+}
+
+function keyOf(columns: readonly string[]): string {
+  return columns.length === 1 ? (columns[0] ?? '') : `concat(${columns.join(", '/', ")})`
+}
+
+async function genericCheck(
+  declared: Declaration,
+  own: ReadonlySet<string>,
+  checking: Checking,
+): Promise<CheckDefinition | null> {
+  const { names } = checking
+  const { kind, given } = entryOf(declared.entry, declared.place([]))
   // dbt 1.10 put the arguments of a test under a key of their own; both forms are in use.
-  const values: Record<string, unknown> = { ...settings, ...mappingOf(settings['arguments']) }
-  const config = { ...values, ...mappingOf(values['config']) }
-  const subject = column ?? (typeof values['column_name'] === 'string' ? values['column_name'] : null)
-  const make = generic[kind]
-  if (!make) {
-    const guess = nearest(kind, Object.keys(generic))
-    throw new PlinthError('TRANSFORM_INVALID', `There is no generic test "${kind}".`, {
-      at: place,
-      hint: guess
-        ? `Did you mean "${guess}"?`
-        : `Known: ${Object.keys(generic).join(', ')}. Anything else is a file in the folder of tests.`,
+  const values: Record<string, unknown> = { ...given, ...mappingOf(given['arguments']) }
+  const place = declared.place([])
+  const loose = Object.fromEntries(Object.entries(values).filter(([key]) => isLoose(key)))
+  const settings = await checkSettings(
+    checking,
+    declared.path,
+    kind,
+    [
+      { values: loose, place: () => place },
+      { values: mappingOf(values['config']), place: key => declared.place([kind, 'config', key]) },
+    ],
+    place,
+  )
+  if (!isEnabled(settings.values['enabled'])) return null
+  const column = declared.column ?? (typeof values['column_name'] === 'string' ? values['column_name'] : null)
+  const where = textOf(settings.values['where']) ?? null
+  const argumentsOf = Object.fromEntries(Object.entries(values).filter(([key]) => !isLoose(key)))
+  const { relation, subject, file } = declared
+  const source = genericTemplate({ kind, relation, column, values: argumentsOf, where, place }, own)
+  const name =
+    textOf(given['name']) ??
+    `${kind}_${subject.replace('.', '_')}${column === null ? '' : `_${column.replace(/\W+/g, '_')}`}`
+  try {
+    const template = await parseTemplate({ file, source })
+    const { refs, sources } = await observed(name, template, names)
+    return {
+      ...(await settingsOf(name, declared.path, settings, names, place)),
+      kind,
+      subject,
+      column,
+      declared: place,
+      template,
+      path: declared.path,
+      refs,
+      sources,
+    }
+  } catch (error) {
+    // The template was made here; what a reader can mend is where the check is declared, or the macro that it calls.
+    if (!(error instanceof PlinthError) || (error.at?.file !== undefined && error.at.file !== file)) throw error
+    throw new PlinthError(error.code, error.message, { at: place, hint: error.hint, cause: error })
+  }
+}
+
+/** Settings that older files put beside the arguments of a test. */
+function isLoose(key: string): boolean {
+  return key !== 'alias' && key !== 'schema' && key !== 'group' && checkConfig.acted.includes(key)
+}
+
+async function singularCheck({ template, path }: TemplateAt, checking: Checking): Promise<CheckDefinition | null> {
+  const { names, properties } = checking
+  const name = basename(template.file, '.sql')
+  const first = { file: template.file, line: 1, source: template.source }
+  const { refs, sources, layers } = await observed(name, template, names)
+  const patches = properties.flatMap(({ value, place }) =>
+    (value.data_tests ?? []).flatMap((one, index): Layer[] =>
+      one.name === name
+        ? [{ values: one.config ?? {}, place: key => place(['data_tests', index, 'config', key]) }]
+        : [],
+    ),
+  )
+  const settings = await checkSettings(checking, path, name, [...patches, ...layers], first)
+  if (!isEnabled(settings.values['enabled'])) return null
+  const known = { ...(await settingsOf(name, path, settings, names, first)), kind: null, subject: null, column: null }
+  return { ...known, declared: null, template, path, refs, sources }
+}
+
+async function checkSettings(
+  { settings: { value, place }, names }: Checking,
+  path: string,
+  last: string,
+  layers: readonly Layer[],
+  subject: Place,
+): Promise<Settings> {
+  const steps = [value.name, ...path.split('/').slice(1, -1), last]
+  const trees = (['tests', 'data_tests'] as const).flatMap(key =>
+    treeLayers(value[key], steps, checkConfig, at => place([key, ...at])),
+  )
+  const settings = layered([...trees, ...layers], checkConfig, subject)
+  const values: Record<string, unknown> = {}
+  for (const [key, given] of Object.entries(settings.values))
+    values[key] = await renderSetting(given, names, settings.place(key))
+  return { ...settings, values }
+}
+
+async function settingsOf(name: string, path: string, { values, place }: Settings, names: Names, subject: Place) {
+  const tags = wordsOf(values['tags'])
+  const limit = textOf(values['limit'])
+  if (limit !== undefined && !/^\d+$/.test(limit))
+    throw new PlinthError('TRANSFORM_INVALID', `"${limit}" is not a limit.`, { at: place('limit') })
+  const as = textOf(values['store_failures_as']) ?? 'table'
+  if (as !== 'table' && as !== 'view' && as !== 'ephemeral') {
+    throw new PlinthError('TRANSFORM_INVALID', `Failures cannot be stored as "${as}".`, {
+      at: place('store_failures_as'),
+      hint: 'Write table, view or ephemeral.',
     })
   }
-  if (subject === null) throw missing('column_name', kind, place)
-  const name =
-    typeof settings['name'] === 'string'
-      ? settings['name']
-      : `${kind}_${tested.subject.replace('.', '_')}_${subject.replace(/\W+/g, '_')}`
-  const condition = textOf(config['where'])
-  const where = condition === undefined ? '' : `\nwhere ${condition}`
-  const rows = where ? `(select * from {{ ${tested.relation} }}${where}\n)` : `{{ ${tested.relation} }}`
+  const schema = await schemaOf(
+    values['schema'] ?? 'dbt_test__audit',
+    { name, kind: 'test', path, tags },
+    names,
+    subject,
+  )
+  const stored = { schema, name: textOf(values['alias']) ?? name, as: as === 'view' ? 'view' : 'table' } as const
+  const isStored = values['store_failures_as'] === undefined ? isYes(values['store_failures']) : as !== 'ephemeral'
   return {
-    definition: {
-      name,
-      severity: severityOf(config['severity'], place),
-      tolerated: 0,
-      subject: tested.subject,
-      declared: place,
-    },
-    template: { file, source: make({ rows, column: subject, values, place }) },
+    name,
+    severity: severityOf(values['severity'], place('severity')),
+    warnIf: conditionOf(values['warn_if'], 'warn_if', place('warn_if')),
+    errorIf: conditionOf(values['error_if'], 'error_if', place('error_if')),
+    failCalc: textOf(values['fail_calc']) ?? 'count(*)',
+    limit: limit === undefined ? null : Number(limit),
+    store: isStored ? stored : null,
+    storable: stored,
+    tags,
+    config: values,
   }
 }
 
-interface Arguments {
-  readonly rows: string
-  readonly column: string
-  readonly values: Readonly<Record<string, unknown>>
-  readonly place: Place
+/** Two uses of one test on one column are told apart by a number. */
+function freeName(name: string, taken: readonly CheckDefinition[]): string {
+  const names = new Set(taken.map(check => check.name))
+  let free = name
+  for (let number = 2; names.has(free); number++) free = `${name}_${number}`
+  return free
 }
 
-const generic: Readonly<Record<string, (given: Arguments) => string>> = {
-  not_null: ({ rows, column }) => `select 1 as failure from ${rows} as tested where ${column} is null`,
-  unique: ({ rows, column }) =>
-    `select ${column} as value, count(*) as row_count from ${rows} as tested where ${column} is not null group by 1 having count(*) > 1`,
-  accepted_values: ({ rows, column, values, place }) => {
-    const accepted = values['values']
-    if (!Array.isArray(accepted) || accepted.length === 0) throw missing('values', 'accepted_values', place)
-    const quote = values['quote'] !== false
-    const list = accepted.map(value => (quote ? `'${String(value).replaceAll("'", "''")}'` : String(value))).join(', ')
-    return `select ${column} as value, count(*) as row_count from ${rows} as tested where ${column} is not null and ${column} not in (${list}) group by 1`
-  },
-  relationships: ({ rows, column, values, place }) => {
-    const { to, field } = values
-    if (typeof to !== 'string') throw missing('to', 'relationships', place)
-    if (typeof field !== 'string') throw missing('field', 'relationships', place)
-    return `select child.${column} as value from ${rows} as child where child.${column} is not null and not exists (select 1 from {{ ${to} }} as parent where parent.${field} = child.${column})`
-  },
-}
-
-function missing(argument: string, kind: string, at: Place): PlinthError {
-  return new PlinthError('TRANSFORM_INVALID', `The test "${kind}" needs "${argument}".`, { at })
+/** A query that is compiled with the project and never run by it. Throws TRANSFORM_INVALID. */
+export async function renderOnce(template: TemplateAt['template'], names: Names): Promise<void> {
+  await compile(template, names, { engine: 'duckdb', mode: 'whole', self: null })
 }

@@ -1,7 +1,6 @@
 /** What dbt's words mean: renders a transform, check or macro of a project into the SQL of an engine. */
-import { nearest, PlinthError } from '../errors.ts'
+import { nearest, type Place, PlinthError } from '../errors.ts'
 import {
-  type CallContext,
   type Relation,
   type Rendered,
   renderTemplate,
@@ -9,9 +8,11 @@ import {
   type TemplateFunction,
   type TemplateValue,
 } from '../sql/template.ts'
+import { crossDatabase } from './cross-database.ts'
 import { unknownTransform } from './graph.ts'
-import { type Grain, type Project, sourceKey } from './project.ts'
+import { type Grain, type Moment, type Project, sourceKey, type Surroundings } from './project.ts'
 import { textOf } from './shapes.ts'
+import { dispatchFunction, environmentFunction, momentValue, raise, refusedWords, varFunction } from './vocabulary.ts'
 
 /** What names resolve to. */
 export interface Names {
@@ -19,15 +20,25 @@ export interface Names {
   readonly variables: Readonly<Record<string, unknown>>
   readonly transforms: ReadonlyMap<string, { readonly schema: string; readonly name: string }>
   readonly sources: ReadonlyMap<string, { readonly schema: string; readonly identifier: string }>
+  /** Transforms that are a part of the queries that refer to them, by name. */
+  readonly ephemerals: ReadonlyMap<string, Template>
+  /** Transforms that are switched off, which nothing may refer to. */
+  readonly disabled: ReadonlySet<string>
+  readonly packageName: string
+  readonly surroundings: Surroundings
 }
 
 /** What the names of a project mean. */
-export function namesOf(project: Omit<Project, 'checks'>): Names {
+export function namesOf(project: Omit<Project, 'checks' | 'unitTests' | 'analyses'>): Names {
   return {
     macros: project.macros,
     variables: project.variables,
     transforms: new Map(project.transforms.map(transform => [transform.name, transform])),
     sources: new Map(project.sources.map(source => [sourceKey(source), source])),
+    ephemerals: new Map(project.ephemerals.map(({ name, template }) => [name, template])),
+    disabled: new Set(project.disabled),
+    packageName: project.name,
+    surroundings: project.surroundings,
   }
 }
 
@@ -49,6 +60,10 @@ export interface CompileOptions {
   readonly self: { readonly schema: string; readonly name: string } | null
   /** Queries that stand in for sources, by `group.name`: what a transform answers of a part of its rows. */
   readonly instead?: ReadonlyMap<string, string>
+  /** Default that of the run. What is compared from run to run is given one that stays. */
+  readonly moment?: Moment
+  /** What takes the place of macros and of dbt's words. */
+  readonly overrides?: Readonly<Record<string, TemplateValue>>
   /** Told of every use, so that loading can learn the dependencies. */
   readonly observe?: Observer
 }
@@ -56,43 +71,145 @@ export interface CompileOptions {
 export interface Observer {
   ref?(name: string): void
   source?(key: string): void
-  config?(values: Readonly<Record<string, unknown>>): void
+  config?(values: Readonly<Record<string, unknown>>, place: Place): void
 }
 
 /** Renders a template of the project. Throws TRANSFORM_INVALID with file and line. */
 export async function compile(template: Template, names: Names, options: CompileOptions): Promise<Rendered> {
-  return renderTemplate(template, { macros: names.macros, values: vocabulary(names, options) })
+  const used = new Set<string>()
+  const rendered = await render(template, names, options, used)
+  return used.size === 0 ? rendered : withEphemerals(rendered, names, options, used)
 }
 
-function vocabulary(names: Names, options: CompileOptions): Record<string, TemplateValue> {
-  const { observe, self } = options
-  const config = configFunction(observe)
+function render(template: Template, names: Names, options: CompileOptions, used: Set<string>): Promise<Rendered> {
+  return renderTemplate(template, {
+    macros: names.macros,
+    values: vocabulary(names, options, used),
+    namespaces: [names.packageName],
+    overrides: options.overrides ?? {},
+    refused: refusedWords,
+  })
+}
+
+/** Puts the queries of ephemeral transforms before the query, each after those that it refers to; a line still knows its file. */
+async function withEphemerals(
+  body: Rendered,
+  names: Names,
+  options: CompileOptions,
+  used: ReadonlySet<string>,
+): Promise<Rendered> {
+  const parts = new Map<string, Rendered>()
+  const add = async (name: string): Promise<void> => {
+    const template = names.ephemerals.get(name)
+    if (parts.has(name) || !template) return
+    const inner = new Set<string>()
+    const { observe: _, ...rest } = options
+    const rendered = await render(template, names, { ...rest, mode: 'whole', self: { schema: '', name } }, inner)
+    for (const other of inner) await add(other)
+    parts.set(name, rendered)
+  }
+  for (const name of used) await add(name)
+  const lines: string[] = []
+  const places: ((line: number) => Place)[] = []
+  const push = (text: string, place: (line: number) => Place) => {
+    for (const [index, line] of text.split('\n').entries()) {
+      lines.push(line)
+      places.push(() => place(index + 1))
+    }
+  }
+  for (const [index, [name, rendered]] of [...parts].entries()) {
+    push(`${index === 0 ? 'with ' : ''}${ephemeralName(name)} as (`, () => rendered.place(1))
+    push(rendered.sql, rendered.place)
+    push(index === parts.size - 1 ? ')' : '),', () => rendered.place(1))
+  }
+  push('select * from (', () => body.place(1))
+  push(body.sql, body.place)
+  push(') as result', () => body.place(1))
+  return { sql: lines.join('\n'), place: line => (places[Math.min(line, places.length) - 1] ?? body.place)(line) }
+}
+
+function ephemeralName(name: string): string {
+  return `__dbt__cte__${name}`
+}
+
+function vocabulary(names: Names, options: CompileOptions, used: Set<string>): Record<string, TemplateValue> {
+  const { observe, self, engine } = options
+  const { surroundings } = names
+  const builtIn = crossDatabase(engine)
+  const target = {
+    name: surroundings.target,
+    profile_name: names.packageName,
+    schema: surroundings.schema,
+    type: engine,
+    threads: 1,
+  }
+  const moment = options.moment ?? surroundings.moment
   return {
-    config,
-    ref: refFunction(names, options),
+    ...builtIn,
+    dbt: builtIn,
+    config: configFunction(observe),
+    ref: refFunction(names, options, used),
     source: sourceFunction(names, options),
     var: varFunction({ ...names.variables, ...(options.changedCells ? { changed_cells: options.changedCells } : {}) }),
+    env_var: environmentFunction(surroundings.environment),
     is_incremental: () => options.mode === 'cells',
+    should_full_refresh: () => false,
     this: self ? relation(self.schema, self.name, options.quote) : null,
-    target: { name: 'plinth', type: options.engine, schema: self?.schema ?? 'analytics' },
-    adapter: { dispatch: dispatchFunction(options.engine), type: () => options.engine },
-    return: ([value]) => value as TemplateValue,
+    target,
+    adapter: {
+      dispatch: dispatchFunction(engine, builtIn),
+      type: () => engine,
+      quote: ([name]) => (options.quote ?? doubleQuoted)(textOf(name) ?? ''),
+    },
+    api: { Relation: null },
     execute: true,
-    model: { name: self?.name ?? null },
-    exceptions: { raise_compiler_error: ([message]) => raise(String(message)) },
-    env_var: () => raise('env_var is not available in transforms: what runs must not depend on who runs it.'),
+    flags: { FULL_REFRESH: false, STORE_FAILURES: false, WHICH: 'run' },
+    model: self
+      ? {
+          name: self.name,
+          alias: self.name,
+          schema: self.schema,
+          unique_id: `model.${names.packageName}.${self.name}`,
+          package_name: names.packageName,
+        }
+      : { name: null },
+    project_name: names.packageName,
+    dbt_version: '1.10.0',
+    run_started_at: momentValue(moment),
+    invocation_id: moment.runId,
+    log: () => '',
+    print: () => '',
+    exceptions: {
+      raise_compiler_error: ([message]) => raise(textOf(message) ?? ''),
+      warn: () => '',
+    },
+    doc: () => '',
+    fromjson: ([text]) => JSON.parse(textOf(text) ?? 'null') as TemplateValue,
   }
+}
+
+function doubleQuoted(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`
 }
 
 export function relation(schema: string, identifier: string, quote = (name: string) => `"${name}"`): Relation {
   return { kind: 'relation', schema, identifier, text: `${quote(schema)}.${quote(identifier)}` }
 }
 
-function refFunction(names: Names, { observe, quote }: CompileOptions): TemplateFunction {
-  return positional => {
-    // With two arguments the first is the package, which here is always the project itself.
+function refFunction(names: Names, { observe, quote }: CompileOptions, used: Set<string>): TemplateFunction {
+  return (positional, named) => {
     const name = textOf(positional.at(-1)) ?? ''
+    if ('v' in named || 'version' in named) raise(`ref('${name}', v=…) asks for a version, and transforms have none.`)
+    // With two arguments the first is the package, which can only be the project itself.
+    const packageName = positional.length > 1 ? textOf(positional[0]) : names.packageName
+    if (packageName !== names.packageName)
+      raise(`ref('${packageName}', '${name}') refers to another package, and there is only "${names.packageName}".`)
     observe?.ref?.(name)
+    if (names.disabled.has(name)) raise(`The transform "${name}" is switched off (enabled: false).`)
+    if (names.ephemerals.has(name)) {
+      used.add(name)
+      return { kind: 'relation', schema: '', identifier: ephemeralName(name), text: ephemeralName(name) }
+    }
     const found = names.transforms.get(name)
     if (!found) throw unknownTransform(name, undefined, [...names.transforms.keys()])
     return relation(found.schema, found.name, quote)
@@ -117,37 +234,11 @@ function sourceFunction(names: Names, { observe, quote, instead }: CompileOption
   }
 }
 
-/** dbt also lets `config` be read, by `config.get`, which here answers what the call itself gave: nothing. */
+/** dbt also lets `config` be read, by `config.get`, which is for materializations; transforms only say it. */
 function configFunction(observe: Observer | undefined): TemplateFunction {
-  return (positional, named) => {
+  return (positional, named, { place }) => {
     const first = positional[0]
-    observe?.config?.({ ...(typeof first === 'object' && first !== null ? first : {}), ...named })
+    observe?.config?.({ ...(typeof first === 'object' && first !== null ? first : {}), ...named }, place)
     return ''
   }
-}
-
-function varFunction(variables: Readonly<Record<string, unknown>>): TemplateFunction {
-  return (positional, named) => {
-    const name = textOf(positional[0]) ?? ''
-    if (name in variables) return (variables[name] ?? null) as TemplateValue
-    if (positional.length > 1) return positional[1] as TemplateValue
-    if ('default' in named) return named['default'] as TemplateValue
-    const guess = nearest(name, Object.keys(variables))
-    throw new PlinthError('TRANSFORM_INVALID', `The variable "${name}" is not set and has no default.`, {
-      hint: guess ? `Did you mean var('${guess}')?` : 'Add it to vars in dbt_project.yml, or give a default.',
-    })
-  }
-}
-
-/** The engine's own macro where there is one, else the default. */
-function dispatchFunction(engine: string): TemplateFunction {
-  return ([name], _named, context: CallContext) => {
-    const found = context.callable(`${engine}__${String(name)}`) ?? context.callable(`default__${String(name)}`)
-    if (found !== undefined) return found
-    return raise(`No macro "${engine}__${String(name)}" or "default__${String(name)}" exists.`)
-  }
-}
-
-function raise(message: string): never {
-  throw new PlinthError('TRANSFORM_INVALID', message)
 }

@@ -1,213 +1,200 @@
-/** Reads an analytics project: `dbt_project.yml`, transforms, macros, sources, checks. Everything wrong in it has a file and a line. */
-import { existsSync } from 'node:fs'
-import { readdir, readFile } from 'node:fs/promises'
-import { basename, join, relative } from 'node:path'
-import { parseYaml } from '../config/yaml.ts'
+/** Reads an analytics project: `dbt_project.yml`, transforms, macros, sources, checks, unit tests. Everything wrong in it has a file and a line. */
+import { basename } from 'node:path'
 import { type Place, PlinthError } from '../errors.ts'
-import { parseTemplate, type Template } from '../sql/template.ts'
-import { genericChecks } from './checks.ts'
-import { compile, type Names, namesOf } from './compile.ts'
+import { describeChecks } from './checks.ts'
+import { type Names, namesOf } from './compile.ts'
+import { type Described, describeTransform, observed, patchesOf } from './describe.ts'
+import { unitTestsOf } from './fixtures.ts'
 import { orderTransforms } from './graph.ts'
-import { type CheckDefinition, type Project, sourceKey, type Transform } from './project.ts'
-import { severityOf } from './severity.ts'
-import { mappingOf, type PropertiesFile, projectShape, propertiesShape, textOf } from './shapes.ts'
+import { type Analysis, type Project, sourceKey, type Surroundings, type Transform } from './project.ts'
+import {
+  described,
+  type Folder,
+  listFiles,
+  readDocs,
+  readProperties,
+  readSettings,
+  readTemplates,
+  refuseForeignFiles,
+  type TemplateAt,
+} from './files.ts'
+import { mappingOf, type PropertiesFile } from './shapes.ts'
 import { sourcesOf } from './sources.ts'
 
 export interface LoadOptions {
   /** Folder that paths in messages are relative to. */
   readonly root: string
+  /** Variables that take the place of the project's, dbt's `--vars`. */
+  readonly variables?: Readonly<Record<string, unknown>>
+  readonly surroundings?: Partial<Surroundings>
 }
 
 /** Loads the project in `folder`. Throws FOLDER_NOT_FOUND, FILE_UNREADABLE, TRANSFORM_INVALID. */
-export async function loadProject(folder: string, { root }: LoadOptions): Promise<Project> {
-  const settings = await readSettings(folder, root)
-  const list = (paths: readonly string[], ending: RegExp) => listFiles(folder, paths, ending)
-  const properties = await readProperties(await list(settings['model-paths'], /\.ya?ml$/), root)
-  const macros = await readTemplates(await list(settings['macro-paths'], /\.sql$/), root)
-  const templates = await readTemplates(await list(settings['model-paths'], /\.sql$/), root)
-  const sources = properties.flatMap(sourcesOf)
+export async function loadProject(folder: string, options: LoadOptions): Promise<Project> {
+  const where: Folder = { folder, root: options.root }
+  const settings = await readSettings(where)
+  const { value } = settings
+  await refuseForeignFiles(where, value)
+  const list = (paths: readonly string[], ending: RegExp) => listFiles(where, paths, ending)
+  const yaml = [...value['model-paths'], ...value['test-paths'], ...value['macro-paths'], ...value['analysis-paths']]
+  const properties = await readProperties(where, await list(yaml, /\.ya?ml$/))
+  const docs = await readDocs(where, value['docs-paths'] ?? [...value['model-paths'], ...value['macro-paths']])
+  const tests = await readTemplates(
+    where,
+    (await list(value['test-paths'], /\.sql$/)).filter(file => !isFixture(file)),
+  )
+  const generic = tests.filter(({ template }) => template.macros.length > 0)
+  const macros = [
+    ...(await readTemplates(where, await list(value['macro-paths'], /\.sql$/))).map(({ template }) => template),
+    ...generic.map(({ template }) => template),
+  ]
+  const templates = await readTemplates(where, await list(value['model-paths'], /\.sql$/))
+  const surroundings = { ...defaultSurroundings, ...options.surroundings }
+  const variables = { ...value.vars, ...mappingOf(value.vars?.[value.name]), ...options.variables }
+  const bare: Names = { ...emptyNames, macros, variables, packageName: value.name, surroundings }
+  const sources = []
+  for (const file of properties) sources.push(...(await sourcesOf(file, { settings, docs, names: bare })))
   refuseDuplicates(
     sources.map(source => ({ name: sourceKey(source), place: source.place })),
     'source',
   )
-  const base = {
-    name: settings.name,
-    folder,
-    variables: { ...settings.vars, ...mappingOf(settings.vars?.[settings.name]) },
-    sources,
-    macros,
+  const known = { ...bare, sources: new Map(sources.map(source => [sourceKey(source), source])) }
+  const transforms = await describeTransforms(templates, { settings, properties, docs, names: known })
+  const base = { name: value.name, folder, variables, sources, macros, surroundings, ...transforms }
+  const names = namesOf(base)
+  const disabled = new Set(transforms.disabled)
+  const singular = tests.filter(test => !generic.includes(test))
+  const checks = await describeChecks({ settings, properties, names, disabled }, singular, base.transforms)
+  const fixtures = {
+    where,
+    settings,
+    docs,
+    transforms: [...names.transforms.keys(), ...names.ephemerals.keys()],
+    disabled,
   }
-  const transforms = await describeTransforms(templates, base, modelDefaults(settings.models, settings.name))
-  const project = { ...base, transforms }
-  const singular = await readTemplates(await list(settings['test-paths'], /\.sql$/), root)
-  return { ...project, checks: await describeChecks(project, properties, singular) }
+  const unitTests = []
+  for (const file of properties) unitTests.push(...(await unitTestsOf(file, fixtures)))
+  refuseDuplicates(unitTests, 'unit test')
+  const analyses = await describeAnalyses(
+    await readTemplates(where, await list(value['analysis-paths'], /\.sql$/)),
+    properties,
+    docs,
+    names,
+  )
+  return { ...base, analyses, checks, unitTests }
 }
 
-async function readSettings(folder: string, root: string) {
-  const file = join(folder, 'dbt_project.yml')
-  if (!existsSync(file)) {
-    throw new PlinthError('FOLDER_NOT_FOUND', `There is no analytics project in ${relative(root, folder) || folder}.`, {
-      at: { file: relative(root, file) },
-      hint: 'An analytics project has a dbt_project.yml. Set `analytics` in the configuration to its folder.',
-    })
-  }
-  const source = await readText(file, root)
-  return (await parseYaml(source, relative(root, file), projectShape(), 'TRANSFORM_INVALID', 'project')).value
+const defaultSurroundings: Surroundings = {
+  target: 'plinth',
+  schema: 'analytics',
+  environment: {},
+  moment: { startedAt: '2000-01-01T00:00:00.000Z', runId: '00000000-0000-0000-0000-000000000000' },
+}
+
+const emptyNames = {
+  transforms: new Map(),
+  sources: new Map(),
+  ephemerals: new Map(),
+  disabled: new Set<string>(),
+}
+
+function isFixture(file: string): boolean {
+  return /[\\/]fixtures[\\/]/.test(file)
+}
+
+interface Describing {
+  readonly settings: Awaited<ReturnType<typeof readSettings>>
+  readonly properties: readonly PropertiesFile[]
+  readonly docs: ReadonlyMap<string, string>
+  readonly names: Names
 }
 
 /** Names of all come first: what a transform says of itself is known by rendering it, and that needs the names of the others. */
 async function describeTransforms(
-  templates: readonly Template[],
-  base: Omit<Project, 'transforms' | 'checks'>,
-  defaults: Record<string, unknown>,
-): Promise<Transform[]> {
-  const drafts = templates.map(template => ({ name: basename(template.file, '.sql'), template }))
+  templates: readonly TemplateAt[],
+  describing: Describing,
+): Promise<Pick<Project, 'transforms' | 'ephemerals' | 'disabled'>> {
+  const drafts = templates.map(draft => ({ ...draft, name: basename(draft.template.file, '.sql') }))
   refuseDuplicates(
     drafts.map(({ name, template }) => ({ name, place: { file: template.file, line: 1 } })),
     'transform',
   )
-  const transforms = new Map(drafts.map(({ name }) => [name, { schema: 'analytics', name }]))
-  const names: Names = { ...namesOf({ ...base, transforms: [] }), transforms }
-  const described: Transform[] = []
-  for (const { name, template } of drafts) described.push(await describe(name, template, names, defaults))
-  return orderTransforms(described, ({ template }) => ({ file: template.file, line: 1, source: template.source }))
+  const patches = patchesOf(
+    describing.properties,
+    drafts.map(({ name }) => name),
+  )
+  const { schema } = describing.names.surroundings
+  const names = { ...describing.names, transforms: new Map(drafts.map(({ name }) => [name, { schema, name }])) }
+  const all: Described[] = []
+  for (const draft of drafts)
+    all.push(await describeTransform(draft, patches.get(draft.name), { ...describing, names }))
+  const disabled = all.flatMap(({ name, transform }) => (transform ? [] : [name]))
+  const found = all.flatMap(({ transform }) => transform ?? [])
+  await refuseDisabled(found, disabled)
+  const ordered = orderTransforms(found, ({ template }) => ({ file: template.file, line: 1, source: template.source }))
+  const ephemerals = ordered.flatMap(one =>
+    one.materialized === 'ephemeral' ? [{ ...one, materialized: 'view' as const }] : [],
+  )
+  const real = ordered.flatMap((one): Transform[] => {
+    const { materialized } = one
+    return materialized === 'ephemeral' ? [] : [{ ...one, materialized, ...through(one, ephemerals) }]
+  })
+  return { transforms: real, ephemerals, disabled }
 }
 
-/** Renders a transform in both modes, since a dependency may stand in a branch, and reads what it says of itself. */
-async function describe(
-  name: string,
-  template: Template,
-  names: Names,
-  defaults: Record<string, unknown>,
-): Promise<Transform> {
+/** What it refers to, with what stands behind ephemeral transforms in their place. */
+function through(
+  node: Pick<Transform, 'refs' | 'sources'>,
+  ephemerals: readonly Transform[],
+): Pick<Transform, 'refs' | 'sources'> {
   const refs = new Set<string>()
-  const sources = new Set<string>()
-  let config: Record<string, unknown> = { ...defaults }
-  const observe = {
-    ref: (ref: string) => refs.add(ref),
-    source: (source: string) => sources.add(source),
-    config: (values: Readonly<Record<string, unknown>>) => (config = { ...config, ...values }),
+  const sources = new Set(node.sources)
+  const visit = (name: string): void => {
+    const inner = ephemerals.find(one => one.name === name)
+    if (!inner) {
+      refs.add(name)
+      return
+    }
+    for (const source of inner.sources) sources.add(source)
+    for (const ref of inner.refs) visit(ref)
   }
-  for (const mode of ['whole', 'cells'] as const)
-    await compile(template, names, { engine: 'duckdb', mode, self: { schema: 'analytics', name }, observe })
-  const place = { file: template.file, line: 1, source: template.source }
-  const materialized = textOf(config['materialized']) ?? 'view'
-  if (materialized !== 'incremental' && materialized !== 'table' && materialized !== 'view') {
+  for (const ref of node.refs) visit(ref)
+  return { refs: [...refs].sort(), sources: [...sources].sort() }
+}
+
+async function refuseDisabled(
+  found: readonly Pick<Transform, 'name' | 'refs' | 'template'>[],
+  disabled: readonly string[],
+) {
+  for (const { name, refs, template } of found) {
+    const off = refs.find(ref => disabled.includes(ref))
+    if (off === undefined) continue
+    const line = template.source.slice(0, template.source.indexOf(off)).split('\n').length
     throw new PlinthError(
       'TRANSFORM_INVALID',
-      `"${name}" is materialized as "${materialized}", which is not supported.`,
+      `"${name}" refers to "${off}", which is switched off (enabled: false).`,
       {
-        at: place,
-        hint: 'Supported: incremental, table, view.',
+        at: { file: template.file, line, source: template.source },
       },
     )
   }
-  return {
-    name,
-    schema: textOf(config['schema']) ?? 'analytics',
-    template,
-    materialized,
-    cell: materialized === 'incremental' ? cellOf(name, config['meta'], place) : null,
-    refs: [...refs].sort(),
-    sources: [...sources].sort(),
-  }
 }
 
-function cellOf(name: string, meta: unknown, place: Place): Transform['cell'] {
-  const { bucket, grain, shard } = mappingOf(mappingOf(meta)['plinth'])
-  if (typeof bucket === 'string' && typeof shard === 'string' && (grain === 'hour' || grain === 'day'))
-    return { bucket, grain, shard }
-  throw new PlinthError('TRANSFORM_INVALID', `The incremental transform "${name}" does not say what its cells are.`, {
-    at: place,
-    hint: "Write config(meta={'plinth': {'bucket': 'bucket_hour', 'grain': 'hour', 'shard': 'shard'}}), or materialize it as a table.",
-  })
-}
-
-/** Every check is rendered once, so that an unknown name is found before anything runs. */
-async function describeChecks(
-  project: Omit<Project, 'checks'>,
+async function describeAnalyses(
+  templates: readonly TemplateAt[],
   properties: readonly PropertiesFile[],
-  singular: readonly Template[],
-): Promise<CheckDefinition[]> {
-  const names = namesOf(project)
-  const checks: CheckDefinition[] = []
-  for (const { definition, template } of properties.flatMap(genericChecks)) {
-    try {
-      const check = { ...definition, template: await parseTemplate(template) }
-      await compile(check.template, names, { engine: 'duckdb', mode: 'whole', self: null })
-      checks.push(check)
-    } catch (error) {
-      // The template was made here; what a reader can mend is where the check is declared.
-      if (!(error instanceof PlinthError)) throw error
-      throw new PlinthError(error.code, error.message, {
-        at: definition.declared ?? undefined,
-        hint: error.hint,
-        cause: error,
-      })
-    }
+  docs: ReadonlyMap<string, string>,
+  names: Names,
+): Promise<Analysis[]> {
+  const analyses: Analysis[] = []
+  for (const { template, path } of templates) {
+    const name = basename(template.file, '.sql')
+    const { refs, sources } = await observed(name, template, names)
+    const patch = properties.flatMap(({ value }) => value.analyses ?? []).find(one => one.name === name)
+    const description = described(patch?.description, docs, { file: template.file, line: 1 })
+    analyses.push({ name, template, path, refs, sources, description, tags: [] })
   }
-  for (const template of singular) checks.push(await describeCheck(template, names))
-  return checks.sort((a, b) => (a.name < b.name ? -1 : 1))
-}
-
-async function describeCheck(template: Template, names: Names): Promise<CheckDefinition> {
-  let config: Readonly<Record<string, unknown>> = {}
-  const observe = { config: (values: Readonly<Record<string, unknown>>) => (config = { ...config, ...values }) }
-  await compile(template, names, { engine: 'duckdb', mode: 'whole', self: null, observe })
-  return {
-    name: basename(template.file, '.sql'),
-    severity: severityOf(config['severity'], { file: template.file, line: 1 }),
-    tolerated: 0,
-    subject: null,
-    declared: null,
-    template,
-  }
-}
-
-/** dbt's tree of `models:`: keys with a plus are settings, others are folders, of which the project's own is the first. */
-function modelDefaults(models: unknown, project: string): Record<string, unknown> {
-  const tree = mappingOf(models)
-  const settings = [...Object.entries(tree), ...Object.entries(mappingOf(tree[project]))]
-  return Object.fromEntries(settings.flatMap(([key, value]) => (key.startsWith('+') ? [[key.slice(1), value]] : [])))
-}
-
-async function listFiles(folder: string, paths: readonly string[], ending: RegExp): Promise<string[]> {
-  const found: string[] = []
-  for (const path of paths) {
-    const base = join(folder, path)
-    if (!existsSync(base)) continue
-    const entries = await readdir(base, { recursive: true, withFileTypes: true })
-    for (const entry of entries)
-      if (entry.isFile() && ending.test(entry.name)) found.push(join(entry.parentPath, entry.name))
-  }
-  return found.sort()
-}
-
-async function readTemplates(files: readonly string[], root: string): Promise<Template[]> {
-  const templates: Template[] = []
-  for (const file of files)
-    templates.push(await parseTemplate({ file: relative(root, file), source: await readText(file, root) }))
-  return templates
-}
-
-async function readText(file: string, root: string): Promise<string> {
-  return readFile(file, 'utf8').catch((error: unknown) => {
-    throw new PlinthError('FILE_UNREADABLE', 'A file of the analytics project cannot be read.', {
-      at: { file: relative(root, file) },
-      cause: error,
-    })
-  })
-}
-
-async function readProperties(files: readonly string[], root: string): Promise<PropertiesFile[]> {
-  const shape = propertiesShape()
-  const read: PropertiesFile[] = []
-  for (const path of files) {
-    const file = relative(root, path)
-    const content = await parseYaml(await readText(path, root), file, shape, 'TRANSFORM_INVALID', 'properties')
-    read.push({ file, value: content.value, place: at => content.place(at) })
-  }
-  return read
+  return analyses
 }
 
 function refuseDuplicates(items: readonly { readonly name: string; readonly place: Place }[], noun: string): void {

@@ -8,10 +8,46 @@ export interface Project {
   readonly folder: string
   readonly variables: Readonly<Record<string, unknown>>
   readonly sources: readonly Source[]
-  /** Each after those that it refers to. */
+  /** Each after those that it refers to. What an ephemeral one refers to, those refer to that use it. */
   readonly transforms: readonly Transform[]
+  /** Transforms that are no table or view but a part of the queries that refer to them. */
+  readonly ephemerals: readonly Transform[]
+  /** Names of transforms that are switched off. */
+  readonly disabled: readonly string[]
+  /** Queries that are compiled and run by hand. */
+  readonly analyses: readonly Analysis[]
   readonly macros: readonly Template[]
   readonly checks: readonly CheckDefinition[]
+  readonly unitTests: readonly UnitTest[]
+  readonly surroundings: Surroundings
+}
+
+/** What the same files may compile differently by. */
+export interface Surroundings {
+  /** The environment's name, dbt's `target.name`. */
+  readonly target: string
+  /** Schema of transforms that name none, dbt's `target.schema`. */
+  readonly schema: string
+  /** For `env_var`. */
+  readonly environment: Readonly<Record<string, string | undefined>>
+  readonly moment: Moment
+}
+
+/** When and in which run something is rendered. */
+export interface Moment {
+  /** ISO 8601. */
+  readonly startedAt: string
+  readonly runId: string
+}
+
+export interface Analysis {
+  readonly name: string
+  readonly template: Template
+  readonly path: string
+  readonly refs: readonly string[]
+  readonly sources: readonly string[]
+  readonly description: string
+  readonly tags: readonly string[]
 }
 
 /** A table of the warehouse that is not made by a transform. */
@@ -25,6 +61,25 @@ export interface Source {
   readonly columns: readonly SourceColumn[]
   /** Null for a table that somebody else fills. */
   readonly capture: Capture | null
+  /** Null where no freshness is asked for. */
+  readonly freshness: Freshness | null
+  readonly description: string
+  readonly tags: readonly string[]
+  /** The properties file, relative to the project. */
+  readonly path: string
+  readonly place: Place
+}
+
+/** How old a source's newest row may be. */
+export interface Freshness {
+  /** SQL of the time at which a row was loaded; null where a query says it. */
+  readonly field: string | null
+  /** SQL of a query that answers the newest such time; null where a field says it. */
+  readonly query: string | null
+  /** Condition on the rows that are looked at. */
+  readonly filter: string | null
+  readonly warnAfterMs: number | null
+  readonly errorAfterMs: number | null
   readonly place: Place
 }
 
@@ -69,6 +124,45 @@ export interface Transform {
   readonly refs: readonly string[]
   /** Sources that it reads, as `group.name`. */
   readonly sources: readonly string[]
+  /** Path within the project. */
+  readonly path: string
+  readonly description: string
+  readonly tags: readonly string[]
+  /** Its settings as they stand after the project's, its properties' and its own were laid over each other. */
+  readonly config: Readonly<Record<string, unknown>>
+  /** What properties say of its columns. */
+  readonly columns: readonly Column[]
+  /** Null where none is enforced. */
+  readonly contract: Contract | null
+}
+
+export interface Column {
+  readonly name: string
+  /** Empty when the file does not say. */
+  readonly type: string
+  readonly description: string
+  readonly constraints: readonly Constraint[]
+  readonly place: Place
+}
+
+/** The columns and types that a transform promises, all of them, and what holds for its rows. */
+export interface Contract {
+  readonly columns: readonly Column[]
+  /** Those of several columns; those of one stand with it. */
+  readonly constraints: readonly Constraint[]
+  readonly place: Place
+}
+
+export interface Constraint {
+  readonly type: 'not_null' | 'unique' | 'primary_key' | 'check' | 'foreign_key'
+  readonly name: string | null
+  readonly columns: readonly string[]
+  /** Of a check, the condition; of a foreign key without `to`, what it references. */
+  readonly expression: string | null
+  /** Of a foreign key: the table, as `ref('x')` or `source('x', 'y')`, and its columns. */
+  readonly to: string | null
+  readonly toColumns: readonly string[]
+  readonly place: Place
 }
 
 export interface TransformCell {
@@ -82,15 +176,68 @@ export type Severity = 'error' | 'warn'
 /** A check answers the rows that are wrong. */
 export interface CheckDefinition {
   readonly name: string
+  /** The generic test, such as `not_null`; null for a file of its own. */
+  readonly kind: string | null
   readonly severity: Severity
-  /** Failures at and below this number are let pass. */
-  readonly tolerated: number
+  /** Conditions on the number of failures, such as `> 10`. */
+  readonly warnIf: string
+  readonly errorIf: string
+  /** An aggregate over the wrong rows; what it answers is the number of failures. */
+  readonly failCalc: string
+  /** At most so many wrong rows are looked at; null for all. */
+  readonly limit: number | null
+  /** Where the wrong rows are kept; null where they are not. */
+  readonly store: StoredFailures | null
+  /** The same, should the caller ask for it. */
+  readonly storable: StoredFailures
   /** The table or transform that it looks at, for people; null for a check of its own. */
   readonly subject: string | null
+  readonly column: string | null
   /** Where it is declared in a properties file; null for a file of its own. */
   readonly declared: Place | null
   readonly template: Template
+  readonly path: string
+  readonly tags: readonly string[]
+  readonly config: Readonly<Record<string, unknown>>
+  readonly refs: readonly string[]
+  readonly sources: readonly string[]
 }
+
+/** A table or view in the warehouse that holds the rows that failed a check. */
+export interface StoredFailures {
+  readonly schema: string
+  readonly name: string
+  readonly as: 'table' | 'view'
+}
+
+/** Rows that a transform is given and rows that it must answer for them. */
+export interface UnitTest {
+  readonly name: string
+  readonly transform: string
+  readonly description: string
+  readonly tags: readonly string[]
+  readonly given: readonly Given[]
+  readonly expected: GivenRows
+  readonly overrides: {
+    readonly macros: Readonly<Record<string, unknown>>
+    readonly variables: Readonly<Record<string, unknown>>
+    readonly environment: Readonly<Record<string, string>>
+  }
+  readonly path: string
+  readonly place: Place
+}
+
+export interface Given {
+  /** A transform's name, a source's `group.name`, or `this`: what stands in the table before. */
+  readonly input: { readonly kind: 'ref' | 'source' | 'this'; readonly name: string }
+  readonly rows: GivenRows
+  readonly place: Place
+}
+
+/** Rows as values, or a query that answers them. */
+export type GivenRows =
+  | { readonly kind: 'values'; readonly rows: readonly Readonly<Record<string, unknown>>[]; readonly place: Place }
+  | { readonly kind: 'query'; readonly query: string; readonly place: Place }
 
 /** `group.name`, by which sources are told apart. */
 export function sourceKey(source: { readonly group: string; readonly name: string }): string {

@@ -1,34 +1,135 @@
 /** Sources out of a properties file. */
 import { type Place, PlinthError } from '../errors.ts'
 import { columnKind } from './canonical.ts'
-import type { Capture, Source } from './project.ts'
-import type { Properties, PropertiesFile } from './shapes.ts'
+import type { Names } from './compile.ts'
+import { layered, treeLayers } from './configs.ts'
+import { isEnabled } from './describe.ts'
+import { sourceConfig } from './keys.ts'
+import { renderSetting } from './naming.ts'
+import type { Capture, Freshness, Source } from './project.ts'
+import { described, type SettingsFile } from './files.ts'
+import { mappingOf, type Properties, type PropertiesFile, textOf, wordsOf } from './shapes.ts'
 
-type Table = NonNullable<Properties['sources']>[number]['tables'][number]
+type Group = NonNullable<Properties['sources']>[number]
+type Table = NonNullable<Group['tables']>[number]
+
+export interface Sourcing {
+  readonly settings: SettingsFile
+  readonly docs: ReadonlyMap<string, string>
+  /** Of the variables and macros alone. */
+  readonly names: Names
+}
 
 /** Throws TRANSFORM_INVALID where a captured column has no type, or one that cannot be compared exactly. */
-export function sourcesOf({ value, place }: PropertiesFile): Source[] {
-  return (value.sources ?? []).flatMap((group, groupIndex) =>
-    group.tables.map((table, tableIndex) => {
-      const path = ['sources', groupIndex, 'tables', tableIndex]
-      const capture = captureOf(table)
-      const columns = (table.columns ?? []).map((column, index) => ({
-        name: column.name,
-        type: column.data_type ?? '',
-        place: place([...path, 'columns', index, 'name']),
-      }))
-      if (capture) checkCapture(capture, columns, place(path))
-      return {
-        group: group.name,
-        name: table.name,
-        schema: group.schema ?? group.name,
-        identifier: table.identifier ?? table.name,
-        columns,
-        capture,
-        place: place([...path, 'name']),
-      }
-    }),
+export async function sourcesOf(file: PropertiesFile, sourcing: Sourcing): Promise<Source[]> {
+  const sources: Source[] = []
+  for (const [groupIndex, group] of (file.value.sources ?? []).entries()) {
+    for (const [index, table] of (group.tables ?? []).entries()) {
+      const source = await sourceOf(file, group, groupIndex, table, index, sourcing)
+      if (source) sources.push(source)
+    }
+  }
+  return sources
+}
+
+async function sourceOf(
+  { path: file, place }: PropertiesFile,
+  group: Group,
+  groupIndex: number,
+  table: Table,
+  index: number,
+  { settings: project, docs, names }: Sourcing,
+): Promise<Source | null> {
+  const groupPath = ['sources', groupIndex]
+  const path = [...groupPath, 'tables', index]
+  const steps = [project.value.name, ...file.split('/').slice(1, -1), group.name, table.name]
+  const loose = ({ tags, meta, freshness, loaded_at_field, loaded_at_query }: Group | Table) =>
+    Object.fromEntries(
+      Object.entries({ tags, meta, freshness, loaded_at_field, loaded_at_query }).filter(
+        ([, value]) => value !== undefined,
+      ),
+    )
+  const layersOf = (owner: Group | Table, at: readonly PropertyKey[]) => [
+    { values: loose(owner), place: (key: string) => place([...at, key]) },
+    { values: owner.config ?? {}, place: (key: string) => place([...at, 'config', key]) },
+  ]
+  const { values, place: placeOf } = layered(
+    [
+      ...treeLayers(project.value.sources, steps, sourceConfig, at => project.place(['sources', ...at])),
+      ...layersOf(group, groupPath),
+      ...layersOf(table, path),
+    ],
+    sourceConfig,
+    place([...path, 'name']),
   )
+  if (!isEnabled(await renderSetting(values['enabled'], names, placeOf('enabled')))) return null
+  const capture = captureOf(table)
+  const columns = (table.columns ?? []).map((column, at) => ({
+    name: column.name,
+    type: column.data_type ?? '',
+    place: place([...path, 'columns', at, 'name']),
+  }))
+  if (capture) checkCapture(capture, columns, place(path))
+  const text = async (value: unknown, at: readonly PropertyKey[]) =>
+    textOf(await renderSetting(value, names, place(at))) ?? ''
+  return {
+    group: group.name,
+    name: table.name,
+    schema: await text(group.schema ?? group.name, [...groupPath, 'schema']),
+    identifier: await text(table.identifier ?? table.name, [...path, 'identifier']),
+    columns,
+    capture,
+    freshness: await freshnessOf(values, placeOf, names),
+    description: described(table.description, docs, place([...path, 'description'])),
+    tags: wordsOf(values['tags']),
+    path: file,
+    place: place([...path, 'name']),
+  }
+}
+
+/** Null as well where a table takes back what its group asks for, by `freshness: null`. */
+async function freshnessOf(
+  values: Readonly<Record<string, unknown>>,
+  place: (key: string) => Place,
+  names: Names,
+): Promise<Freshness | null> {
+  const asked = mappingOf(values['freshness'])
+  const warnAfterMs = ageOf(asked['warn_after'], place('freshness'))
+  const errorAfterMs = ageOf(asked['error_after'], place('freshness'))
+  if (warnAfterMs === null && errorAfterMs === null) return null
+  const text = async (key: string, value: unknown) => textOf(await renderSetting(value, names, place(key))) ?? null
+  const field = await text('loaded_at_field', values['loaded_at_field'])
+  const query = await text('loaded_at_query', values['loaded_at_query'])
+  if ((field === null) === (query === null)) {
+    throw new PlinthError(
+      'TRANSFORM_INVALID',
+      field === null
+        ? 'This source says how fresh it must be, but not by which column that is known.'
+        : 'This source names both loaded_at_field and loaded_at_query.',
+      { at: place('freshness'), hint: 'Set loaded_at_field to the column of the time at which a row was loaded.' },
+    )
+  }
+  return {
+    field,
+    query,
+    filter: await text('freshness', asked['filter']),
+    warnAfterMs,
+    errorAfterMs,
+    place: place('freshness'),
+  }
+}
+
+const periods: Readonly<Record<string, number>> = { minute: 60_000, hour: 3_600_000, day: 86_400_000 }
+
+function ageOf(given: unknown, at: Place): number | null {
+  const { count, period } = mappingOf(given)
+  if (count === undefined || count === null) return null
+  const length = typeof period === 'string' ? periods[period] : undefined
+  if (typeof count === 'number' && length !== undefined) return count * length
+  throw new PlinthError('TRANSFORM_INVALID', 'This is not an age.', {
+    at,
+    hint: 'Write {count: 12, period: hour}; periods are minute, hour and day.',
+  })
 }
 
 function captureOf(table: Table): Capture | null {

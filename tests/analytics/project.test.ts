@@ -124,9 +124,9 @@ describe('what is wrong in a project has a file and a line', () => {
       'an unknown materialization',
       hourly,
       'unique_key',
-      "materialized='ephemeral', unique_key",
+      "materialized='materialized_view', unique_key",
       null,
-      /ephemeral/,
+      /materialized_view/,
       /table/,
     ],
     [
