@@ -44,8 +44,10 @@ import {
 import type { LintRequest } from './foundation/lint.ts'
 import { applyFleet, planFleet, rollbackFleet, statusOfFleet } from './foundation/fleet.ts'
 import { type RehearseRequest, rehearseTracks } from './foundation/forecast.ts'
+import { readRollups } from './foundation/read.ts'
 import { listSettings } from './foundation/settings.ts'
 import { bringUp } from './foundation/up.ts'
+import type { ReadRequest } from './analytics/read.ts'
 import type { FleetReport } from './migrations/fleet.ts'
 import type { ExpandRequest } from './migrations/expand/request.ts'
 import { createEmitter, type Emit, type Fact } from './telemetry/event.ts'
@@ -156,6 +158,7 @@ export async function openFoundation(options: FoundationOptions) {
         report => report.status === 'nothing-to-do',
       ),
     rollupStatus: () => statusOfRollups(desk),
+    readRollup: (request: ReadRequest) => readRollups(desk, request),
     check: () => run(() => checkWarehouse(desk)),
     reconcile: (action: 'repair' | 'report') => run(() => reconcileWarehouse(desk, action)),
     generateDocs: () => run(() => generateDocuments(desk)),

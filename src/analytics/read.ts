@@ -4,17 +4,19 @@
  */
 import { withSession, withTransaction } from '../engines/brackets.ts'
 import type { Session } from '../engines/engine.ts'
-import { nearest, PlinthError } from '../errors.ts'
-import { columnKind, scaleOf } from './canonical.ts'
+import { PlinthError } from '../errors.ts'
 import { inspectSource, pendingMarks } from './capture.ts'
-import { spellingOf } from './cells.ts'
+import { choose, sketchFor } from './choose.ts'
 import { namesOf } from './compile.ts'
 import { type RollupOptions, withWarehouse } from './desk.ts'
 import { readCursor } from './ledger.ts'
-import { type Readable, readables } from './measures.ts'
+import { readables } from './measures.ts'
 import { type CapturedSource, type Project, sourceKey } from './project.ts'
-import { type Answer, type Filter, type Question, readMeasures, readQuantiles } from './reading.ts'
-import { hourMicros, isoOf, momentOf, offsetText, planWindow, type Unit, units, type WindowPlan } from './window.ts'
+import { type Question, readMeasures, readQuantiles } from './reading.ts'
+import { columnTypes, rowsOf, type UsageRow } from './reading-rows.ts'
+import { hourMicros, isoOf, momentOf, planWindow, type Unit, units, type WindowPlan } from './window.ts'
+
+export type { UsageRow } from './reading-rows.ts'
 
 export type ReadOptions = Pick<RollupOptions, 'source' | 'warehouse' | 'waitMs' | 'emit'>
 
@@ -27,6 +29,8 @@ export interface ReadRequest {
   readonly timeZone?: string | undefined
   /** `hour`, `day`, `week` or `month`, and columns such as `organization` for `organization_id`; nothing for one total. */
   readonly by?: readonly string[] | undefined
+  /** Only these. */
+  readonly organizations?: readonly string[] | undefined
   /** Values by column. */
   readonly where?: Readonly<Record<string, readonly string[]>> | undefined
   /** Name of the rollup; default the one with the fewest columns that can answer. */
@@ -54,8 +58,6 @@ export interface UsageReading {
   readonly cut: 'yes' | 'no'
 }
 
-export type UsageRow = Readonly<Record<string, string | number | null>>
-
 export interface AsOf {
   readonly source: string
   /** The source's snapshot that the warehouse equals, apart from pending cells. */
@@ -82,7 +84,8 @@ export async function readUsage(project: Project, request: ReadRequest, options:
   const all = await readables(project)
   const full: RollupOptions = { ...options, runId: 'read', owner: 'read' }
   const found = await withWarehouse(full, async warehouse => {
-    const wanted = { columns, where: request.where ?? {}, transform: request.transform }
+    const { where = {}, organizations = null, transform } = request
+    const wanted = { columns, where, organizations, transform }
     const { readable, keys, filters } = await choose(warehouse, all, wanted)
     const rowsMax = request.rowsMax ?? 10_000
     const question: Question = { readable, plan, keys, filters, rowsMax }
@@ -118,88 +121,6 @@ function partOf(quantile: number): number {
   throw new PlinthError('USAGE', `${quantile} is no quantile.`, {
     hint: 'Write numbers above 0 and up to 1, such as 0.95.',
   })
-}
-
-interface Wanted {
-  readonly columns: readonly string[]
-  readonly where: Readonly<Record<string, readonly string[]>>
-  readonly transform: string | undefined
-}
-
-/** The rollup that answers: the one named, or the one with the fewest columns among those that tell apart what is asked. */
-async function choose(warehouse: Session, all: readonly Readable[], wanted: Wanted) {
-  const candidates: { readonly readable: Readable; readonly keys: readonly Column[] }[] = []
-  for (const readable of all.filter(({ measures }) => Object.keys(measures).length > 0))
-    candidates.push({ readable, keys: await keysOf(warehouse, readable) })
-  const named = candidates.filter(({ readable }) => readable.transform.name === wanted.transform)
-  const known = candidates.map(({ readable }) => readable.transform.name)
-  if (wanted.transform !== undefined && named.length === 0) throw unknown('rollup', wanted.transform, known)
-  const among = wanted.transform === undefined ? candidates : named
-  const asked = [...wanted.columns, ...Object.keys(wanted.where)]
-  const able = among.filter(({ keys }) => asked.every(word => columnNamed(word, keys) !== undefined))
-  const [chosen] = able.sort((a, b) => a.keys.length - b.keys.length)
-  if (!chosen) throw cannotAnswer(asked, among)
-  const { readable, keys } = chosen
-  const filters: Filter[] = Object.entries(wanted.where).map(([word, values]) => {
-    const { name, type } = columnNamed(word, keys) as Column
-    return { column: name, type, values }
-  })
-  return { readable, keys: wanted.columns.map(word => (columnNamed(word, keys) as Column).name), filters }
-}
-
-interface Column {
-  readonly name: string
-  readonly type: string
-}
-
-/** Columns that rows are told apart by: all but cell and measures. */
-async function keysOf(warehouse: Session, { transform, measures, sketch }: Readable): Promise<readonly Column[]> {
-  const { bucket, shard } = transform.cell
-  const others = new Set([bucket, shard, ...Object.keys(measures), ...(sketch ? [sketch.bin, sketch.count] : [])])
-  const columns = await spellingOf(warehouse).columns(warehouse, transform.schema, transform.name)
-  if (columns.length > 0) return columns.filter(({ name }) => !others.has(name))
-  throw new PlinthError('WAREHOUSE_FAILED', `The warehouse has no table ${transform.schema}.${transform.name}.`, {
-    at: { object: warehouse.address },
-    hint: 'Apply the migrations of the warehouse first: plinth apply --track analytics.',
-  })
-}
-
-/** `organization` means `organization_id` where there is no column of the shorter name. */
-function columnNamed(word: string, keys: readonly Column[]): Column | undefined {
-  return keys.find(({ name }) => name === word) ?? keys.find(({ name }) => name === `${word}_id`)
-}
-
-function cannotAnswer(
-  asked: readonly string[],
-  among: readonly { readonly readable: Readable; readonly keys: readonly Column[] }[],
-): PlinthError {
-  const all = [...new Set(among.flatMap(({ keys }) => keys.map(({ name }) => name.replace(/_id$/, ''))))]
-  const stranger = asked.find(word => !among.some(({ keys }) => columnNamed(word, keys)))
-  if (stranger !== undefined) return unknown('column', stranger, [...units, ...all])
-  const able = among.map(
-    ({ readable, keys }) => `${readable.transform.name} by ${keys.map(({ name }) => name).join(', ')}`,
-  )
-  return new PlinthError('USAGE', `No rollup tells usage apart by ${asked.join(' and ')}.`, {
-    hint: `There is ${able.join('; ') || 'no transform with meta.plinth.measures'}.`,
-  })
-}
-
-function unknown(noun: string, word: string, known: readonly string[]): PlinthError {
-  const guess = nearest(word, known)
-  return new PlinthError('USAGE', `There is no ${noun} "${word}" to read usage by.`, {
-    hint: guess ? `Did you mean ${guess}?` : `Known: ${known.join(', ')}.`,
-  })
-}
-
-/** A sketch of the same source with the same columns; none where nothing of that kind is kept. */
-async function sketchFor(warehouse: Session, all: readonly Readable[], question: Question): Promise<Readable | null> {
-  const needed = [...question.keys, ...question.filters.map(({ column }) => column)]
-  for (const readable of all) {
-    if (!readable.sketch || readable.source !== question.readable.source) continue
-    const keys = await keysOf(warehouse, readable)
-    if (needed.every(column => keys.some(({ name }) => name === column))) return readable
-  }
-  return null
 }
 
 /** Everything that is read belongs to one commit of a run; where a session has no transactions to read in, it is read again if a run ended meanwhile. */
@@ -258,60 +179,4 @@ async function pendingOf(
     })
     return null
   }
-}
-
-async function columnTypes(warehouse: Session, { transform }: Readable): Promise<ReadonlyMap<string, string>> {
-  const columns = await spellingOf(warehouse).columns(warehouse, transform.schema, transform.name)
-  return new Map(columns.map(({ name, type }) => [name, type]))
-}
-
-interface Shown {
-  readonly measures: readonly Answer[]
-  readonly quantiles: readonly Answer[]
-  readonly types: ReadonlyMap<string, string>
-  readonly sketch: Readable | null
-  readonly parts: readonly number[]
-}
-
-function rowsOf(question: Question, { measures, quantiles, types, sketch, parts }: Shown) {
-  const { plan, keys, readable, rowsMax } = question
-  const of = sketch?.sketch?.of
-  const quantileNames = of === undefined ? [] : parts.map(part => `${of}_p${part / 10_000}`)
-  const groupOf = (answer: Answer) =>
-    JSON.stringify([answer['period_start'], answer['period_offset'], ...keys.map(key => answer[key])])
-  const byGroup = new Map(quantiles.map(answer => [groupOf(answer), answer]))
-  const rows = measures.slice(0, rowsMax).map((answer): UsageRow => {
-    const sketched = byGroup.get(groupOf(answer))
-    return Object.fromEntries([
-      ...(plan.unit === null ? [] : [[plan.unit, periodText(answer, plan.unit)]]),
-      ...keys.map(key => [key, plain(answer[key], types.get(key))]),
-      ...Object.keys(readable.measures).map(name => [name, plain(answer[name], types.get(name))]),
-      ...quantileNames.map((name, index) => [name, rounded(sketched?.[`quantile_${index}`])]),
-    ])
-  })
-  const period = plan.unit === null ? [] : [plan.unit]
-  return { columns: [...period, ...keys, ...Object.keys(readable.measures), ...quantileNames], rows }
-}
-
-/** `2026-03`, `2026-03-29`, or `2026-03-29T02:00:00+02:00`. */
-function periodText(answer: Answer, unit: Unit): string {
-  const start = String(answer['period_start'])
-  if (unit === 'hour') return `${start.slice(0, 19)}${offsetText(Number(answer['period_offset']))}`
-  return start.slice(0, unit === 'month' ? 7 : 10)
-}
-
-/** Engines write decimals with all their digits or without the last zeros, and sums of integers wider than their columns. */
-function plain(value: unknown, type = ''): string | number | null {
-  if (value === null || value === undefined) return null
-  if (typeof value === 'number') return value
-  const text = String(value)
-  if (/int/i.test(type)) return Number.isSafeInteger(Number(text)) ? Number(text) : text
-  if (!/^(big)?(numeric|decimal)/i.test(type) || columnKind(type.replace(/^big/i, '')) !== 'decimal') return text
-  const [whole = '0', digits = ''] = text.split('.')
-  const scale = scaleOf(type.replace(/^big/i, ''))
-  return scale === 0 ? whole : `${whole}.${digits.padEnd(scale, '0')}`
-}
-
-function rounded(value: unknown): number | null {
-  return value === null || value === undefined ? null : Math.round(Number(value) * 1000) / 1000
 }
