@@ -14,6 +14,7 @@ import { classesIn } from './lint-classes.ts'
 import { openReader } from './lint-read.ts'
 import { rehearseOf } from './lint-rehearse.ts'
 import { rememberReport } from './lint-remember.ts'
+import { isSeed, readSeed, seedSources } from './lint-seeds.ts'
 import {
   changedGroups,
   folderGroup,
@@ -59,11 +60,13 @@ export async function lintProject(desk: Desk, request: LintRequest): Promise<Lin
   const baseline = await readBaselineIfAny(config, request)
   const wish = request.rehearsal ?? config.lint.rehearsal
   if (groups.length === 0) await declarations(config)
+  const kept = request.baselineUpdate ? null : baseline
+  const seeds = await seedsOf(config, request)
+  const reports: LintReport[] = seeds.length > 0 ? [await judgeSeeds(desk, seeds, kept)] : []
+  const standing = await leftOf(kept, reports)
   // A baseline is one for all groups, and only the last can tell what nobody found.
-  const reports: LintReport[] = []
   for (const group of groups) {
     const scope = groups.length === 1 ? group.scope : 'some files'
-    const standing = request.baselineUpdate ? null : baseline
     const judge = () => judgeGroup(desk, group, { scope, baseline: standing, wish })
     const asked = {
       sources: group.sources,
@@ -81,9 +84,34 @@ export async function lintProject(desk: Desk, request: LintRequest): Promise<Lin
     reports.push(wish === 'off' ? await rememberReport(config, asked, judge) : await judge())
   }
   const report = mergeReports(reports)
-  const sources = groups.flatMap(group => group.sources)
+  const sources = [...groups.flatMap(group => group.sources), ...seeds]
   const baselineWritten = request.baselineUpdate ? await updateBaseline(config, request, report, sources) : null
   return { report, sources, notices, baselineWritten, version: desk.version }
+}
+
+/** Seeds belong to the project, so a call that names other files or a commit is not about them. */
+async function seedsOf(config: Config, { files, since }: LintRequest): Promise<LintSource[]> {
+  const named = files.filter(file => isSeed(config, file))
+  return since === undefined && (files.length === 0 || named.length > 0) ? seedSources(config, named) : []
+}
+
+async function judgeSeeds(desk: Desk, sources: readonly LintSource[], baseline: Baseline | null): Promise<LintReport> {
+  const { config, version } = desk
+  const declared = [version, 'seeds', config.lint, classificationText(config), baseline?.text]
+  return rememberReport(config, { sources, declared, today: today() }, async () => {
+    const { lintSeeds } = await import('../lint/seeds.ts')
+    const { classOf, severities } = await declarations(config)
+    return lintSeeds({ seeds: await Promise.all(sources.map(readSeed)), classOf, severities, baseline })
+  })
+}
+
+async function leftOf(baseline: Baseline | null, reports: readonly LintReport[]): Promise<Baseline | null> {
+  if (!baseline || reports.length === 0) return baseline
+  const { withoutUsed } = await import('../lint/baseline.ts')
+  return withoutUsed(
+    baseline,
+    reports.flatMap(report => report.findings),
+  )
 }
 
 async function judgeGroup(
@@ -146,7 +174,7 @@ async function groupsOf(desk: Desk, request: LintRequest, notices: string[]): Pr
   const { config } = desk
   const { files, standardInput, since } = request
   if (since !== undefined) return changedGroups(config, { files, since }, notices)
-  const named = files.filter(file => file !== '-')
+  const named = files.filter(file => file !== '-' && !isSeed(config, file))
   const groups = named.length > 0 ? await namedGroups(named, config) : []
   if (files.includes('-')) groups.push(await standardInputGroup(standardInput ?? '', config))
   if (files.length > 0) return groups

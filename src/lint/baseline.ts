@@ -77,6 +77,19 @@ export function applyBaseline(found: readonly Found[], { baseline, sources, scop
   return [...marked, ...stale.map(entry => staleEntry(entry, baseline))]
 }
 
+/** What the baseline still has to hold where these findings have used their part of it. */
+export function withoutUsed(baseline: Baseline | null, used: readonly Found[]): Baseline | null {
+  if (!baseline) return null
+  const counts = new Map<string, number>()
+  for (const one of used) {
+    if (one.allowed?.by !== 'baseline') continue
+    const key = spell(keyOf(one, []))
+    counts.set(key, (counts.get(key) ?? 0) + 1)
+  }
+  const entries = baseline.entries.map(entry => ({ ...entry, count: entry.count - (counts.get(spell(entry)) ?? 0) }))
+  return { ...baseline, entries: entries.filter(entry => entry.count > 0) }
+}
+
 function staleEntry(entry: BaselineEntry, { file, text }: Baseline): Found {
   const source: LintSource = {
     path: file,

@@ -113,7 +113,7 @@ function needingRehearsal(rules: readonly Rule[]): string[] {
     .sort()
 }
 
-function countOf(findings: readonly Finding[]): LintReport['counts'] {
+export function countOf(findings: readonly Finding[]): LintReport['counts'] {
   const open = findings.filter(one => one.allowed === null)
   const of = (severity: Severity) => open.filter(one => one.severity === severity).length
   return {

@@ -364,3 +364,42 @@ test('a rewrite is neither made where it is allowed nor asked of standard input'
   const refused = await lint(cwd, '-', '--fix')
   expect([refused.status, refused.stderr]).toEqual([2, expect.stringContaining('standard input')])
 })
+
+test('seeds are judged with their project: secrets that stand in them are errors, shown by no output', async () => {
+  const awsKey = ['AKIA', 'Q7XNMBPLR4TVWZ2K'].join('')
+  const cwd = temporaryFolder({
+    'configs/migrate.yaml':
+      'version: 1\nproject: app\ntracks:\n  operational:\n    engine: postgres\n    migrations: m\nseeds: seeds\n',
+    ...users,
+    'seeds/dev/package.yaml':
+      'description: A few users\nseed: dev\nanchor: "2026-01-01T00:00:00Z"\nweeks: 1\ntables: [../tables/users.yaml, ../tables/broken.yaml]\n',
+    'seeds/tables/users.yaml': `# from ${awsKey}
+table: public.users
+kind: demo
+key: [id]
+columns: { password: { secret: pw } }
+rows:
+  first: { id: 1, password: correct-horse-battery }
+  second: { id: 2, password: "$2b$12$abcdefghijklmnopqrstuuKZ0b2m1mQy9w0Zr8m8dQeYJm5lq3f9C" }
+  third: { id: 3, name: password }
+`,
+    'seeds/tables/broken.yaml': 'table: users\nkind: other\n',
+  })
+  const ran = await lint(cwd, '--no-rehearsal')
+  expect(ran.status).toBe(4)
+  for (const secret of ['correct-horse', awsKey]) expect(ran.stdout + ran.stderr).not.toContain(secret)
+  expect(ran.stdout).toContain('seeds/tables/users.yaml:7')
+  const json = await lint(cwd, '--no-rehearsal', '--json')
+  const seeds = findingsOf(json).filter(one => one.file.startsWith('seeds/'))
+  expect(seeds.map(one => `${one.rule} ${one.file} ${one.line}`).sort()).toEqual([
+    'security-inserted-secret seeds/tables/users.yaml 7',
+    'security-secret-literal seeds/tables/users.yaml 1',
+    'syntax seeds/tables/broken.yaml 1',
+  ])
+  // A file by its name, and what a baseline holds of it.
+  const named = await lint(cwd, '--no-rehearsal', '--json', 'seeds/tables/users.yaml')
+  expect(findingsOf(named).map(one => one.line)).toEqual([1, 7])
+  expect((await lint(cwd, '--no-rehearsal', '--all', '--update-baseline')).status).toBe(0)
+  const again = await lint(cwd, '--no-rehearsal', '--all')
+  expect(again.status, again.stdout).toBe(0)
+})

@@ -13,7 +13,7 @@ export const rule: StatementRule = {
   hidden: true,
   directions: ['up', 'down'],
   kinds: ['InsertStmt', 'UpdateStmt'],
-  title: 'A secret is written into a table by a migration',
+  title: 'A secret is written into a table by a migration or a seed',
   why: `A first administrator with a password in the migration exists, with that password, in every database that ran it, and everybody who can read the
 repository can sign in.`,
   instead: 'Invite the first user instead, or let the application make the secret when it starts and show it once.',

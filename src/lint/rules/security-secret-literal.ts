@@ -13,7 +13,7 @@ export const rule: FileRule = {
   needs: 'text',
   hidden: true,
   directions: ['up', 'down'],
-  title: 'A key or token stands in the migration',
+  title: 'A key or token stands in a migration or a seed',
   why: `What looks like a key of a well-known service mostly is one. It stays in the history of the repository even when the next commit removes it,
 and in every database that ran the migration.`,
   instead: 'Revoke the key, and give it to the program that needs it from where secrets are kept.',
