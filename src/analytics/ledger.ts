@@ -105,6 +105,14 @@ export async function moveCursor(
   )
 }
 
+/** After rows were rewritten without moving the cursor. */
+export async function storeRawRows(session: Session, source: string, rawTable: string): Promise<void> {
+  await session.query(
+    `update plinth.rollup_cursors set raw_rows = (select count(*) from ${rawTable}) where source = $1`,
+    [source],
+  )
+}
+
 export interface RunRecord {
   readonly runId: string
   readonly source: string
