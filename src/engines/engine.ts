@@ -64,6 +64,11 @@ export interface Warehouse {
   ) => Promise<readonly { readonly name: string; readonly type: string }[]>
   /** The columns that a query would answer, without running it. */
   readonly describe: (session: Session, query: string) => Promise<readonly string[]>
+  /** The same with their types, in words that are equal where the types are. */
+  readonly describeTypes: (
+    session: Session,
+    query: string,
+  ) => Promise<readonly { readonly name: string; readonly type: string }[]>
   /** Appends rows of CSV to a table within the transaction that is open, and answers their number. */
   readonly loadCsv: (session: Session, load: Load) => Promise<number>
   /** Bytes that a query would read, where the engine bills by them. */

@@ -46,6 +46,10 @@ export const warehouse: Warehouse = {
     const { fields } = await estimate(session, `select * from (\n${query}\n) as result`)
     return fields.map(({ name }) => name)
   },
+  async describeTypes(session, query) {
+    const { fields } = await estimate(session, `select * from (\n${query}\n) as result`)
+    return fields.map(({ name, type, mode }) => ({ name, type: mode === 'REPEATED' ? `ARRAY<${type}>` : type }))
+  },
   loadCsv,
   estimateBytes: async (session, query) => (await estimate(session, query)).bytes,
   deferred: {
