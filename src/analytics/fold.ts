@@ -2,7 +2,7 @@
  * What cells hold, while their rows go by: number of rows and an order-independent hash. The same function looks at rows that come out
  * of the source and at rows that stand in the warehouse, so one pass over each is all that a proof costs.
  */
-import { type Block, type BlockColumn, blockRows } from '../engines/block.ts'
+import { type Block, type BlockColumn, blockRows, type Texts } from '../engines/block.ts'
 import type { CellDigest } from './capture.ts'
 
 export interface Fold {
@@ -11,6 +11,8 @@ export interface Fold {
   /** Rows so far. */
   readonly rows: number
   cells(): CellDigest[]
+  /** All texts of each column, in the order of the columns; null where there are none, or too many of them to be kept. */
+  texts(): (Texts | null)[]
 }
 
 /**
@@ -23,8 +25,11 @@ export function createFold(): Fold {
   const first = new Uint32Array(blockRows)
   const second = new Uint32Array(blockRows)
   let rows = 0
+  let texts: (Texts | null)[] | undefined
   return {
     add(block) {
+      // A column that started over with other texts has more of them than are kept.
+      texts = block.columns.map((column, index) => (!texts || texts[index] === column.texts ? column.texts : null))
       hashRows(block, first, second)
       rows += block.rows
       gather(block, first, second, buckets)
@@ -33,6 +38,7 @@ export function createFold(): Fold {
       return rows
     },
     cells: () => [...buckets].flatMap(([micros, bucket]) => cellsOf(micros, bucket)),
+    texts: () => texts ?? [],
   }
 }
 

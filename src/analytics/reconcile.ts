@@ -1,26 +1,27 @@
 /**
- * Proves the warehouse, cell by cell, at one snapshot of the source: raw rows against the source by count, sums and hash, and what each
- * transform has stored against what it answers from its inputs. Cells with marks that no run has taken yet are pending, not different.
- * What differs is repaired by marking it, as if the source had changed there, and running.
+ * Proves the warehouse, cell by cell, and repairs what differs: by marking it, as if the source had changed there, and running; what is sealed
+ * from its rows, or from a source that still says what the seal does. All of it, or in rotation so many days that every day is proved in time.
  */
-import { withTransaction } from '../engines/brackets.ts'
-import { allHours, markCells, pendingMarks } from './capture.ts'
-import { batchOfCells, listCells, rawCondition } from './cells.ts'
-import { compareDigests, type Difference, keyOf } from './digest.ts'
-import { namesOf } from './compile.ts'
-import { type Desk, refuseRestored, type RollupOptions, withDesk, withWarehouse } from './desk.ts'
-import { descendantsOf } from './graph.ts'
-import { readCursor, recordReconciliation, requireTable } from './ledger.ts'
-import { compareCells, hasCells, prepareTable } from './materialize.ts'
-import { type Batch, defaultLimits, planBatches } from './plan.ts'
-import { storeProof } from './proof.ts'
+import { markCells } from './capture.ts'
+import { batchOfCells } from './cells.ts'
+import { type RollupOptions, withDesk, withWarehouse } from './desk.ts'
+import type { Difference } from './digest.ts'
+import { cellOf, type Inspection, inspect, type Scope } from './inspect.ts'
+import { readCursor, recordReconciliation } from './ledger.ts'
+import { type ChangedHour, defaultLimits, planBatches } from './plan.ts'
 import { capturedSources, type CapturedSource, type Project, sourceKey } from './project.ts'
+import { openCells } from './quarantine.ts'
+import { deriveSealed, rewriteSealed } from './reopen.ts'
+import { nextStretches, recordRotation } from './rotation.ts'
 import { runRollup } from './run.ts'
-import { sourceCells, warehouseCells } from './transfer.ts'
+import { readHorizon } from './seal-ledger.ts'
+import { readSealing } from './sealed.ts'
 
 export interface ReconcileOptions extends Omit<RollupOptions, 'mode'> {
   /** `report` changes nothing but the history of reconciliations. Default `repair`. */
   readonly action?: 'repair' | 'report'
+  /** Prove as many days as it takes so that each is proved once in that many days; default everything. */
+  readonly everyDays?: number | undefined
 }
 
 export interface ReconciliationReport {
@@ -69,107 +70,41 @@ async function reconcileSource(
   options: ReconcileOptions,
 ): Promise<SourceReconciliation> {
   const started = performance.now()
-  const found = await inspect(project, source, options, 'everything')
+  const found = await firstLook(project, source, options)
+  const different = found.found.length
   let repaired = 0
-  if (found.different > 0 && options.action !== 'report') {
+  if (different > 0 && options.action !== 'report') {
     await repair(project, source, options, found.found)
-    const left = await inspect(project, source, options, found.found)
-    repaired = found.different - left.different
+    const left = await inspect(project, source, options, { cells: found.found })
+    repaired = different - left.found.length
   }
   const durationMs = Math.round(performance.now() - started)
-  const { found: _, ...report } = { ...found, repaired }
+  const { found: all, ...rest } = found
+  const report = { source: sourceKey(source), ...rest, different, repaired, differences: all.slice(0, evidenceLimit) }
   await withWarehouse(options, warehouse =>
     recordReconciliation(warehouse, {
+      ...report,
       runId: options.runId,
-      source: report.source,
-      snapshot: report.snapshot,
-      cells: report.cells,
-      pending: report.pending,
-      different: report.different,
-      repaired,
       differences: JSON.stringify(report.differences),
       durationMs,
     }),
   )
-  options.emit({
-    type: 'reconciliation.finished',
-    source: report.source,
-    cells: report.cells,
-    different: report.different,
-    repaired,
-    durationMs,
-  })
+  const { cells } = report
+  options.emit({ type: 'reconciliation.finished', source: report.source, cells, different, repaired, durationMs })
   return report
 }
 
-interface Inspection extends SourceReconciliation {
-  /** All of them, which the report bounds. */
-  readonly found: readonly Difference[]
-}
-
-/** Compares everything, or the cells of differences that were repaired. */
-async function inspect(
-  project: Project,
-  source: CapturedSource,
-  options: ReconcileOptions,
-  scope: 'everything' | readonly Difference[],
-): Promise<Inspection> {
-  return withDesk(source, options, desk =>
-    withWarehouse(options, async warehouse => {
-      await requireTable(warehouse, source.schema, source.identifier)
-      const names = namesOf(project)
-      const transforms = descendantsOf(project.transforms, sourceKey(source))
-      for (const transform of transforms) await prepareTable(warehouse, transform, names)
-      const stored = await readCursor(warehouse, sourceKey(source))
-      await refuseRestored(desk, stored)
-      const base = { source: sourceKey(source), snapshot: desk.snapshot, repaired: 0 }
-      if (!stored?.snapshot)
-        return { ...base, loaded: 'no', cells: 0, rows: 0, pending: 0, different: 0, differences: [], found: [] }
-      const pending = await pendingKeys(source, desk, stored.snapshot)
-      const batches = scope === 'everything' ? await everything(source, desk) : planned(scope)
-      const found = new Map<string, Difference>()
-      let cells = 0
-      let rows = 0
-      for (const batch of batches) {
-        const compared = await withTransaction(warehouse, async () => {
-          const listed = await listCells(warehouse, batch)
-          const expected = await sourceCells(desk.reader, warehouse, source, batch)
-          const present = await warehouseCells(warehouse, source, rawCondition(listed))
-          const raw = compareDigests(`${source.schema}.${source.identifier}`, expected, present)
-          const different = raw.filter(
-            difference => !pending.has(keyOf({ hour: difference.bucket, shard: difference.shard })),
-          )
-          for (const transform of transforms)
-            if (hasCells(transform)) different.push(...(await compareCells(warehouse, transform, names, listed)))
-          const unequal = new Set(raw.map(({ bucket, shard }) => keyOf({ hour: bucket, shard })))
-          const cells = expected.filter(cell => !unequal.has(keyOf(cell)))
-          await storeProof(warehouse, source, listed, { runId: options.runId, readAt: desk.readAt, cells })
-          return { expected, different }
-        })
-        cells += compared.expected.length
-        rows += compared.expected.reduce((sum, cell) => sum + Number(cell.rows), 0)
-        for (const difference of compared.different)
-          found.set(`${difference.table} ${difference.bucket} ${difference.shard}`, difference)
-        options.emit({
-          type: 'progress',
-          task: `reconcile ${sourceKey(source)}`,
-          done: cells,
-          total: null,
-          unit: 'cells',
-        })
-      }
-      const all = [...found.values()]
-      return {
-        ...base,
-        loaded: 'yes',
-        cells,
-        rows,
-        pending: pending.size,
-        different: all.length,
-        differences: all.slice(0, evidenceLimit),
-        found: all,
-      }
+async function firstLook(project: Project, source: CapturedSource, options: ReconcileOptions): Promise<Inspection> {
+  const { everyDays } = options
+  if (everyDays === undefined) return inspect(project, source, options, 'everything')
+  return inspect(
+    project,
+    source,
+    options,
+    async (warehouse, readAt): Promise<Scope> => ({
+      stretches: await nextStretches(warehouse, source, readAt, everyDays),
     }),
+    (warehouse, batch, readAt) => recordRotation(warehouse, source, batch, readAt, options.runId),
   )
 }
 
@@ -180,38 +115,66 @@ async function repair(
   options: ReconcileOptions,
   differences: readonly Difference[],
 ): Promise<void> {
-  const cells = differences.map(cellOf)
+  const { action: _, everyDays: __, ...run } = options
+  const horizon = await withWarehouse(options, warehouse => readHorizon(warehouse, sourceKey(source)))
+  const isSealed = (one: Difference) => horizon !== null && cellOf(one).hour < horizon.sealedBefore
+  await repairSealed(project, source, options, differences.filter(isSealed))
+  const cells = differences.filter(one => !isSealed(one)).map(cellOf)
+  if (cells.length === 0) return
   const nameable = cells.every(
     ({ hour, shard }) => hour.slice(13) === ':00:00.000000Z' && shard >= 0 && shard < source.capture.shards,
   )
   if (nameable) await withDesk(source, options, desk => markCells(desk.control, source, cells))
-  const { action: _, ...run } = options
   await runRollup(project, { ...run, mode: nameable ? 'changes' : 'rebase' })
 }
 
-/** The cell of the source whose replacement recomputes this one: of a day, its first hour. */
-function cellOf({ bucket, shard }: Difference): { readonly hour: string; readonly shard: number } {
-  return { hour: bucket.length === 10 ? `${bucket}T00:00:00.000000Z` : bucket, shard }
-}
-
-function planned(differences: readonly Difference[]): Batch[] {
-  const cells = new Map(differences.map(difference => [keyOf(cellOf(difference)), cellOf(difference)]))
-  const { hours } = batchOfCells([...cells.values()])
-  return planBatches(hours, 'no', { ...defaultLimits.no, shards: 1 })
-}
-
-async function everything(source: CapturedSource, desk: Desk): Promise<Batch[]> {
-  return planBatches(await allHours(desk.reader, source), 'yes', {
-    ...defaultLimits.yes,
-    shards: source.capture.shards,
-  })
-}
-
-async function pendingKeys(source: CapturedSource, desk: Desk, cursor: string): Promise<ReadonlySet<string>> {
-  const { hours } = await pendingMarks(desk.reader, source, cursor)
-  return new Set(
-    hours.flatMap(({ hour, shards }) => (shards === 'all' ? [] : shards.map(shard => keyOf({ hour, shard })))),
+/**
+ * Rollups of sealed hours are made anew from the rows that the warehouse keeps. Rows come back from the source where it still has what was
+ * sealed; else they are left as they are, for whoever restores the warehouse.
+ */
+async function repairSealed(
+  project: Project,
+  source: CapturedSource,
+  options: ReconcileOptions,
+  differences: readonly Difference[],
+): Promise<void> {
+  if (differences.length === 0) return
+  const raw = `${source.schema}.${source.identifier}`
+  await withDesk(source, options, desk =>
+    withWarehouse(options, async warehouse => {
+      if (!(await readCursor(warehouse, sourceKey(source)))?.snapshot) return
+      const sealing = await readSealing(source, desk.reader, warehouse)
+      const context = await openCells({
+        project,
+        source,
+        options: { ...options, signer: null },
+        desk,
+        warehouse,
+        sealing,
+      })
+      const { retiredBefore } = sealing
+      const rows = differences.filter(({ table }) => table === raw)
+      const live = rows.filter(({ bucket }) => retiredBefore === null || bucket >= retiredBefore)
+      // Each hour by itself, so that one which the source has changed since does not keep the others from coming back.
+      for (const batch of hoursOf(live).flatMap(hour => planned(source, [hour])))
+        await rewriteSealed(context, batch, { how: 'restore' }, []).catch(ignoreBroken)
+      for (const batch of planned(source, hoursOf(differences))) await deriveSealed(context, batch)
+    }),
   )
+}
+
+function ignoreBroken(error: unknown): void {
+  if (error instanceof Error && 'code' in error && error.code === 'SEAL_BROKEN') return
+  throw error
+}
+
+function hoursOf(differences: readonly Difference[]): readonly ChangedHour[] {
+  const cells = new Map(differences.map(one => [`${cellOf(one).hour} ${one.shard}`, cellOf(one)]))
+  return batchOfCells([...cells.values()]).hours
+}
+
+function planned(source: CapturedSource, hours: readonly ChangedHour[]) {
+  return planBatches(hours, 'no', { ...defaultLimits.no, shards: source.capture.shards })
 }
 
 function statusOf(sources: readonly SourceReconciliation[]): ReconciliationReport['status'] {

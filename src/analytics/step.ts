@@ -67,7 +67,7 @@ export async function applyBatch(context: StepContext, batch: Batch, closing: Cl
     await onStage('loaded')
     const { tables, differences } = await runTransforms(context, listed, closing)
     await onStage('replaced')
-    const proved = await prove(context, listed, loaded.cells, differences)
+    const proved = await prove(context, listed, loaded, differences)
     await storeProof(warehouse, source, listed, { runId: context.claim.runId, readAt: context.readAt, cells: proved })
     await onStage('proved')
     if (closing) {
@@ -165,12 +165,12 @@ export async function daysOf(warehouse: Session, source: CapturedSource): Promis
 async function prove(
   context: StepContext,
   batch: ListedBatch,
-  expected: CellDigest[],
+  { cells: expected, texts }: Loaded,
   transformed: readonly Difference[],
 ): Promise<CellDigest[]> {
   const { warehouse, source } = context
   if (spellingOf(warehouse).deferred) return proveAtCommit(context, batch, expected)
-  const found = await warehouseCells(warehouse, source, rawCondition(batch))
+  const found = await warehouseCells(warehouse, source, rawCondition(batch), texts)
   const differences = [...compareDigests(`${source.schema}.${source.identifier}`, expected, found), ...transformed]
   const [first] = differences
   if (!first) return expected

@@ -1,5 +1,5 @@
 /** Rows of cells on their way from the source into the warehouse, and what both sides hold, each read once. */
-import { type Block, type BlockType } from '../engines/block.ts'
+import { type Block, type BlockType, type Texts } from '../engines/block.ts'
 import { type BlockColumnName, loadBlocks, readColumns } from '../engines/duckdb/write.ts'
 import type { Session } from '../engines/engine.ts'
 import { readBinary, wireType } from '../engines/postgres/binary.ts'
@@ -15,6 +15,8 @@ export interface Loaded {
   readonly rows: number
   /** What the source holds in the batch's cells, by the rows that came out of it. */
   readonly cells: CellDigest[]
+  /** Texts of the rows, by the place of their column: `warehouseCells` knows them again without asking for them. */
+  readonly texts: readonly (Texts | null)[]
 }
 
 /** Copies the batch's rows into the raw table. */
@@ -32,7 +34,7 @@ export async function loadRows(
       columns: csvColumns(source),
       source: copyRows(reader, source, batch),
     })
-    return { rows, cells: await sourceDigests(reader, source, batch) }
+    return { rows, cells: await sourceDigests(reader, source, batch), texts: [] }
   }
   const fold = createFold()
   const columns = columnsOf(source)
@@ -42,7 +44,7 @@ export async function loadRows(
     columns,
     folded(rowsOf(reader, source, batch, columns), fold),
   )
-  return { rows, cells: fold.cells() }
+  return { rows, cells: fold.cells(), texts: fold.texts() }
 }
 
 /** What the source holds in the batch's cells, in the way that `warehouseCells` answers for this warehouse. */
@@ -52,10 +54,20 @@ export async function sourceCells(
   source: CapturedSource,
   batch: Batch,
 ): Promise<CellDigest[]> {
-  if (spellingOf(warehouse).deferred) return sourceDigests(reader, source, batch)
+  return (await foldSource(reader, warehouse, source, batch)).cells
+}
+
+/** The same, with the texts that occur. */
+export async function foldSource(
+  reader: Session,
+  warehouse: Session,
+  source: CapturedSource,
+  batch: Batch,
+): Promise<Omit<Loaded, 'rows'>> {
+  if (spellingOf(warehouse).deferred) return { cells: await sourceDigests(reader, source, batch), texts: [] }
   const fold = createFold()
   for await (const block of rowsOf(reader, source, batch, columnsOf(source))) fold.add(block)
-  return fold.cells()
+  return { cells: fold.cells(), texts: fold.texts() }
 }
 
 /** What the raw table holds in the cells that `condition`, on the alias `raw`, lets through. */
@@ -63,11 +75,12 @@ export async function warehouseCells(
   warehouse: Session,
   source: CapturedSource,
   condition: string,
+  texts: Loaded['texts'] = [],
 ): Promise<CellDigest[]> {
   if (spellingOf(warehouse).deferred) return warehouseDigests(warehouse, source, condition)
   const fold = createFold()
   const from = `"${source.schema}"."${source.identifier}" as raw where ${condition}`
-  for await (const block of readColumns(warehouse, columnsOf(source), from)) fold.add(block)
+  for await (const block of readColumns(warehouse, columnsOf(source), from, texts)) fold.add(block)
   return fold.cells()
 }
 

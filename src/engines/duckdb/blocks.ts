@@ -75,21 +75,33 @@ export async function appendBlocks(duckdb: DuckDbModule, append: Append): Promis
   return rows
 }
 
-/** The rows of a query whose columns were selected as `readType` says. The block is filled anew each time. */
+/** Texts that a column is expected to hold, by DuckDB's hashes of them. */
+export interface Foreseen {
+  readonly texts: Texts
+  readonly numbers: Map<bigint, number>
+}
+
+/**
+ * The rows of a query whose columns were selected as `readType` says, or as a hash where texts are foreseen. The block is filled anew each
+ * time.
+ */
 export async function* readBlocks(
   connection: DuckDBConnection,
   query: string,
   types: readonly BlockType[],
+  foreseen: readonly (Foreseen | null)[] = [],
 ): AsyncGenerator<Block, void> {
   const bindings = loadBindings()
   const result = await connection.stream(query)
   const block = createBlock(types)
+  for (const [index, column] of block.columns.entries()) column.texts = foreseen[index]?.texts ?? column.texts
   for (;;) {
     const chunk = await result.fetchChunk()
     if (!chunk || chunk.rowCount === 0) return
-    readChunk(bindings, chunk.chunk, chunk.rowCount, block, types)
+    readChunk(bindings, chunk.chunk, chunk.rowCount, block, types, foreseen)
     yield block
-    for (const column of block.columns) if (column.texts && isFull(column.texts)) column.texts = createTexts()
+    for (const [index, column] of block.columns.entries())
+      if (column.texts && !foreseen[index] && isFull(column.texts)) column.texts = createTexts()
   }
 }
 
@@ -218,11 +230,18 @@ function readChunk(
   rows: number,
   block: Block,
   types: readonly BlockType[],
+  foreseen: readonly (Foreseen | null)[],
 ): void {
   block.rows = rows
   for (const [index, column] of block.columns.entries()) {
     const vector = bindings.data_chunk_get_vector(chunk, index)
     readNulls(bindings, vector, column.nulls, rows)
+    const known = foreseen[index]
+    if (known) {
+      const hashes = bindings.vector_get_data(vector, rows * 8)
+      recognize(new Uint32Array(hashes.buffer, hashes.byteOffset, rows * 2), column, known, rows)
+      continue
+    }
     const width = column.texts ? stringWords : column.width
     const bytes = bindings.vector_get_data(vector, rows * width * 4)
     const words = new Uint32Array(bytes.buffer, bytes.byteOffset, rows * width)
@@ -288,4 +307,32 @@ function isSeen(words: Uint32Array, at: number, slot: number): boolean {
     words[at + 2] === seenWords[seen + 2] &&
     words[at + 3] === seenWords[seen + 3]
   )
+}
+
+/** A text that nobody foresaw gets a number of its own, whose hashes are those of no text that is known. */
+function recognize(hashes: Uint32Array, column: BlockColumn, { texts, numbers }: Foreseen, rows: number): void {
+  seenNumbers.fill(-1)
+  for (let row = 0; row < rows; row++) {
+    if (column.nulls[row] === 1) {
+      column.words[row] = 0
+      continue
+    }
+    const low = hashes[row * 2] as number
+    const high = hashes[row * 2 + 1] as number
+    const slot = low >>> 26
+    if (seenNumbers[slot] === -1 || seenWords[slot * 2] !== low || seenWords[slot * 2 + 1] !== high) {
+      seenNumbers[slot] = numbers.get((BigInt(high) << 32n) | BigInt(low)) ?? strange(texts, numbers, low, high)
+      seenWords[slot * 2] = low
+      seenWords[slot * 2 + 1] = high
+    }
+    column.words[row] = seenNumbers[slot] as number
+  }
+}
+
+function strange(texts: Texts, numbers: Map<bigint, number>, low: number, high: number): number {
+  texts.first.push(~low)
+  texts.second.push(~high)
+  const number = texts.bytes.push(new Uint8Array(0)) - 1
+  numbers.set((BigInt(high) << 32n) | BigInt(low), number)
+  return number
 }

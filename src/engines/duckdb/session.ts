@@ -19,7 +19,7 @@ import type {
 } from '../engine.ts'
 import { type Sent, statementFailure } from './failure.ts'
 import type { Block, BlockType } from '../block.ts'
-import { appendBlocks, readBlocks } from './blocks.ts'
+import { appendBlocks, type Foreseen, readBlocks } from './blocks.ts'
 import { acquireInstance, filePath, type OpenInstance } from './instance.ts'
 import { introspect } from './introspect.ts'
 import { bind, createConverter, type DuckDbModule } from './rows.ts'
@@ -31,8 +31,8 @@ export interface DuckDbSession extends Session {
   withBulkFile<T>(source: AsyncIterable<Uint8Array | string>, work: (path: string) => Promise<T>): Promise<T>
   /** Appends rows to a table whose columns have these types in this order, and answers their number. */
   appendBlocks(table: TableName, types: readonly BlockType[], blocks: AsyncIterable<Block>): Promise<number>
-  /** The rows of a query; the block is filled anew each time. */
-  readBlocks(text: string, types: readonly BlockType[]): AsyncIterable<Block>
+  /** The rows of a query; the block is filled anew each time. Where texts are foreseen, the query answers hashes in their place. */
+  readBlocks(text: string, types: readonly BlockType[], foreseen?: readonly (Foreseen | null)[]): AsyncIterable<Block>
 }
 
 export interface TableName {
@@ -154,7 +154,11 @@ class OpenSession implements DuckDbSession {
     )
   }
 
-  async *readBlocks(text: string, types: readonly BlockType[]): AsyncGenerator<Block, void> {
+  async *readBlocks(
+    text: string,
+    types: readonly BlockType[],
+    foreseen: readonly (Foreseen | null)[] = [],
+  ): AsyncGenerator<Block, void> {
     let release = (): void => undefined
     const turn = new Promise<void>(resolve => {
       release = resolve
@@ -167,7 +171,7 @@ class OpenSession implements DuckDbSession {
       }).catch(refuse)
     })
     try {
-      yield* readBlocks(this.#connection, text, types)
+      yield* readBlocks(this.#connection, text, types, foreseen)
     } catch (error) {
       if (error instanceof PlinthError) throw error
       throw statementFailure(error, { text, script: text, offset: 0, address: this.address })

@@ -1,8 +1,8 @@
 /** What a warehouse needs beyond plain SQL: loading rows in bulk. Callers open the transaction. */
 import { PlinthError } from '../../errors.ts'
-import type { Block, BlockType } from '../block.ts'
+import type { Block, BlockType, Texts } from '../block.ts'
 import type { Session } from '../engine.ts'
-import { readType, storedType } from './blocks.ts'
+import { type Foreseen, readType, storedType } from './blocks.ts'
 import { type DuckDbSession, quoteLiteral, type TableName } from './session.ts'
 
 export interface Load {
@@ -68,13 +68,39 @@ export async function loadBlocks(
   return rowCount
 }
 
-/** The named columns of what stands behind `from`, such as a table with an alias and a condition. The block is filled anew each time. */
-export function readColumns(session: Session, columns: readonly BlockColumnName[], from: string): AsyncIterable<Block> {
-  const list = columns.map(({ name, type }) => `cast(${quoteName(name)} as ${readType(type)})`).join(', ')
-  return bulk(session).readBlocks(
-    `select ${list} from ${from}`,
-    columns.map(column => column.type),
+/**
+ * The named columns of what stands behind `from`, such as a table with an alias and a condition. The block is filled anew each time. Texts
+ * that are expected in a column are known again by their hash, which spares handing them over; any other text then has no bytes and is
+ * unlike all of them.
+ */
+export async function* readColumns(
+  session: Session,
+  columns: readonly BlockColumnName[],
+  from: string,
+  expected: readonly (Texts | null)[] = [],
+): AsyncGenerator<Block, void> {
+  const foreseen: (Foreseen | null)[] = []
+  for (const index of columns.keys()) foreseen.push(await foresee(session, expected[index] ?? null))
+  const list = columns.map(({ name, type }, index) =>
+    foreseen[index] ? `hash(cast(${quoteName(name)} as varchar))` : `cast(${quoteName(name)} as ${readType(type)})`,
   )
+  const types = columns.map(column => column.type)
+  // The hash of no text is a number, as any other is.
+  const nulls = columns.map(({ name }, index) =>
+    foreseen[index] ? `if(${quoteName(name)} is null, null, ${list[index]})` : list[index],
+  )
+  yield* bulk(session).readBlocks(`select ${nulls.join(', ')} from ${from}`, types, foreseen)
+}
+
+/** Asks DuckDB for its hashes of the texts. Null where two of them have the same one. */
+async function foresee(session: Session, texts: Texts | null): Promise<Foreseen | null> {
+  if (!texts) return null
+  const decoder = new TextDecoder()
+  const { rows } = await session.query<{ hash: string }>('select hash(unnest(cast($1 as varchar[]))) as hash', [
+    texts.bytes.map(bytes => decoder.decode(bytes)),
+  ])
+  const numbers = new Map(rows.map(({ hash }, number) => [BigInt(hash), number]))
+  return numbers.size === texts.bytes.length ? { texts, numbers } : null
 }
 
 /** The same block with its columns in another order; the arrays are the same. */
