@@ -1,7 +1,7 @@
 /** What transforms say of themselves: settings laid over each other, dependencies learned by rendering, columns and contracts. */
 import { basename } from 'node:path'
 import { nearest, type Place, PlinthError } from '../errors.ts'
-import type { Template } from '../sql/template.ts'
+import type { Template, TemplateValue } from '../sql/template.ts'
 import { compile, type Names } from './compile.ts'
 import { type Layer, layered, type Settings, treeLayers } from './configs.ts'
 import { modelConfig } from './keys.ts'
@@ -125,7 +125,12 @@ interface Observed {
 }
 
 /** What rendering a template in both modes uses and sets. */
-export async function observed(name: string, template: Template, names: Names): Promise<Observed> {
+export async function observed(
+  name: string,
+  template: Template,
+  names: Names,
+  overrides: Readonly<Record<string, TemplateValue>> = {},
+): Promise<Observed> {
   const refs = new Set<string>()
   const sources = new Set<string>()
   const layers: Layer[] = []
@@ -139,6 +144,7 @@ export async function observed(name: string, template: Template, names: Names): 
       engine: 'duckdb',
       mode,
       self: { schema: names.surroundings.schema, name },
+      overrides,
       observe,
     })
   }

@@ -2,6 +2,7 @@
 import type { Session } from '../engines/engine.ts'
 import { acknowledgedToken, allHours, countRows, type Marks, pendingMarks } from './capture.ts'
 import { namesOf } from './compile.ts'
+import { holdContract } from './contract.ts'
 import { consumerOf, type Desk, refuseRestored, type RollupOptions } from './desk.ts'
 import { descendantsOf } from './graph.ts'
 import { readCursor, readFingerprints, requireTable, type StoredCursor } from './ledger.ts'
@@ -48,7 +49,10 @@ export async function prepare(
   await requireTable(warehouse, source.schema, source.identifier)
   const names = namesOf(project)
   const transforms = descendantsOf(project.transforms, key)
-  for (const transform of transforms) await prepareTable(warehouse, transform, names)
+  for (const transform of transforms) {
+    await holdContract(warehouse, transform, names)
+    await prepareTable(warehouse, transform, names)
+  }
   const stored = await readCursor(warehouse, key)
   if (options.mode !== 'rebase') await refuseRestored(desk, stored)
   const reason = await wholeReason(source, options, desk, warehouse, stored)
