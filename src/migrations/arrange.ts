@@ -6,7 +6,10 @@ import type { Directives } from './directives.ts'
 
 /** Pure. Throws DIRECTIVE_INVALID and BACKFILL_UNSUPPORTED where a directive contradicts the file. */
 export function arrangeAsDirected(script: Script, directives: Directives, file: string): Script {
-  const { transaction, batch } = directives
+  const { transaction } = directives
+  // The size may be meant for the values that come back alone.
+  const isForRestore = directives.restore === 'batches' && !script.statements.some(isBatchable)
+  const batch = isForRestore ? null : directives.batch
   if (transaction === 'auto' && batch === null) return script
   if (script.body !== script.text || script.statements.some(statement => statement.control !== null)) {
     throw new PlinthError('DIRECTIVE_INVALID', 'The file has a transaction of its own, and asks to run without one.', {

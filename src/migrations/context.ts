@@ -44,6 +44,8 @@ export interface Work {
   readonly checks: readonly CheckReport[]
   /** What was kept and what came back; null when there was nothing of either. */
   readonly preserved: Preserved | null
+  /** How long its statements held their locks, where that was not as long as the step took. */
+  readonly lockedMs?: number
 }
 
 /** File or label, for places. */

@@ -32,6 +32,10 @@ export interface Directives {
   /** What happens to rows that were written between a step and its opposite; null leaves it to the configuration. */
   readonly policy: 'keep' | 'default' | 'fail' | null
   /**
+   * How dropped columns come back: `together` with the step, in its transaction, or in `batches` behind it. Null leaves it to the size of the table.
+   */
+  readonly restore: 'together' | 'batches' | null
+  /**
    * Columns and sequences whose values stand elsewhere as well: what the file takes of them is not kept, and its opposite brings it back by its
    * own words.
    */
@@ -51,6 +55,7 @@ export const noDirectives: Directives = {
   maxActive: null,
   maxLagMs: null,
   policy: null,
+  restore: null,
   redundant: [],
   risk: null,
   reason: null,
@@ -124,6 +129,7 @@ const keys: Readonly<Record<string, Key>> = {
   'max-active': { property: 'maxActive', ...whole(0) },
   'max-lag': { property: 'maxLagMs', ...duration },
   policy: { property: 'policy', ...choice('keep', 'default', 'fail') },
+  restore: { property: 'restore', ...choice('together', 'batches') },
   redundant: { property: 'redundant', takes: 'names with a comma between, in double quotes', read: readNames },
   risk: { property: 'risk', ...choice('low', 'medium', 'high') },
   reason: { property: 'reason', takes: 'a text in double quotes', read: value => value || undefined },

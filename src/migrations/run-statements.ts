@@ -17,6 +17,7 @@ import { type Care, knowNothing, type Knowledge, type Preserved } from './preser
 import { careOf, classAfter, insteadOf, learning, sendWatched } from './preserve/step.ts'
 import { prepareBare } from './recover.ts'
 import { runChecks } from './run-checks.ts'
+import { completeRestores, prepareRestores } from './run-restore.ts'
 import { type Segment, segmentsOf } from './segments.ts'
 import { StatementTally } from './tally.ts'
 
@@ -54,6 +55,7 @@ export async function runStatements(context: StepContext): Promise<Work> {
       cursor: step.cursor,
     })
   try {
+    const back = context.preserve?.underWay.has(step.version) ? await completeRestores(context) : []
     await beginCarefully(context)
     await repeatSettings(context)
     for (const segment of segmentsOf(script)) {
@@ -68,12 +70,17 @@ export async function runStatements(context: StepContext): Promise<Work> {
     checks.push(...(await runChecks(context, 'after', 'in its own transaction')))
     const reached = step.direction === 'up' ? 'applied' : 'rolled_back'
     const care = careOf(context, [], { knowledge: knowNothing(), mode: 'statement-wise' })
-    if (care)
+    if (care) {
+      await prepareRestores(context)
       await inOneTransaction(context, async () => {
-        preserved = await care.end(script.statements)
-        await finishAttempt(session, id, reached, outcome())
+        const { restored, ...rest } = await care.end(script.statements)
+        preserved = { ...rest, restored: [...back, ...restored] }
+        if (!care.leavesOpen()) await finishAttempt(session, id, reached, outcome())
       })
-    else await withFence(session, context.held, () => finishAttempt(session, id, reached, outcome()))
+      if (care.leavesOpen()) preserved = await bringBack(context, preserved)
+      if (care.leavesOpen())
+        await withFence(session, context.held, () => finishAttempt(session, id, reached, outcome()))
+    } else await withFence(session, context.held, () => finishAttempt(session, id, reached, outcome()))
     return { rows, checks, preserved }
   } catch (thrown) {
     const error = asPlinthError(thrown)
@@ -82,6 +89,11 @@ export async function runStatements(context: StepContext): Promise<Work> {
     await withFence(session, context.held, failed).catch(() => undefined)
     throw error
   }
+}
+
+async function bringBack(context: StepContext, preserved: Preserved | null): Promise<Preserved | null> {
+  const restored = await completeRestores(context)
+  return preserved && { ...preserved, restored: [...preserved.restored, ...restored] }
 }
 
 /** The attempt that this one goes on from was interrupted, which its row may not say yet. */

@@ -1,17 +1,26 @@
 /** A step in one transaction: the change and its history row commit together, so a crash leaves nothing in between. */
 import { asPlinthError } from '../errors.ts'
 import { fileOf, opening, type StepContext, timeouts, type Work } from './context.ts'
-import { attemptRow } from './history.ts'
+import { attemptRow, prefixHash } from './history.ts'
 import { composeMessage, placeFailure } from './message.ts'
+import type { Direction } from '../telemetry/event.ts'
+import type { AttemptStatus } from './migration.ts'
 import { cancellable, refuseInterrupted, withLockRetries } from './patience.ts'
 import type { Knowledge, Preserved } from './preserve/care.ts'
 import { careOf, classAfter, insteadOf, learning, type Part, sendCarefully } from './preserve/step.ts'
 import { differencesOf } from './rehearse/foresight.ts'
 import { runChecks } from './run-checks.ts'
+import { prepareRestores, type UnderWay } from './run-restore.ts'
 import { StatementTally } from './tally.ts'
 
+export interface Transacted extends Work {
+  /** Columns that come back behind the transaction; null when the step is done. */
+  readonly underWay: UnderWay | null
+}
+
 /** Rolls back and throws the located error when anything fails. */
-export async function runTransactional(context: StepContext): Promise<Work> {
+export async function runTransactional(context: StepContext): Promise<Transacted> {
+  await prepareRestores(context)
   return withLockRetries(context, async () => {
     try {
       return await cancellable(context, () => learning(context, knowledge => attempt(context, knowledge)))
@@ -22,7 +31,7 @@ export async function runTransactional(context: StepContext): Promise<Work> {
   })
 }
 
-async function attempt(context: StepContext, knowledge: Knowledge): Promise<Work> {
+async function attempt(context: StepContext, knowledge: Knowledge): Promise<Transacted> {
   const { session, script, step, origin, clock, held } = context
   const startedAtMs = clock.now()
   const started = performance.now()
@@ -46,24 +55,27 @@ async function attempt(context: StepContext, knowledge: Knowledge): Promise<Work
     preserved = await sendCarefully(care, script.statements, send)
     await session.script(tail.join(';\n'))
   } else await send({ statements: script.statements, before: opened, after: tail })
-  const checks = [...before, ...(await runChecks(context, 'after', 'in the open transaction'))]
+  // What others may see and use already is not done yet, and its row says so.
+  const isOpen = care?.leavesOpen() ?? false
+  const checks = [...before, ...(isOpen ? [] : await runChecks(context, 'after', 'in the open transaction'))]
+  const total = script.statements.length
   const row = {
     id: context.newId(),
     version: step.version,
     slug: step.slug,
     direction: step.direction,
-    status: step.direction === 'up' ? ('applied' as const) : ('rolled_back' as const),
-    mode: step.mode,
+    status: statusOf(step.direction, isOpen),
+    mode: isOpen ? 'statement-wise' : step.mode,
     upChecksum: step.upChecksum,
     downChecksum: step.downChecksum,
     upSql: context.upSql,
     downSql: context.downSql,
-    statementsTotal: script.statements.length,
-    cursor: 0,
-    prefixHash: null,
+    statementsTotal: total,
+    cursor: isOpen ? total : 0,
+    prefixHash: isOpen ? prefixHash(script.statements, total) : null,
     startedAt: new Date(startedAtMs).toISOString(),
   }
-  const told = attemptRow(origin, row, {
+  const outcome = {
     finishedAt: new Date(clock.now()).toISOString(),
     durationMs: performance.now() - started,
     rows,
@@ -71,7 +83,8 @@ async function attempt(context: StepContext, knowledge: Knowledge): Promise<Work
     checks,
     lossClass: classAfter(step, preserved),
     preserved,
-  })
+  }
+  const told = attemptRow(origin, row, isOpen ? undefined : outcome)
   const { foreseen, emit } = context
   // What is archived or restored takes locks of its own, which no rehearsal foresees.
   const moves = preserved !== null && (preserved.archiveId !== null || preserved.restored.length > 0)
@@ -82,7 +95,13 @@ async function attempt(context: StepContext, knowledge: Knowledge): Promise<Work
   const { track } = origin
   for (const one of differences)
     emit({ type: 'lock.unforeseen', track, version: step.version, direction: step.direction, ...one })
-  return { rows, checks, preserved }
+  const underWay = isOpen && preserved ? { attempt: row.id, rows, checks, preserved, startedMs: started } : null
+  return { rows, checks, preserved, underWay }
+}
+
+function statusOf(direction: Direction, isOpen: boolean): AttemptStatus {
+  if (direction === 'up') return isOpen ? 'applying' : 'applied'
+  return isOpen ? 'rolling_back' : 'rolled_back'
 }
 
 async function sendPart(

@@ -24,7 +24,8 @@ import { nameBlockers, watchStep } from './lock-watch.ts'
 import { cancellable, refuseInterrupted, waitingOf } from './patience.ts'
 import type { Plan, Planned, Step } from './plan.ts'
 import { runStatements } from './run-statements.ts'
-import { runTransactional } from './run-transactional.ts'
+import { runTransactional, type Transacted } from './run-transactional.ts'
+import { completeRestores, finishApart } from './run-restore.ts'
 import type { Preserved } from './preserve/care.ts'
 import type { LossClass } from './preserve/class.ts'
 import { type PreserveRequest, preserveOptions } from './preserve/options.ts'
@@ -195,12 +196,12 @@ async function runStep(context: StepContext): Promise<StepReport> {
     transactional: mode === 'transactional',
   })
   try {
-    const { rows, checks, preserved } = await (mode === 'transactional' ? recorded(context) : runStatements(context))
+    const { rows, checks, preserved, lockedMs } = await runMode(context)
     const durationMs = performance.now() - started
     const waits = waitsOf(await watch.stop())
     const did = { version, slug, direction, statements, rows, tables, durationMs }
     emit({ type: 'step.finished', track: origin.track, ...did, ...waits })
-    const lockedMsMax = locksOthers(script) ? durationMs : 0
+    const lockedMsMax = locksOthers(script) ? (lockedMs ?? durationMs) : 0
     const lossClass = classAfter(step, preserved)
     return { ...did, mode, checks, lossClass, preserved, lockedMsMax, ...(waits ?? unwatched) }
   } catch (thrown) {
@@ -223,6 +224,15 @@ async function runStep(context: StepContext): Promise<StepReport> {
   }
 }
 
+async function runMode(context: StepContext): Promise<Work> {
+  const { step, preserve } = context
+  // An attempt in the other direction stopped while columns came back: their values are on the table before this one begins.
+  if (step.cursor === 0 && preserve?.underWay.has(step.version)) await completeRestores(context)
+  if (step.mode !== 'transactional') return runStatements(context)
+  const done = await recorded(context)
+  return done.underWay ? finishApart(context, done.underWay) : done
+}
+
 /** What a step as a whole is refused for has its file as the place, beside the object that stands in the way. */
 function placed({ step, script }: StepContext, error: PlinthError): PlinthError {
   const { code, message, at, hint, sqlState, details } = error
@@ -243,7 +253,7 @@ function waitsOf(seen: LockWaits | null): StepWaits | null {
 }
 
 /** A transactional step leaves nothing when it fails, so its failure is written down in a transaction of its own. */
-async function recorded(context: StepContext): Promise<Work> {
+async function recorded(context: StepContext): Promise<Transacted> {
   const { clock } = context
   const startedAtMs = clock.now()
   const started = performance.now()

@@ -119,6 +119,7 @@ function stateOf(migration: Migration | null, history: VersionHistory | null): V
     : 'applied'
 }
 
-function isHalfDone({ status, errorCode, cursor }: Attempt): boolean {
-  return status !== 'failed' || (errorCode === 'INTERRUPTED' && cursor > 0)
+/** A way back that failed behind its cursor is neither here nor there, whatever it failed for. */
+function isHalfDone({ status, direction, errorCode, cursor }: Attempt): boolean {
+  return status !== 'failed' || (cursor > 0 && (errorCode === 'INTERRUPTED' || direction === 'down'))
 }

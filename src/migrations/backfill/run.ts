@@ -6,16 +6,15 @@
  * come in behind the cursor, or after the last batch, are not seen: give new rows their value by a default or a trigger, and prove the end by a
  * check.
  */
-import { setTimeout as sleep } from 'node:timers/promises'
 import { asPlinthError, PlinthError } from '../../errors.ts'
 import type { Statement } from '../../sql/parse.ts'
 import { fileOf, type StepContext, timeouts } from '../context.ts'
 import { label } from '../migration.ts'
 import { cancellable, refuseInterrupted, withLockRetries } from '../patience.ts'
-import { ceilingOf, excessOf, openGauge } from './ceiling.ts'
 import { type BatchCursor, cursorFor } from './cursor.ts'
 import { type Keeper, openKeeper } from './keep.ts'
 import { countRows, readKey, type TableKey } from './key.ts'
+import { pacer, passing } from './pace.ts'
 import { type Batches, rewrite } from './rewrite.ts'
 import { driverOf, isBatchable } from './shape.ts'
 
@@ -67,9 +66,6 @@ export async function runBackfill(context: StepContext, { statement, keep, finis
   })
   return rows
 }
-
-/** A batch is taken back whole, so a lock that it did not get and a deadlock that chose it are tried again. */
-const passing: ReadonlySet<string> = new Set(['55P03', '40P01', '40001'])
 
 /** Asks for the key of every statement whose table is there, before the step begins. Throws BACKFILL_UNSUPPORTED. */
 export async function refuseUnkeyed(context: StepContext): Promise<void> {
@@ -147,30 +143,6 @@ async function nextBatch({ session }: StepContext, { batches, keeper, size, curs
   return {
     cursor: { ...cursor, key: last, seen: seen + found.seen, changed: changed + rowCount, batches: cursor.batches + 1 },
     isLast: found.seen < size,
-  }
-}
-
-/** Between two batches: the pause that was asked for, and longer ones while the server is above the ceiling, which is looked at once a second. */
-function pacer(context: StepContext): () => Promise<void> {
-  const { session, step, emit, signal } = context
-  const ceiling = ceilingOf(step.directives)
-  const pauseMs = step.directives.pauseMs ?? 0
-  const readLoad = openGauge(session)
-  let lookedAtMs = -Infinity
-  const rest = async (ms: number) => {
-    if (ms > 0) await sleep(ms, undefined, signal ? { signal } : {}).catch(() => undefined)
-    refuseInterrupted(signal)
-  }
-  return async () => {
-    await rest(pauseMs)
-    if (performance.now() - lookedAtMs < 1000) return
-    for (let longerMs = 100; ; longerMs = Math.min(longerMs * 2, 10_000)) {
-      lookedAtMs = performance.now()
-      const excess = excessOf(ceiling, await readLoad())
-      if (!excess) return
-      emit({ type: 'backfill.held', version: step.version, ...excess, pauseMs: longerMs })
-      await rest(longerMs)
-    }
   }
 }
 

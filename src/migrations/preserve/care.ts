@@ -20,7 +20,7 @@ import {
   withHeirs,
 } from './custody.ts'
 import { effectOf } from './effects.ts'
-import { giveBack, owedArchives, owedObjects, whatWaits } from './give-back.ts'
+import { giveBack, leaveApart, owedArchives, owedObjects, whatWaits } from './give-back.ts'
 import { judgeRows, takeImages } from './images.ts'
 import { captureWhole, followRename, keepAltered } from './keep-altered.ts'
 import { keepDropped } from './keep-dropped.ts'
@@ -56,6 +56,8 @@ export interface Care {
    * of a step that had several transactions, perhaps in another process.
    */
   end(whole?: readonly Statement[]): Promise<Preserved>
+  /** After `end`: some columns come back in batches, behind the transaction that it was in. */
+  leavesOpen(): boolean
 }
 
 export interface CareInput {
@@ -70,6 +72,7 @@ export function openCare(session: Session, subject: Subject, { statements, knowl
   const nothingYet = { before: new Map(), captures: [], whole: [], covered: new Set<string>(), digests: new Map() }
   const custody: Custody = { session, subject, options, knowledge, writer, losses: [], ...nothingYet }
   const later: string[] = []
+  let isOpen = false
   let isWatched = mayDestroy(statements)
   return {
     begin: () => lookBefore(custody),
@@ -92,8 +95,11 @@ export function openCare(session: Session, subject: Subject, { statements, knowl
     },
     async end(whole = []) {
       for (const statement of whole) later.push(...((await whatWaits(custody, statement))?.later ?? []))
-      return finish(custody, later)
+      const { preserved, isApart } = await finish(custody, later)
+      isOpen = isApart
+      return preserved
     },
+    leavesOpen: () => isOpen,
   }
 }
 
@@ -199,18 +205,23 @@ async function keepBefore(custody: Custody, statement: Statement, send: Send): P
   return waiting?.later ?? []
 }
 
-async function finish(custody: Custody, later: readonly string[]): Promise<Preserved> {
+async function finish(
+  custody: Custody,
+  later: readonly string[],
+): Promise<{ readonly preserved: Preserved; readonly isApart: boolean }> {
   const { session, writer, options, losses } = custody
-  const preserved = (archiveId: string | null, restored: readonly RestoreReport[]): Preserved => {
+  let isApart = false
+  const preserved = (archiveId: string | null, restored: readonly RestoreReport[]) => {
     const lossClass = losses.length > 0 ? 'unproven' : 'lossless'
-    return { archiveId, restored, lossClass, losses }
+    return { preserved: { archiveId, restored, lossClass, losses } as const, isApart }
   }
   const owed = await owedObjects(custody)
   const own = writer.id() ?? (await resumedArchive(custody))
   if (owed.length === 0 && own === null) return preserved(null, [])
   return plainly(session, async () => {
     await settle(custody)
-    const reports = await giveBack(custody, owed)
+    isApart = await leaveApart(custody, owed, { later, own })
+    const reports = isApart ? [] : await giveBack(custody, owed)
     for (const statement of later) await session.script(statement)
     if (own === null) return preserved(null, reports)
     // What is back is as it was before the opposite step, so that images tell this step's own effect.

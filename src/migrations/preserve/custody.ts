@@ -4,6 +4,7 @@ import { PlinthError } from '../../errors.ts'
 import type { Statement } from '../../sql/parse.ts'
 import type { Capture } from './capture.ts'
 import type { LossClass } from './class.ts'
+import type { RestoreWish } from './apart.ts'
 import type { Policy } from './images.ts'
 import type { Origin } from './shape.ts'
 import { ident } from './text.ts'
@@ -19,6 +20,8 @@ export interface CareOptions {
   readonly owed: 'nothing' | 'something'
   /** More than that is not copied; null sets no limit but the disk. */
   readonly archiveBytesMax: number | null
+  /** How dropped columns come back. */
+  readonly restore: RestoreWish
   /** Bare names of columns and sequences that stand elsewhere as well, and are not kept. */
   readonly redundant?: readonly string[]
   /** Whether the up file is another one than that which had this checksum. */

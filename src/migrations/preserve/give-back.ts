@@ -3,6 +3,7 @@ import { lastAppliedUp } from '../history.ts'
 import type { Statement } from '../../sql/parse.ts'
 import { type Custody, tablesNamed } from './custody.ts'
 import type { Kinship } from './account.ts'
+import { restoreApart } from './apart.ts'
 import { plainly } from './plainly.ts'
 import { constrains, type Postponed, postpone } from './postpone.ts'
 import { restoreObjects } from './restore.ts'
@@ -57,6 +58,26 @@ export async function giveBack(custody: Custody, objects: readonly ArchiveObject
     })
   }
   return reports
+}
+
+/** Leaves columns to batches that run behind the step, where that is right; answers whether it did. Throws RESTORE_REFUSED. */
+export async function leaveApart(
+  custody: Custody,
+  objects: readonly ArchiveObject[],
+  { later, own }: { readonly later: readonly string[]; readonly own: string | null },
+): Promise<boolean> {
+  const { session, options } = custody
+  if (objects.length === 0 || options.restore === 'together') return false
+  const kept = own === null ? [] : await readObjects(session, own)
+  const reason =
+    later.length > 0
+      ? 'it comes back not null, or into a key, and holds that only with every value'
+      : kept.some(({ kind }) => kind === 'rows' || kind === 'values')
+        ? 'the step changes rows, and keeps what they were'
+        : null
+  const kinship = await kinshipOf(custody)
+  if (kinship === 'edited' && options.writes === 'rows') return false
+  return restoreApart(session, objects, { ...options, kinship, reason })
 }
 
 /** What of a statement has to wait until the rows are back. */

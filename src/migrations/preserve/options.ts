@@ -2,7 +2,7 @@
 import type { Session } from '../../engines/engine.ts'
 import { isSameVersion } from '../migration.ts'
 import type { Policy } from './images.ts'
-import { queryArchives } from './store.ts'
+import { queryArchives, versionsUnderWay } from './store.ts'
 
 /** The part of a run's options that says how data is preserved. */
 export interface PreserveOptions {
@@ -13,6 +13,8 @@ export interface PreserveOptions {
   readonly archiveBytesMax: number | null
   /** Versions with an archive that nobody restored, by `version:direction` of the step that destroyed. */
   readonly owed: ReadonlySet<string>
+  /** Versions whose columns were on their way back in batches when a run stopped. */
+  readonly underWay: ReadonlySet<string>
 }
 
 /** What a caller may say about it; the rest has defaults. */
@@ -40,6 +42,7 @@ export async function preserveOptions(
     tenantColumn: request.tenantColumn ?? defaultTenantColumn,
     archiveBytesMax: request.archiveBytesMax ?? null,
     owed: new Set(archives.map(archive => `${archive.version}:${archive.direction}`)),
+    underWay: new Set(archives.length === 0 ? [] : await versionsUnderWay(session, track)),
   }
 }
 

@@ -66,6 +66,7 @@ export async function restoreArchive(
   options: { readonly actor: string; readonly tenantColumn?: string | undefined; readonly now: () => string },
 ): Promise<readonly RestoreReport[]> {
   const archive = await showArchive(session, id)
+  if (isUnderWay(archive)) throw underWay(archive)
   const tenantColumn = options.tenantColumn ?? defaultTenantColumn
   return withTransaction(session, () =>
     plainly(session, async () => {
@@ -121,6 +122,8 @@ export async function purgeArchives(session: Session, request: PurgeRequest): Pr
       (request.version === undefined || isSameVersion(request.version, archive.version)) &&
       (named !== null || request.version !== undefined || Date.parse(archive.endedAt ?? archive.createdAt) < before),
   )
+  const busy = due.find(isUnderWay)
+  if (busy) throw underWay(busy)
   const needed = due.filter(archive => archive.status === 'kept' && request.version === undefined)
   const [first] = needed
   if (named && first) throw stillNeeded(first)
@@ -151,11 +154,13 @@ export async function eraseTenant(session: Session, tenant: string): Promise<Era
             untold.push({ archiveId, source })
             continue
           }
-          await openCopy(session, copy)
+          if (!detail.window) await openCopy(session, copy)
           const { rowCount } = await session.query(`delete from ${copy} where ${ident(detail.tenant)}::text = $1`, [
             tenant,
           ])
-          await closeCopy(session, copy)
+          if (detail.window)
+            await session.query(`delete from ${detail.window.left} where ${ident(detail.tenant)}::text = $1`, [tenant])
+          else await closeCopy(session, copy)
           if (rowCount > 0) tables.push({ archiveId, source, rows: rowCount })
         }
     }),
@@ -194,6 +199,19 @@ async function dropArchive(
     endedAt: new Date(now()).toISOString(),
     endedBy: actor,
     report: archive.report ?? [],
+  })
+}
+
+/** Triggers on its table use the copy. */
+function isUnderWay({ objects }: ShelvedArchive): boolean {
+  return objects.some(object => object.detail.window !== undefined)
+}
+
+function underWay({ id, version, slug, direction }: Archive): PlinthError {
+  const opposite = direction === 'up' ? 'rollback' : 'apply'
+  return new PlinthError('ARCHIVE_NEEDED', `The values of the archive ${id} are on their way back.`, {
+    at: { object: id },
+    hint: `Run plinth ${opposite} again: it goes on with ${version}_${slug} where it stopped.`,
   })
 }
 

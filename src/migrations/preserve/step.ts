@@ -59,6 +59,7 @@ export function careOf(
         tenantColumn: preserve.tenantColumn,
         owed: preserve.owed.has(`${step.version}:${opposite}`) ? 'something' : 'nothing',
         archiveBytesMax: preserve.archiveBytesMax,
+        restore: step.directives.restore ?? 'auto',
         redundant: step.directives.redundant,
         hasChanged: checksum => context.upSql !== null && hasChanged(upFile(context), checksum),
         writes: writesRows(context.script.statements) ? 'rows' : 'nothing',

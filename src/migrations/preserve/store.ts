@@ -63,6 +63,23 @@ export interface Detail {
   readonly dependents?: readonly string[]
   /** Definitions that the copy does not carry. */
   readonly definitions?: readonly string[]
+  /** While its values come back in batches. */
+  readonly window?: RestoreWindow
+}
+
+/** How far a column is that comes back in batches. Names are quoted and qualified. */
+export interface RestoreWindow {
+  /** Keys whose rows others wrote meanwhile; the copy has them no more. */
+  readonly written: string
+  /** Archived rows that found no place. */
+  readonly left: string
+  /** Of the triggers; null once all batches are done and they are gone. */
+  readonly routine: string | null
+  /** Whether the batches run as a replica would, so that triggers of users do not see them. */
+  readonly triggers: 'muted' | 'none'
+  /** The last key that is done, as text; null before the first batch. */
+  readonly key: readonly string[] | null
+  readonly report: RestoreReport
 }
 
 /** What became of one object. Keys only, never other values. */
@@ -131,6 +148,18 @@ export async function queryArchives(session: Session, filter: ArchiveFilter): Pr
     given.map(([, value]) => value),
   )
   return rows
+}
+
+/** Versions with columns that come back in batches. */
+export async function versionsUnderWay(session: Session, track: string): Promise<string[]> {
+  const { rows } = await session.query<{ version: string }>(
+    `select distinct a.version
+    from plinth.archives a
+    join plinth.archive_objects o on o.archive_id = a.id
+    where a.track = $1 and a.status = 'kept' and o.detail->'window' is not null`,
+    [track],
+  )
+  return rows.map(row => row.version)
 }
 
 export async function readObjects(session: Session, archiveId: string): Promise<ArchiveObject[]> {

@@ -21,7 +21,7 @@ export async function openCopy(session: Session, copy: string): Promise<void> {
   await session.script(`alter table ${copy} no force row level security`)
 }
 
-async function seesEverything(session: Session): Promise<boolean> {
+export async function seesEverything(session: Session): Promise<boolean> {
   const { rows } = await session.query<{ all: boolean }>(
     'select rolsuper or rolbypassrls as all from pg_catalog.pg_roles where rolname = current_user',
   )
