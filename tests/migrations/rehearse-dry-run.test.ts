@@ -22,7 +22,7 @@ async function stateOf(session: Awaited<ReturnType<typeof begun>>['session']): P
   const { rows } = await session.query(
     `select (select json_agg(a order by a.id) from a) as rows, (select count(*) from plinth.migration_runs) as runs,
       (select count(*) from pg_locks where pid = pg_backend_pid() and locktype = 'advisory') as locks,
-      (select count(*) from pg_prepared_statements) as prepared, current_setting('search_path') as path, current_setting('plan_cache_mode') as mode`,
+      (select count(*) from pg_prepared_statements where from_sql) as prepared, current_setting('search_path') as path, current_setting('plan_cache_mode') as mode`,
   )
   return JSON.stringify([rows, await session.introspect(), await tableNames(session)])
 }
