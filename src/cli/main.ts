@@ -1,7 +1,6 @@
 /** The command line: reads arguments, opens the foundation, prints one outcome, sets the exit status. */
 import { readFileSync } from 'node:fs'
 import { relative } from 'node:path'
-import { createInterface } from 'node:readline/promises'
 import { Command, CommanderError, Option } from 'commander'
 import { asPlinthError, PlinthError } from '../errors.ts'
 import type { CommandSpec, Confirmation, Context, Outcome } from './command.ts'
@@ -64,7 +63,7 @@ async function execute(spec: CommandSpec, parsed: Parsed, globals: Globals, sign
       version: version(),
     })
     close = () => foundation.close()
-    outcome = await spec.run({ ...parsed, foundation, confirm: question => confirm(question, globals) })
+    outcome = await spec.run({ ...parsed, foundation, confirm: question => ask(question, globals) })
     await close()
   } catch (thrown) {
     await close?.().catch(() => undefined)
@@ -107,6 +106,12 @@ function print(stream: NodeJS.WriteStream, text: string): void {
   stream.write(text.endsWith('\n') ? text : `${text}\n`)
 }
 
+async function ask(question: Confirmation, { yes }: Globals): Promise<void> {
+  if (yes) return
+  const { confirm } = await import('./confirm.ts')
+  return confirm(question)
+}
+
 /** Paths are shown as the caller would type them. */
 function withRelativePlace(error: PlinthError): PlinthError {
   if (!error.at?.file) return error
@@ -119,17 +124,6 @@ function withRelativePlace(error: PlinthError): PlinthError {
     details: error.details,
     cause: error.cause ?? error,
   })
-}
-
-async function confirm({ consequence, name }: Confirmation, globals: Globals): Promise<void> {
-  if (globals.yes) return
-  if (!process.stdin.isTTY || process.env['CI']) {
-    throw new PlinthError('CONFIRMATION_REQUIRED', consequence, { hint: 'Look at `plinth plan`, then pass --yes.' })
-  }
-  const terminal = createInterface({ input: process.stdin, output: process.stderr })
-  const answer = await terminal.question(`${consequence}\nType "${name}" to go on: `).finally(() => terminal.close())
-  if (answer.trim() !== name)
-    throw new PlinthError('CONFIRMATION_REQUIRED', 'The name did not match, so nothing was done.')
 }
 
 /** Those whose first word was written somewhere, or all: to describe a command to the parser takes longer than to run a small one. */

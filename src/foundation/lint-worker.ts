@@ -1,25 +1,17 @@
-/** A thread of lint: parses its texts, tells what they do to those behind them, hears what was before, and answers what is wrong. */
-import { once } from 'node:events'
+/** A thread of lint: examines the parts that it takes, and answers what is wrong with them. */
+import { dirname } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { parentPort, workerData } from 'node:worker_threads'
-import { examine } from '../lint/examine.ts'
-import { rules } from '../lint/rules/index.ts'
-import type { ExaminedApart } from '../lint/run.ts'
-import { readSources } from '../lint/source.ts'
-import { type Fact, factsOf } from '../lint/text-facts.ts'
-import { classesIn } from './lint-classes.ts'
-import type { ApartTask } from './lint-apart.ts'
-import { openReader } from './lint-read.ts'
+import { useCompiled } from '../config/compiled.ts'
+import type { SharedTask } from './lint-share.ts'
 
-const { sources, classification, ...task } = workerData as ApartTask
-if (parentPort) void work(parentPort)
+if (parentPort) void start(parentPort)
 
-async function work(port: NonNullable<typeof parentPort>): Promise<void> {
-  const read = readSources(sources, await openReader())
-  const told = once(port, 'message') as Promise<[readonly Fact[]]>
-  port.postMessage(read.flatMap(({ source, script }) => (source.direction === 'up' && script ? factsOf(script) : [])))
-  const [earlier] = await told
-  const classOf = await classesIn(classification)
-  const { found, files } = examine(read, { ...task, classOf, rules, rehearsal: null, earlier })
-  const ups = files.some(file => file.source.direction === 'up') ? 'some' : 'none'
-  port.postMessage({ found, ups } satisfies ExaminedApart)
+async function start(starter: NonNullable<typeof parentPort>): Promise<void> {
+  const keep = useCompiled(dirname(fileURLToPath(import.meta.url)), 'lint-worker')
+  const { work } = await import('./lint-thread.ts')
+  const answer = await work(workerData as SharedTask, starter)
+  keep()
+  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- A thread has no origin.
+  starter.postMessage(answer)
 }

@@ -1,6 +1,6 @@
 /** Lint on the project: what is judged, against which declarations, and what a plan is told. */
 import { existsSync, readFileSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { relative } from 'node:path'
 import type { Config, Track } from '../config/load.ts'
 import { engineNamed } from '../engines/registry.ts'
@@ -133,9 +133,9 @@ async function judgeGroup(
     rehearse: rehearseOf(desk, asked.wish),
     read: await openReader(),
     past: alone ? 'unknown' : 'known',
-    apart: async texts => {
-      const { examineApart } = await import('./lint-apart.ts')
-      return examineApart(texts, { settings, severities, classification, today: today() })
+    share: async (parts, work) => {
+      const { shareAmongThreads } = await import('./lint-share.ts')
+      return shareAmongThreads({ settings, severities, classification, today: today() })(parts, work)
     },
   })
 }
@@ -266,7 +266,6 @@ async function updateBaseline(
   report: LintReport,
   sources: readonly LintSource[],
 ): Promise<string> {
-  const { writeFile } = await import('node:fs/promises')
   const { writeBaseline } = await import('../lint/baseline.ts')
   const file = baseline ?? config.lint.baseline
   await writeFile(file, writeBaseline(report.findings, sources))

@@ -8,7 +8,7 @@ import { frameRules } from './frame-rules.ts'
 import { judge } from './judge.ts'
 import type { Rule, Settings } from './rule.ts'
 import type { ReadSource } from './source.ts'
-import type { Fact } from './text-facts.ts'
+import type { Past } from './text-catalog.ts'
 import { type ViewedFile, viewFiles } from './view.ts'
 
 export interface Examination {
@@ -18,8 +18,8 @@ export interface Examination {
   readonly classOf: ClassOf
   readonly today: string
   readonly rehearsal: Rehearsal | null
-  /** What the texts before these did. */
-  readonly earlier?: readonly Fact[] | undefined
+  /** What the texts before these did; theirs is added to it. */
+  readonly earlier?: Past | undefined
 }
 
 export interface Examined {

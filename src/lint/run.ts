@@ -6,6 +6,7 @@ import { applyBaseline, type Baseline } from './baseline.ts'
 import { examine, severityBy } from './examine.ts'
 import { type Found, inOrder } from './found.ts'
 import { credible, type Rehearse, rehearsed, withPartitions } from './past.ts'
+import { alone, examineParts, partsOf, type Share } from './parts.ts'
 import type { Rule, Settings } from './rule.ts'
 import { rules as allRules } from './rules/index.ts'
 import { type LintSource, type ReadScript, readSources } from './source.ts'
@@ -31,16 +32,10 @@ export interface LintInput {
   readonly read?: ReadScript | undefined
   /** `unknown`: what is there before the first file is in nobody's hand, so what is missing in the rehearsal is no fault. */
   readonly past?: 'known' | 'unknown' | undefined
-  /** Examines the texts elsewhere, by all rules; null where that does not pay. It is only asked where the text alone is judged. */
-  readonly apart?: ((sources: readonly LintSource[]) => Promise<ExaminedApart | null>) | undefined
+  /** Who examines the texts where they alone are judged; default one hand. */
+  readonly share?: Share | undefined
   /** Default all. */
   readonly rules?: readonly Rule[] | undefined
-}
-
-export interface ExaminedApart {
-  readonly found: readonly Found[]
-  /** Whether a text of that direction could be read. */
-  readonly ups: 'some' | 'none'
 }
 
 export interface LintReport {
@@ -92,10 +87,10 @@ export async function lint(input: LintInput): Promise<LintReport> {
 type ToExamine = LintInput & { readonly rules: readonly Rule[] }
 
 async function examined(input: ToExamine) {
-  const apart = input.rehearse || input.target ? null : await input.apart?.(input.sources)
-  if (apart) return { ...apart, files: [], rehearsal: null, reason: null }
   const parse = await openParser('postgres')
-  const read = readSources(input.sources, input.read ?? (({ text, path }) => parse(text, path)))
+  const readScript = input.read ?? (({ text, path }) => parse(text, path))
+  if (!input.rehearse && !input.target) return examinedByText({ ...input, read: readScript })
+  const read = readSources(input.sources, readScript)
   const { rehearsal, reason } = credible(await rehearsed(input.rehearse, read), input.past ?? 'known')
   const { found, files } = examine(read, {
     ...input,
@@ -104,6 +99,21 @@ async function examined(input: ToExamine) {
   })
   const ups = files.some(one => one.source.direction === 'up') ? ('some' as const) : ('none' as const)
   return { found, files, rehearsal, reason, ups }
+}
+
+async function examinedByText(input: ToExamine & { readonly read: ReadScript }) {
+  const { rules, severities, settings, classOf, today, read } = input
+  const parts = partsOf(input.sources)
+  const hands = await (input.share ?? alone)(parts, team =>
+    examineParts(parts, { rules, severities, settings, classOf, today, read }, team),
+  )
+  return {
+    found: hands.flatMap(hand => hand.found),
+    files: [],
+    rehearsal: null,
+    reason: null,
+    ups: hands.some(hand => hand.ups === 'some') ? ('some' as const) : ('none' as const),
+  }
 }
 
 function needingRehearsal(rules: readonly Rule[]): string[] {

@@ -16,13 +16,27 @@ import {
   renaming,
 } from './text-facts.ts'
 
-/** The relations as they are before each of a row of texts; `factsAt` answers what the text of that number does. */
-export function pastOf(factsAt: (number: number) => readonly Fact[]): (end: number) => FindColumns {
+/** What a row of texts does, one after the other. */
+export interface Past {
+  /** Tells what the next text does. It is asked when a relation is looked for, at most once. */
+  add(factsOfNext: () => readonly Fact[]): void
+  /** The relations as they are behind all that was told until now. */
+  now(): FindColumns
+}
+
+export function openPast(): Past {
+  const told: (() => readonly Fact[])[] = []
   const past = timeline(() => undefined)
   let next = 0
-  return end => relation => {
-    for (; next < end; next++) for (const fact of factsAt(next)) past.follow(next, fact)
-    return past.find(relation, end)
+  return {
+    add: factsOfNext => told.push(factsOfNext),
+    now() {
+      const end = told.length
+      return relation => {
+        for (; next < end; next++) for (const fact of told[next]?.() ?? []) past.follow(next, fact)
+        return past.find(relation, end)
+      }
+    },
   }
 }
 

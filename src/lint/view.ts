@@ -6,8 +6,8 @@ import type { Script } from '../sql/parse.ts'
 import { openNode } from '../sql/tree.ts'
 import type { FileView, Settings, StatementView } from './rule.ts'
 import type { LintSource, ReadSource } from './source.ts'
-import { pastOf, textCatalog } from './text-catalog.ts'
-import { type Fact, type FindColumns, factsOf } from './text-facts.ts'
+import { openPast, type Past, textCatalog } from './text-catalog.ts'
+import type { FindColumns } from './text-facts.ts'
 
 export interface ViewedFile {
   readonly source: LintSource
@@ -24,20 +24,14 @@ export interface ViewOptions {
   readonly rehearsal: Rehearsal | null
 }
 
-/** The files that are judged and could be parsed, in their order; `earlier` is what stands before the first of them all. */
-export function viewFiles(
-  read: readonly ReadSource[],
-  options: ViewOptions,
-  earlier: readonly Fact[] = [],
-): ViewedFile[] {
-  const before = pastOf(at => {
-    const one = at === 0 ? null : read[at - 1]
-    if (!one) return earlier
-    return one.source.direction === 'up' && one.script ? factsOf(one.script) : []
-  })
-  return read.flatMap(({ source, script }, at) =>
-    source.role === 'judged' && script ? [viewFile(source, script, before(at + 1), options)] : [],
-  )
+/** The files that are judged and could be parsed, in their order; the past is what stands before the first of them all, and then they belong to it. */
+export function viewFiles(read: readonly ReadSource[], options: ViewOptions, past: Past = openPast()): ViewedFile[] {
+  const files: ViewedFile[] = []
+  for (const one of read) {
+    if (one.source.role === 'judged' && one.script) files.push(viewFile(one.source, one.script, past.now(), options))
+    past.add(() => one.facts)
+  }
+  return files
 }
 
 function viewFile(

@@ -1,6 +1,7 @@
 /** A secret that lint finds is not told again by showing where it stands. */
 import { expect, test } from 'vitest'
-import { withoutSecrets } from '../../src/lint/hidden.ts'
+import { hiding, withoutSecrets } from '../../src/lint/hidden.ts'
+import { rules } from '../../src/lint/rules/index.ts'
 import { lintExample } from '../support/lint.ts'
 
 const key = ['AKIA', 'Q7XNMBPLR4TVWZ2K'].join('')
@@ -29,4 +30,8 @@ test('a text without secrets is shown as it is', async () => {
 
   expect(findings).not.toEqual([])
   expect(withoutSecrets(up, findings)).toBe(up)
+})
+
+test('every rule that says its findings are hidden is known by name', () => {
+  expect([...hiding].sort()).toEqual(rules.filter(rule => rule.hidden).map(rule => rule.name))
 })

@@ -5,12 +5,12 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Config } from '../../src/config/load.ts'
 import { rememberReport } from '../../src/foundation/lint-remember.ts'
-import { examine } from '../../src/lint/examine.ts'
+import { examineParts, partsOf, type Team } from '../../src/lint/parts.ts'
 import { rules } from '../../src/lint/rules/index.ts'
 import { lint } from '../../src/lint/run.ts'
 import { settingsOf } from '../../src/lint/settings.ts'
-import { type LintSource, readSources } from '../../src/lint/source.ts'
-import { factsOf } from '../../src/lint/text-facts.ts'
+import type { LintSource, ReadScript } from '../../src/lint/source.ts'
+import type { Fact } from '../../src/lint/text-facts.ts'
 import { openParser } from '../../src/sql/parse.ts'
 
 const texts = [
@@ -48,25 +48,35 @@ async function report() {
 describe('texts that are judged in parts', () => {
   it.each([1, 2, 3, 4, 5])('say the same when the second part begins with number %i', async start => {
     const parse = await openParser('postgres')
-    const read = (part: readonly LintSource[]) => readSources(part, ({ text, path }) => parse(text, path))
-    const first = read(sources.slice(0, start))
-    const earlier = first.flatMap(({ script }) => (script ? factsOf(script) : []))
-    const parts = [
-      ...examine(first, asked).found,
-      // What travels between threads is copied.
-      ...examine(read(sources.slice(start)), { ...asked, earlier: structuredClone(earlier) }).found,
-    ]
+    const read: ReadScript = ({ text, path }) => parse(text, path)
+    const parts = [sources.slice(0, start), sources.slice(start)]
+    const told = new Map<number, readonly Fact[]>()
+    // What travels between threads is copied.
+    const hand = (own: number): Team => ({
+      take: () => (told.has(own) ? undefined : own),
+      tell: (part, facts) => told.set(part, structuredClone(facts())),
+      hear: async part => told.get(part) ?? [],
+    })
     const whole = await report()
-    const apart = await lint({
+    const shared = await lint({
       ...asked,
       sources,
       baseline: null,
       scope: 'every file',
       rehearse: null,
-      apart: async () => ({ found: parts, ups: 'some' }),
+      share: async () => [
+        await examineParts(parts, { ...asked, read }, hand(0)),
+        await examineParts(parts, { ...asked, read }, hand(1)),
+      ],
     })
     expect(whole.findings.length).toBeGreaterThan(3)
-    expect(apart).toEqual(whole)
+    expect(shared).toEqual(whole)
+  })
+
+  it('are as many parts as their length asks for, in their order', () => {
+    const long = sources.map(source => ({ ...source, text: `${source.text}\n-- ${'x'.repeat(30_000)}` }))
+    expect(partsOf(long).map(part => part.length)).toEqual([2, 2, 2])
+    expect(partsOf(long).flat()).toEqual(long)
   })
 })
 

@@ -90,9 +90,9 @@ async function fix(context: Context, request: LintRequest): Promise<Outcome> {
 }
 
 async function printed(run: LintRun, format: string, warningsMax: number | null): Promise<string> {
+  if (format === 'human') return describeRun(run, warningsMax)
   const { formats } = await import('../../lint/format/index.ts')
-  const machine = Object.hasOwn(formats, format) ? formats[format as keyof typeof formats] : null
-  return machine ? machine(run).trimEnd() : describeRun(run, warningsMax)
+  return formats[format as keyof typeof formats](run).trimEnd()
 }
 
 function exitOf({ counts }: LintReport, warningsMax: number | null): number {
