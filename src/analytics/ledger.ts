@@ -3,6 +3,7 @@ import type { Session } from '../engines/engine.ts'
 import { PlinthError } from '../errors.ts'
 import type { Cursor } from './capture.ts'
 import { spellingOf } from './cells.ts'
+import { historyTables } from './history-ledger.ts'
 import { leaseLost } from './lease.ts'
 import { sealTables } from './seal-ledger.ts'
 
@@ -262,7 +263,14 @@ interface CursorRow {
   readonly moved_at: string
 }
 
-const tableNames = ['rollup_cursors', 'rollup_runs', 'rollup_transforms', 'reconciliations', ...sealTables.names]
+const tableNames = [
+  'rollup_cursors',
+  'rollup_runs',
+  'rollup_transforms',
+  'reconciliations',
+  ...sealTables.names,
+  ...historyTables.names,
+]
 
 const statements = [
   'create schema if not exists plinth',
@@ -307,4 +315,5 @@ const statements = [
      finished_at timestamptz not null
    )`,
   ...sealTables.statements,
+  ...historyTables.statements,
 ]

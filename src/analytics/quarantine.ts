@@ -190,7 +190,14 @@ async function dismiss(
 }
 
 /** What rewriting needs, or SEAL_REFUSED when nothing is sealed. */
-export async function openCells({ project, source, options, desk, warehouse, sealing }: Sitting): Promise<Reopening> {
+export async function openCells({
+  project,
+  source,
+  options,
+  desk,
+  warehouse,
+  sealing,
+}: Omit<Sitting, 'options'> & { readonly options: Omit<SettleOptions, 'selection'> }): Promise<Reopening> {
   if (sealing.horizon === null) throw new PlinthError('SEAL_REFUSED', `Nothing of ${sourceKey(source)} is sealed.`)
   const names = namesOf(project)
   const transforms = descendantsOf(project.transforms, sourceKey(source)).filter(hasCells)

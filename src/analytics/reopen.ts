@@ -46,10 +46,12 @@ export interface Reopening {
 }
 
 /**
- * `replace`: the cell becomes what the source holds. `merge`: what the source holds joins the cell. `without`: the rows of one organization
+ * `restore`: the cell becomes again what its seal says, from a source that still says so. `replace`: the cell becomes what the source holds. `merge`: what the source holds joins the cell. `without`: the rows of one organization
  * leave it.
  */
-export type Rewrite = { readonly how: 'replace' | 'merge' } | { readonly how: 'without'; readonly organization: string }
+export type Rewrite =
+  | { readonly how: 'replace' | 'merge' | 'restore' }
+  | { readonly how: 'without'; readonly organization: string }
 
 /**
  * Rewrites the batch's cells and seals their hours anew, with what is to be said of quarantine, or not at all. Throws SEAL_BROKEN when the
@@ -74,12 +76,17 @@ export async function rewriteSealed(
       fresh: 'no',
     })
     const before = await warehouseCells(warehouse, source, rawCondition(await listCells(warehouse, hours)))
-    await refuseAltered(context, hours, before)
+    if (rewrite.how !== 'restore') await refuseAltered(context, hours, before)
     const after = await rewriteRows(context, batch, rewrite)
     const touched = new Set(
       batch.hours.flatMap(({ hour, shards }) => (shards === 'all' ? [] : shards.map(shard => keyOf({ hour, shard })))),
     )
     const cells = [...before.filter(cell => !touched.has(keyOf(cell))), ...after]
+    if (rewrite.how === 'restore') {
+      await refuseAltered(context, hours, cells)
+      await storeRawRows(warehouse, key, rawTable(warehouse, source))
+      return horizon
+    }
     const listed = await listCells(warehouse, hours)
     const contents = await contentsOf(source, options, desk, warehouse, { listed, cells, reason })
     const step = {
@@ -169,8 +176,7 @@ async function rewriteRows(context: Reopening, batch: Batch, rewrite: Rewrite): 
       : rewrite.how === 'merge'
         ? await lateCondition(context, batch)
         : 'true'
-  const rest =
-    rewrite.how === 'replace' ? [] : await warehouseCells(warehouse, source, `${condition} and not (${leaving})`)
+  const rest = leaving === 'true' ? [] : await warehouseCells(warehouse, source, `${condition} and not (${leaving})`)
   await warehouse.query(`delete from ${table} as raw where ${condition} and ${leaving}`)
   const arriving = rewrite.how === 'without' ? [] : (await loadRows(desk.reader, warehouse, source, batch)).cells
   const expected = added(context, rest, arriving)

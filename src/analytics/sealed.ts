@@ -6,7 +6,6 @@ import type { Session } from '../engines/engine.ts'
 import { PlinthError } from '../errors.ts'
 import type { Emit } from '../telemetry/event.ts'
 import type { CellDigest } from './capture.ts'
-import { listCells, rawCondition } from './cells.ts'
 import type { Desk } from './desk.ts'
 import { compareDigests, keyOf } from './digest.ts'
 import { type Batch, type ChangedHour, defaultLimits, planBatches } from './plan.ts'
@@ -21,7 +20,7 @@ import {
   readSeals,
   sealedDigests,
 } from './seal-ledger.ts'
-import { sourceCells, warehouseCells } from './transfer.ts'
+import { sourceCells } from './transfer.ts'
 
 /** How far a source is sealed, and what became of it since. */
 export interface Sealing {
@@ -56,16 +55,27 @@ export async function examineSealed(
   desk: Pick<Desk, 'reader' | 'readAt'>,
   warehouse: Session,
   sealing: Sealing,
-  scope: readonly ChangedHour[] | 'everything',
+  scope: readonly ChangedHour[] | 'everything' | Stretch,
 ): Promise<Quarantined[]> {
   if (sealing.horizon === null) return []
-  const batches =
-    scope === 'everything'
-      ? [{ from: null, until: sealing.horizon.sealedBefore, hours: [], whole: 'yes', rows: 0, cells: 0 } as const]
-      : planBatches(scope, 'no', { ...defaultLimits.no, shards: source.capture.shards })
+  const { sealedBefore } = sealing.horizon
+  const batches = Array.isArray(scope)
+    ? planBatches(scope as readonly ChangedHour[], 'no', { ...defaultLimits.no, shards: source.capture.shards })
+    : [stretchBatch(scope === 'everything' ? { from: null, until: sealedBefore } : (scope as Stretch))]
   const changes: Quarantined[] = []
   for (const batch of batches) changes.push(...(await examineBatch(source, desk, warehouse, sealing, batch)))
   return changes
+}
+
+/** A stretch of time between two moments; null is open. */
+export interface Stretch {
+  readonly from: string | null
+  readonly until: string | null
+}
+
+/** All cells of a stretch of time. */
+export function stretchBatch({ from, until }: Stretch): Batch {
+  return { from, until, hours: [], whole: 'yes', rows: 0, cells: 0 }
 }
 
 /** Says what came too late, once it is stored. */
@@ -132,12 +142,12 @@ async function examineBatch(
   { retiredBefore, quarantine }: Sealing,
   batch: Batch,
 ): Promise<Quarantined[]> {
-  const listed = await listCells(warehouse, batch)
   const expected = await sourceCells(reader, warehouse, source, batch)
   const isRetired = (hour: string) => retiredBefore !== null && hour < retiredBefore
   const table = `${source.schema}.${source.identifier}`
-  const present = await warehouseCells(warehouse, source, rawCondition(listed))
-  const sealed = sealedDigests(presentSeals(await readSeals(warehouse, sourceKey(source), batch)).values())
+  const isLooked = lookedAt(batch)
+  const seals = presentSeals(await readSeals(warehouse, sourceKey(source), batch))
+  const sealed = sealedDigests(seals.values()).filter(isLooked)
   const sealedRows = new Map(sealed.map(cell => [keyOf(cell), Number(cell.rows)]))
   const found = new Map<string, Quarantined>()
   const hashes = new Map(expected.map(cell => [keyOf(cell), hashOf(cell)]))
@@ -153,7 +163,9 @@ async function examineBatch(
       sourceHash: hashOf(cell),
     })
   const live = ({ hour }: CellDigest) => !isRetired(hour)
-  for (const one of compareDigests(table, expected.filter(live), present.filter(live))) {
+  // Seals hold no sums beside each cell's hash.
+  const plain = expected.filter(live).map(cell => ({ ...cell, sums: [] }))
+  for (const one of compareDigests(table, plain, sealed.filter(live))) {
     const key = keyOf({ hour: one.bucket, shard: one.shard })
     found.set(key, {
       ...base,
@@ -191,11 +203,7 @@ function withdrawn(
   batch: Batch,
   readAt: string,
 ): Quarantined[] {
-  const listed = new Set(
-    batch.hours.flatMap(({ hour, shards }) => (shards === 'all' ? [] : shards.map(shard => keyOf({ hour, shard })))),
-  )
-  const whole = new Set(batch.hours.filter(({ shards }) => shards === 'all').map(({ hour }) => hour))
-  const isLookedAt = (cell: Quarantined) => batch.whole === 'yes' || whole.has(cell.hour) || listed.has(keyOf(cell))
+  const isLookedAt = lookedAt(batch)
   return quarantine
     .filter(cell => isLookedAt(cell) && !found.has(keyOf(cell)))
     .filter(({ state }) => state === 'open' || state === 'moving')
@@ -206,6 +214,16 @@ function withdrawn(
       seenAt: readAt,
       settledAt: readAt,
     }))
+}
+
+function lookedAt(batch: Batch): (cell: { readonly hour: string; readonly shard: number }) => boolean {
+  if (batch.whole === 'yes')
+    return ({ hour }) => (batch.from === null || hour >= batch.from) && (batch.until === null || hour < batch.until)
+  const shards = new Map(batch.hours.map(hour => [hour.hour, hour.shards]))
+  return ({ hour, shard }) => {
+    const listed = shards.get(hour)
+    return listed !== undefined && (listed === 'all' || listed.includes(shard))
+  }
 }
 
 async function readRetired(reader: Session, { capture }: CapturedSource): Promise<string | null> {

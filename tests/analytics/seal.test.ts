@@ -140,6 +140,72 @@ describe('what comes too late', () => {
   })
 })
 
+describe('reconciliation of what is sealed', () => {
+  test('finds rollups, rows and sources that were altered behind its back, and repairs what can be', async () => {
+    const world = await makeWorld()
+    await fillEvents(world, 600)
+    await world.run()
+    await seal(world)
+    await world.warehouse(async session => {
+      await session.query(
+        `update analytics.usage_hourly set requests = requests + 1 where bucket_hour = '2026-03-01T07:00:00Z'`,
+      )
+      await session.query(`delete from raw.usage_events where bucket_hour = '2026-03-01T09:00:00Z'`)
+    })
+    const report = await world.reconcile()
+    expect(report).toMatchObject({ status: 'repaired' })
+    expect(report.sources[0]?.differences).toContainEqual(
+      expect.objectContaining({ table: 'raw.usage_events', bucket: '2026-03-01T09:00:00.000000Z', kind: 'missing' }),
+    )
+    await expectExact(world)
+
+    // The source no longer says what was sealed, so its rows are not the ones to come back.
+    await world.sql(`
+      alter table platform.usage_events disable trigger user;
+      set session_replication_role = replica;
+      update platform.usage_events set cost = cost + 1 where date_trunc('hour', occurred_at, 'UTC') = '2026-03-01T11:00:00Z'`)
+    await world.warehouse(session =>
+      session.query(`update raw.usage_events set region = 'xx' where bucket_hour = '2026-03-01T11:00:00Z'`),
+    )
+    expect(await world.run()).toMatchObject({ status: 'nothing-to-do' })
+    expect(await world.reconcile()).toMatchObject({ status: 'different' })
+    const [listed] = await listQuarantine(world.project, world.options())
+    expect(new Set(listed?.cells.map(({ hour, state }) => `${state} ${hour}`))).toEqual(
+      new Set(['open 2026-03-01T11:00:00.000000Z']),
+    )
+    await expect(admitQuarantined(world.project, settle(world))).rejects.toMatchObject({ code: 'SEAL_BROKEN' })
+  })
+
+  test('rotation proves each day once in so many days, the one whose proof is oldest first', async () => {
+    const world = await makeWorld()
+    await fillEvents(world, 700)
+    await world.run()
+    await seal(world, { before: '2026-03-02' })
+    const proofs = async () =>
+      world.ask<{ day: string; at: string }>(
+        `select cast(bucket_day as varchar) as day, proved_at as at from plinth.rollup_proofs order by proved_at, bucket_day`,
+      )
+    // Each rotation takes the share of an hour, or of the time since the last one.
+    const days = Math.ceil((Date.now() - Date.parse('2026-03-01')) / 86_400_000)
+    expect(await world.reconcile({ everyDays: days * 24 })).toMatchObject({ status: 'equal' })
+    expect((await proofs()).map(({ day }) => day)).toEqual(['2026-03-01'])
+    await world.reconcile({ everyDays: days * 24 })
+    expect((await proofs()).map(({ day }) => day)).toEqual(['2026-03-01', '2026-03-02'])
+    await world.warehouse(async session => {
+      await session.query(`update plinth.rollup_proofs set proved_at = proved_at - interval '3 days'`)
+      await session.query(
+        `update analytics.usage_hourly set requests = requests + 1 where bucket_hour = '2026-03-03T07:00:00Z'`,
+      )
+    })
+    // Three days of four have passed: three quarters of all days are due, the altered one among them.
+    expect(await world.reconcile({ everyDays: 4 })).toMatchObject({ status: 'repaired' })
+    const all = await proofs()
+    expect(all.length).toBeGreaterThan((days * 3) / 4 - 2)
+    // A day that differed is proved by the next rotation.
+    expect(all.map(({ day }) => day)).not.toContain('2026-03-03')
+  })
+})
+
 describe('retention', () => {
   test('drops nothing that is not sealed, not seen or waits, and keeps the usage of what it drops', async () => {
     const world = await makeWorld()
