@@ -10,7 +10,7 @@ insert into documents (title) select 'd' || i from generate_series(1, 50) i;
 -- expect: lock ShareRowExclusiveLock on public.documents; quiet
 create trigger documents_log_delete after delete on documents for each row execute function write_log();
 -- step 202603010002_off
--- expect: lock ShareRowExclusiveLock on public.documents; finds data-disable-trigger, security-trigger-bypass
+-- expect: lock ShareRowExclusiveLock on public.documents; finds data-disable-trigger
 alter table documents disable trigger documents_log;
 -- step 202603010003_insert
 -- expect: quiet
