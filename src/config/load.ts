@@ -10,6 +10,7 @@ import { nearest, PlinthError } from '../errors.ts'
 import { type FleetSetting, readFleet } from './fleet.ts'
 import { type HookSetting, readHooks } from './hooks.ts'
 import { lintOrigins, type LintSetting, readLint } from './lint.ts'
+import { readRollups, rollupOrigins, type RollupSetting } from './rollups.ts'
 import { remember } from './remember.ts'
 import type { ConfigFile, OverlayFile } from './schema.ts'
 import { readYaml } from './yaml.ts'
@@ -42,6 +43,7 @@ export interface Config {
   readonly fleet: FleetSetting | null
   readonly hooks: readonly HookSetting[]
   readonly lint: LintSetting
+  readonly rollups: RollupSetting
   /** Environment variables, with those of `.env` where the process has none of that name. */
   readonly variables: Readonly<Record<string, string | undefined>>
   /** Where each value came from, by dotted path. */
@@ -87,6 +89,8 @@ export interface Timeouts {
   readonly lock: 'auto' | 'session' | 'lease'
   /** How long a lease outlives its last heartbeat. */
   readonly leaseSeconds: number
+  /** What happens where another tool has applied files that nobody here knows of. */
+  readonly otherHistory: 'refuse' | 'ignore'
 }
 
 export interface ConfigFlags {
@@ -171,10 +175,11 @@ function merge({ root, file, base, overlay, flags, variables, environmentName, e
     fallback: string,
     variable?: string,
   ) => absolute(root, pick(name, fallback, base[name], overlay[name], variable))
-  const seconds = (name: Exclude<keyof Timeouts, 'lock'>, fallback: number) =>
+  const seconds = (name: Exclude<keyof Timeouts, 'lock' | 'otherHistory'>, fallback: number) =>
     pick(`migrations.${name}`, fallback, base.migrations?.[name], overlay.migrations?.[name])
   const declared = base.environments?.[environmentName]
   for (const [key, origin] of lintOrigins(base.lint, overlay.lint)) origins.set(key, origin)
+  for (const [key, origin] of rollupOrigins(base.rollups, overlay.rollups)) origins.set(key, origin)
   origins.set(
     'environment',
     flags.env ? 'flag' : variables['PLINTH_ENV'] ? 'environment variable' : base.environment ? 'file' : 'default',
@@ -197,6 +202,12 @@ function merge({ root, file, base, overlay, flags, variables, environmentName, e
       lockRetries: seconds('lockRetries', 10),
       lock: pick('migrations.lock', 'auto', base.migrations?.lock, overlay.migrations?.lock),
       leaseSeconds: seconds('leaseSeconds', 30),
+      otherHistory: pick(
+        'migrations.otherHistory',
+        'refuse',
+        base.migrations?.otherHistory,
+        overlay.migrations?.otherHistory,
+      ),
     },
     preserve: {
       policy: pick('preserve.policy', 'keep', base.preserve?.policy, overlay.preserve?.policy),
@@ -229,6 +240,7 @@ function merge({ root, file, base, overlay, flags, variables, environmentName, e
     fleet: readFleet(base.fleet, overlay.fleet),
     hooks: readHooks(root, base.hooks, overlay.hooks),
     lint: readLint(root, base.lint, overlay.lint),
+    rollups: readRollups(base.rollups, overlay.rollups),
     variables,
     origins,
   }

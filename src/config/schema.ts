@@ -23,6 +23,7 @@ const timeouts = z.strictObject({
   lockRetries: z.number().int().min(0).max(100).optional(),
   lock: z.enum(['auto', 'session', 'lease']).optional(),
   leaseSeconds: seconds.optional(),
+  otherHistory: z.enum(['refuse', 'ignore']).optional(),
 })
 
 const preserve = z.strictObject({
@@ -118,6 +119,18 @@ const lint = z.strictObject({
   runnerSetsTimeouts: z.boolean().optional(),
 })
 
+const minutes = z.number().positive().max(10_080)
+
+const rollups = z.strictObject({
+  sealAfterDays: z.number().int().min(0).max(36_500).optional(),
+  proveEveryDays: z.number().positive().max(3650).optional(),
+  runMinutes: minutes.optional(),
+  maintainMinutes: minutes.optional(),
+  proveMinutes: minutes.optional(),
+  backfillRowsPerSecond: z.number().int().min(0).optional(),
+  backfillLoadMax: z.number().int().min(0).optional(),
+})
+
 export const configShape = z.strictObject({
   version: z.literal(1),
   project: z.string().min(1).optional(),
@@ -135,6 +148,7 @@ export const configShape = z.strictObject({
   rehearseOn: z.string().min(1).optional(),
   hooks: hooks.optional(),
   lint: lint.optional(),
+  rollups: rollups.optional(),
 })
 
 /** A file of one environment may override everything but the list of environments. */

@@ -28,6 +28,7 @@ export function listSettings(config: Config): Setting[] {
     ),
     ...(config.fleet?.query ? [['fleet.query', config.fleet.query.sql] as const] : []),
     ...listLint(config),
+    ...Object.entries(config.rollups).map(([key, value]) => [`rollups.${key}`, value] as const),
     ['rehearseOn', config.rehearseOn ?? 'embedded'] as const,
     ...config.hooks.map(({ place, action }) => [place, describeAction(action)] as const),
     ...(['seeds', 'analytics', 'classification', 'docs'] as const).map(key => [key, config[key]] as const),
