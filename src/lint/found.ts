@@ -137,7 +137,7 @@ export function inOrder(found: readonly Found[], sources: readonly LintSource[])
   return found
     .map(one => ({ one, at: order.get(`${one.file}\0${one.direction}`) ?? sources.length }))
     .filter(({ one, at }) => {
-      const said = JSON.stringify([one.rule, at, one.line, one.column, one.object, one.message])
+      const said = [one.rule, at, one.line, one.column, one.object ?? '', one.message].join('\0')
       if (seen.has(said)) return false
       seen.add(said)
       return true

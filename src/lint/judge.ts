@@ -46,7 +46,7 @@ function statementAsker(rules: readonly StatementRule[]): (file: ViewedFile) => 
       rule =>
         looksAt(rule, file) &&
         (rehearsed || rule.needs !== 'rehearsal') &&
-        (every || !rule.kinds || rule.kinds.includes(kind)),
+        (every || (kindsOf(rule, rehearsed)?.includes(kind) ?? true)),
     )
     known.set(key, chosen)
     return chosen
@@ -64,6 +64,10 @@ function statementAsker(rules: readonly StatementRule[]): (file: ViewedFile) => 
     }
     return said
   }
+}
+
+function kindsOf({ kinds, textKinds }: StatementRule, rehearsed: boolean): readonly string[] | undefined {
+  return rehearsed ? kinds : (textKinds ?? kinds)
 }
 
 function askFile(rule: FileRule, file: ViewedFile): Said[] {

@@ -31,8 +31,8 @@ export type Share = (
   work: (team: Team) => Promise<ExaminedParts>,
 ) => Promise<readonly ExaminedParts[]>
 
-/** Trees take about forty times the room of their text; as many as this die before V8 moves them to where old ones live. */
-const partUnits = 48_000
+/** Trees take about forty times the room of their text; as many as this die before V8 moves many of them to where old ones live. */
+const partUnits = 16_000
 
 /** In order. */
 export function partsOf(sources: readonly LintSource[]): readonly (readonly LintSource[])[] {

@@ -76,6 +76,8 @@ export interface StatementRule extends Described {
   readonly needs: 'text' | 'rehearsal'
   /** Parser nodes that it looks at, for speed, such as `['IndexStmt']`; absent for any. A `DoStmt` is passed too where it was rehearsed. */
   readonly kinds?: readonly string[]
+  /** Those of which the text alone can tell it something; default `kinds`. Code, which may do anything, tells only when it runs. */
+  readonly textKinds?: readonly string[]
   /** It is silent about a statement of which another rule on locks or rewrites has something to say. */
   readonly lastResort?: true
   check(statement: StatementView): Iterable<Problem> | undefined

@@ -90,6 +90,8 @@ function parseTree(parseSync: ParseSync, text: string, file: string | undefined)
   const index = byteIndex(text)
   return readTree(parseSync, text, file).map((raw, number) => {
     const tree = raw.stmt ?? null
+    let summary: string | undefined
+    let tables: readonly string[] | undefined
     const start = index(raw.stmt_location ?? 0)
     const end = raw.stmt_len
       ? index((raw.stmt_location ?? 0) + raw.stmt_len)
@@ -101,8 +103,13 @@ function parseTree(parseSync: ParseSync, text: string, file: string | undefined)
       end,
       ...lines(start),
       kind: openNode(tree)[0],
-      summary: summarize(tree),
-      tables: tablesTouched(tree),
+      // Most of those who read a text ask for neither.
+      get summary() {
+        return (summary ??= summarize(tree))
+      },
+      get tables() {
+        return (tables ??= tablesTouched(tree))
+      },
       control: transactionControl(tree),
       bare: isBare(tree),
       setsSession: setsSession(tree),

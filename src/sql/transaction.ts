@@ -47,9 +47,9 @@ export interface ConcurrentIndex {
 
 export function concurrentIndex(tree: unknown): ConcurrentIndex | null {
   const [kind, fields] = openNode(tree)
-  const relation = quotedRelation(fieldsOf(fields, 'relation')) || null
+  const relation = () => quotedRelation(fieldsOf(fields, 'relation')) || null
   if (kind === 'IndexStmt' && fields['concurrent'] === true) {
-    return { action: 'create', name: textOf(fields, 'idxname') || null, index: null, table: relation }
+    return { action: 'create', name: textOf(fields, 'idxname') || null, index: null, table: relation() }
   }
   if (kind === 'DropStmt' && fields['concurrent'] === true) {
     const [, list] = openNode(listOf(fields, 'objects')[0])
@@ -57,7 +57,7 @@ export function concurrentIndex(tree: unknown): ConcurrentIndex | null {
   }
   if (kind === 'ReindexStmt' && optionsOf(fields, 'params').has('concurrently')) {
     const one = textOf(fields, 'kind') === 'REINDEX_OBJECT_INDEX'
-    return { action: 'reindex', name: null, index: one ? relation : null, table: one ? null : relation }
+    return { action: 'reindex', name: null, index: one ? relation() : null, table: one ? null : relation() }
   }
   return null
 }

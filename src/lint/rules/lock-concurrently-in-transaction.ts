@@ -30,8 +30,8 @@ export const rule: StatementRule = {
     ],
   },
   *check(view) {
-    const { bare, summary, tables } = view.statement
-    if (!bare || !isInOwnBlock(view)) return
+    if (!view.statement.bare || !isInOwnBlock(view)) return
+    const { summary, tables } = view.statement
     yield {
       message: `PostgreSQL refuses "${summary}" in the transaction that the file began.`,
       object: tables[0] ?? summary,

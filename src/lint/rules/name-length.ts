@@ -55,7 +55,7 @@ do $$ begin perform 'a_very_long_text_with_underscores_that_is_no_name_but_a_lit
 }
 
 /** Only with these can a name be too long, and most statements have none. */
-const mayBeLong = /[\w$]{64}|"|[\u0080-\uffff]/
+const mayBeLong = /(?<![\w$])[\w$]{64}|"|[\u0080-\uffff]/
 
 /** Words outside of literals and comments; the tree has them cut already. */
 function* namesIn(text: string): Iterable<{ readonly name: string; readonly at: number }> {

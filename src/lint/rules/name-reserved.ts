@@ -1,5 +1,5 @@
 import type { StatementRule } from '../rule.ts'
-import { madeNames } from '../subjects/made-names.ts'
+import { madeNames, nameKinds } from '../subjects/made-names.ts'
 import { reservedWords } from '../subjects/reserved.ts'
 
 export const rule: StatementRule = {
@@ -8,6 +8,7 @@ export const rule: StatementRule = {
   severity: 'notice',
   shape: 'statement',
   needs: 'text',
+  textKinds: nameKinds,
   title: 'A name is a word of SQL',
   why: `A reserved word must be quoted wherever it is used as a name. Where somebody forgets it, it is a syntax error at best: \`select user from sessions\`
 is the name of the database role, without a word of warning.`,

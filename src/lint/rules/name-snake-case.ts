@@ -1,7 +1,7 @@
 import type { Schema } from '../../schema/model.ts'
 import { fieldsOf, relationName } from '../../sql/tree.ts'
 import type { StatementRule, StatementView } from '../rule.ts'
-import { madeNames } from '../subjects/made-names.ts'
+import { madeNames, nameKinds } from '../subjects/made-names.ts'
 
 export const rule: StatementRule = {
   name: 'name-snake-case',
@@ -9,6 +9,7 @@ export const rule: StatementRule = {
   severity: 'notice',
   shape: 'statement',
   needs: 'text',
+  textKinds: nameKinds,
   title: 'A name must be quoted to be found',
   why: `PostgreSQL folds names to small letters unless they are quoted, so \`"userId"\` is not found as \`userId\`: every query, in every language and tool, must quote it
 for ever. A folder whose names are mostly written that way already has decided, and is left alone.`,

@@ -1,5 +1,5 @@
 import type { StatementRule } from '../rule.ts'
-import { madeRoutines } from '../subjects/routines.ts'
+import { madeRoutines, routineKinds } from '../subjects/routines.ts'
 
 export const rule: StatementRule = {
   name: 'security-definer-path',
@@ -7,6 +7,7 @@ export const rule: StatementRule = {
   severity: 'error',
   shape: 'statement',
   needs: 'text',
+  textKinds: routineKinds,
   title: "A function with its owner's rights looks names up where its caller says",
   why: `A \`security definer\` function runs with the rights of its owner and with the search path of whoever calls it. A caller who may create a
 table or a function anywhere, if only a temporary one, puts it in front and has the owner run it.`,

@@ -1,6 +1,6 @@
 import type { StatementRule } from '../rule.ts'
 import { unquotedParameters } from '../subjects/dynamic-sql.ts'
-import { madeRoutines } from '../subjects/routines.ts'
+import { madeRoutines, routineKinds } from '../subjects/routines.ts'
 
 export const rule: StatementRule = {
   name: 'security-dynamic-sql',
@@ -8,6 +8,7 @@ export const rule: StatementRule = {
   severity: 'warning',
   shape: 'statement',
   needs: 'text',
+  textKinds: routineKinds,
   title: 'A parameter becomes part of a statement',
   why: `Text that is joined into a statement is read as SQL: whoever chooses it chooses the statement, with the rights that the function has. Only
 parameters that can hold any text are looked at, and only where they are joined without being quoted.`,

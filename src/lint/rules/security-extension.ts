@@ -7,6 +7,7 @@ export const rule: StatementRule = {
   severity: 'error',
   shape: 'statement',
   needs: 'text',
+  textKinds: ['CreateExtensionStmt'],
   title: 'An extension is not on the list',
   why: `An extension is code that runs within the server, often as a superuser. A server of a provider may not have it, and an upgrade of the server
 waits for it. Which ones may be used is declared under \`lint.extensions\`; without that list this rule is silent.`,

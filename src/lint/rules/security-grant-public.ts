@@ -8,6 +8,7 @@ export const rule: StatementRule = {
   severity: 'warning',
   shape: 'statement',
   needs: 'text',
+  textKinds: ['GrantStmt', 'AlterDefaultPrivilegesStmt'],
   title: 'Rights are given to everybody',
   why: `\`public\` is every role of the server, also those that are made next year for something else entirely. What was granted to it cannot be
 taken from a single role.`,

@@ -63,12 +63,15 @@ interface Pair {
 }
 
 function inserted(fields: Fields): readonly Pair[] {
-  const columns = listOf(fields, 'cols').map(node => textOf(openNode(node)[1], 'name'))
+  const columns = listOf(fields, 'cols')
+    .map((node, at) => ({ column: textOf(openNode(node)[1], 'name'), at }))
+    .filter(({ column }) => soundsSecret({ name: column, type: 'text' }) !== null)
+  if (columns.length === 0) return []
   const select = fieldsOf(fieldsOf(fields, 'selectStmt'), 'SelectStmt')
   const lists = listOf(select, 'valuesLists').map(list => listOf(openNode(list)[1], 'items'))
   const targets = listOf(select, 'targetList').map(node => openNode(node)[1]['val'])
   const rows = lists.length > 0 ? lists : [targets]
-  return rows.flatMap(row => columns.flatMap((column, at) => constant(column, row[at])))
+  return rows.flatMap(row => columns.flatMap(({ column, at }) => constant(column, row[at])))
 }
 
 function updated(fields: Fields): readonly Pair[] {

@@ -1,6 +1,6 @@
 import { textOf } from '../../sql/tree.ts'
 import type { StatementRule } from '../rule.ts'
-import { madeRoutines } from '../subjects/routines.ts'
+import { madeRoutines, routineKinds } from '../subjects/routines.ts'
 
 const untrusted = /^(c|internal|pl\w*u|plpython3?u|plsh|plr|pljavau)$/
 
@@ -10,6 +10,7 @@ export const rule: StatementRule = {
   severity: 'warning',
   shape: 'statement',
   needs: 'text',
+  textKinds: [...routineKinds, 'CreateExtensionStmt'],
   title: 'Code runs in a language that can do everything on the server',
   why: `An untrusted language (\`c\`, \`plpython3u\`, \`plperlu\`, …) reads files, opens connections and runs programs as the operating system's user of the
 server. Whoever may change such a function owns the server, and most providers do not offer these languages.`,

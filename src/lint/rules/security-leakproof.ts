@@ -1,5 +1,5 @@
 import type { StatementRule } from '../rule.ts'
-import { madeRoutines } from '../subjects/routines.ts'
+import { madeRoutines, routineKinds } from '../subjects/routines.ts'
 
 export const rule: StatementRule = {
   name: 'security-leakproof',
@@ -7,6 +7,7 @@ export const rule: StatementRule = {
   severity: 'warning',
   shape: 'statement',
   needs: 'text',
+  textKinds: routineKinds,
   title: 'A function is trusted with rows that its caller may not see',
   why: `PostgreSQL asks \`leakproof\` functions before row security and the conditions of security barrier views. One that tells anything of its
 argument, such as by an error message for some values, tells it of rows of other tenants.`,

@@ -1,5 +1,5 @@
 import type { StatementRule } from '../rule.ts'
-import { columnProblem, madeColumns, objectName } from '../subjects/columns.ts'
+import { columnKinds, columnProblem, madeColumns, objectName } from '../subjects/columns.ts'
 import { soundsSecret } from '../subjects/names.ts'
 
 export const rule: StatementRule = {
@@ -8,6 +8,7 @@ export const rule: StatementRule = {
   severity: 'error',
   shape: 'statement',
   needs: 'text',
+  textKinds: columnKinds,
   title: 'A column seems to hold passwords as they are',
   why: `Whoever reads the table, a backup or a log of statements can sign in as everybody, here and wherever people use the same password. Where the
 column does hold a hash, its name tells the next developer otherwise.`,

@@ -1,5 +1,5 @@
 import type { StatementRule } from '../rule.ts'
-import { columnProblem, madeColumns, objectName } from '../subjects/columns.ts'
+import { columnKinds, columnProblem, madeColumns, objectName } from '../subjects/columns.ts'
 import { soundsSecret } from '../subjects/names.ts'
 
 export const rule: StatementRule = {
@@ -8,6 +8,7 @@ export const rule: StatementRule = {
   severity: 'warning',
   shape: 'statement',
   needs: 'text',
+  textKinds: columnKinds,
   title: 'A column seems to hold a secret as it is',
   why: `A token, key or number that opens something opens it for everybody who reads the table, a replica or a backup. What is only compared need not
 be there at all: a hash does.`,

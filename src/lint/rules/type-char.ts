@@ -1,5 +1,5 @@
 import type { StatementRule } from '../rule.ts'
-import { columnProblem, madeColumns } from '../subjects/columns.ts'
+import { columnKinds, columnProblem, madeColumns } from '../subjects/columns.ts'
 
 export const rule: StatementRule = {
   name: 'type-char',
@@ -7,6 +7,7 @@ export const rule: StatementRule = {
   severity: 'notice',
   shape: 'statement',
   needs: 'text',
+  textKinds: columnKinds,
   title: 'A text is padded with blanks',
   why: `\`char(n)\` fills every value with blanks up to its length, ignores them in comparisons and loses them in casts, and saves neither room
 nor time: PostgreSQL stores it as it stores \`text\`. A shorter value is accepted, so it does not even hold the length.`,

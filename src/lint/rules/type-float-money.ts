@@ -1,5 +1,5 @@
 import type { StatementRule } from '../rule.ts'
-import { columnProblem, madeColumns } from '../subjects/columns.ts'
+import { columnKinds, columnProblem, madeColumns } from '../subjects/columns.ts'
 
 export const rule: StatementRule = {
   name: 'type-float-money',
@@ -7,6 +7,7 @@ export const rule: StatementRule = {
   severity: 'warning',
   shape: 'statement',
   needs: 'text',
+  textKinds: columnKinds,
   title: 'Money is stored as a fraction of two',
   why: `\`real\` and \`double precision\` cannot hold 0.10. Sums of them depend on the order of the rows, so a total that was right yesterday is a
 cent off today, and comparing it with an invoice fails.`,

@@ -1,5 +1,5 @@
 import type { StatementRule } from '../rule.ts'
-import { columnProblem, madeColumns } from '../subjects/columns.ts'
+import { columnKinds, columnProblem, madeColumns } from '../subjects/columns.ts'
 
 export const rule: StatementRule = {
   name: 'type-json',
@@ -7,6 +7,7 @@ export const rule: StatementRule = {
   severity: 'notice',
   shape: 'statement',
   needs: 'text',
+  textKinds: columnKinds,
   title: 'JSON is stored as text',
   why: `\`json\` keeps the text as it came and reads it again for every access. It has no equality, so \`select distinct\`, \`group by\` and
 \`union\` over the table fail, and no index can serve a search within it.`,

@@ -1,5 +1,5 @@
 import type { StatementRule } from '../rule.ts'
-import { columnProblem, madeColumns } from '../subjects/columns.ts'
+import { columnKinds, columnProblem, madeColumns } from '../subjects/columns.ts'
 
 export const rule: StatementRule = {
   name: 'type-money',
@@ -7,6 +7,7 @@ export const rule: StatementRule = {
   severity: 'warning',
   shape: 'statement',
   needs: 'text',
+  textKinds: columnKinds,
   title: 'An amount depends on a setting of the server',
   why: `What \`money\` prints and reads, how many decimals it has and which currency it means follow from \`lc_monetary\`. A dump that is restored
 under another locale says other amounts. It knows no fractions of a cent either.`,

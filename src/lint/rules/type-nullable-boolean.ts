@@ -1,5 +1,6 @@
+import { alterations } from '../alter.ts'
 import type { StatementRule } from '../rule.ts'
-import { columnProblem, madeColumns } from '../subjects/columns.ts'
+import { columnKinds, columnProblem, madeColumns } from '../subjects/columns.ts'
 
 export const rule: StatementRule = {
   name: 'type-nullable-boolean',
@@ -7,6 +8,7 @@ export const rule: StatementRule = {
   severity: 'notice',
   shape: 'statement',
   needs: 'text',
+  textKinds: columnKinds,
   title: 'A yes or no has three answers',
   why: `A nullable boolean is true, false or unknown. \`where not archived\` leaves the unknown rows out, and so does \`where archived\`; every
 reader must remember that.`,
@@ -28,11 +30,7 @@ reader must remember that.`,
     ],
   },
   *check(view) {
-    if (
-      view.statement.kind === 'AlterTableStmt' &&
-      /AT_SetNotNull|AT_AlterColumnType/.test(JSON.stringify(view.fields['cmds']))
-    )
-      return
+    if (alterations(view).some(({ kind }) => kind === 'SetNotNull' || kind === 'AlterColumnType')) return
     for (const column of madeColumns(view)) {
       if (column.type !== 'boolean' || !column.nullable) continue
       yield columnProblem(

@@ -1,5 +1,5 @@
 import type { StatementRule } from '../rule.ts'
-import { columnProblem, madeColumns } from '../subjects/columns.ts'
+import { columnKinds, columnProblem, madeColumns } from '../subjects/columns.ts'
 
 export const rule: StatementRule = {
   name: 'type-odd-key',
@@ -7,6 +7,7 @@ export const rule: StatementRule = {
   severity: 'warning',
   shape: 'statement',
   needs: 'text',
+  textKinds: columnKinds,
   title: 'A primary key is of a type that does not identify',
   why: `Two arrays or JSON values that mean the same may differ, and the other way round; a float is equal only by chance; an instant is shared
 by rows of one transaction. Large values also fail to insert, since an entry of an index may not exceed a third of a page.`,

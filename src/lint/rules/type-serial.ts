@@ -1,5 +1,5 @@
 import type { StatementRule } from '../rule.ts'
-import { columnProblem, madeColumns } from '../subjects/columns.ts'
+import { columnKinds, columnProblem, madeColumns } from '../subjects/columns.ts'
 
 export const rule: StatementRule = {
   name: 'type-serial',
@@ -7,6 +7,7 @@ export const rule: StatementRule = {
   severity: 'notice',
   shape: 'statement',
   needs: 'text',
+  textKinds: columnKinds,
   title: 'A column counts with serial instead of identity',
   why: `\`serial\` is a macro for a sequence with rights of its own: who may insert into the table needs \`usage\` on the sequence as well, any
 insert can write its own number past it, and dropping the default leaves the sequence. Since PostgreSQL 10 identity columns have none of this.`,

@@ -1,5 +1,5 @@
 import type { StatementRule } from '../rule.ts'
-import { columnProblem, madeColumns } from '../subjects/columns.ts'
+import { columnKinds, columnProblem, madeColumns } from '../subjects/columns.ts'
 
 export const rule: StatementRule = {
   name: 'type-small-key',
@@ -7,6 +7,7 @@ export const rule: StatementRule = {
   severity: 'warning',
   shape: 'statement',
   needs: 'text',
+  textKinds: columnKinds,
   title: 'A generated key runs out of numbers',
   why: `\`integer\` ends at 2,147,483,647 and \`smallint\` at 32,767. Sequences count rolled back inserts too, so a busy table is there within
 years, and then every insert fails. Widening the key later rewrites the table and everything that refers to it, under an exclusive lock.`,

@@ -1,5 +1,5 @@
 import type { StatementRule } from '../rule.ts'
-import { columnProblem, madeColumns } from '../subjects/columns.ts'
+import { columnKinds, columnProblem, madeColumns } from '../subjects/columns.ts'
 
 export const rule: StatementRule = {
   name: 'type-timestamp',
@@ -7,6 +7,7 @@ export const rule: StatementRule = {
   severity: 'warning',
   shape: 'statement',
   needs: 'text',
+  textKinds: columnKinds,
   title: 'A time is stored without its zone',
   why: `\`timestamp\` is what a clock on some wall showed. Which wall is known to nobody: \`now()\` is turned into the local time of the session
 that happens to write, so two sessions store different values for one instant, and an hour is missing and another one doubled every year.

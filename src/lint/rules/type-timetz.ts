@@ -1,5 +1,5 @@
 import type { StatementRule } from '../rule.ts'
-import { columnProblem, madeColumns } from '../subjects/columns.ts'
+import { columnKinds, columnProblem, madeColumns } from '../subjects/columns.ts'
 
 export const rule: StatementRule = {
   name: 'type-timetz',
@@ -7,6 +7,7 @@ export const rule: StatementRule = {
   severity: 'warning',
   shape: 'statement',
   needs: 'text',
+  textKinds: columnKinds,
   title: 'A time of day has a zone but no day',
   why: `The offset of a zone depends on the day, which \`timetz\` does not have: what it holds is wrong for half of the year. PostgreSQL's own
 documentation keeps it for the standard's sake alone.`,

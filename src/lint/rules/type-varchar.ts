@@ -1,5 +1,5 @@
 import type { StatementRule } from '../rule.ts'
-import { columnProblem, madeColumns } from '../subjects/columns.ts'
+import { columnKinds, columnProblem, madeColumns } from '../subjects/columns.ts'
 
 export const rule: StatementRule = {
   name: 'type-varchar',
@@ -7,6 +7,7 @@ export const rule: StatementRule = {
   severity: 'off',
   shape: 'statement',
   needs: 'text',
+  textKinds: columnKinds,
   title: 'A length is part of the type',
   why: `\`varchar(n)\` is \`text\` with a limit. Raising the limit is free since PostgreSQL 9.2, but lowering it reads the whole table, views
 that use the column must be made anew either way, and a limit such as 255 mostly says nothing about the data. A matter of taste, so it is off.`,

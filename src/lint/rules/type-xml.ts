@@ -1,5 +1,5 @@
 import type { StatementRule } from '../rule.ts'
-import { columnProblem, madeColumns } from '../subjects/columns.ts'
+import { columnKinds, columnProblem, madeColumns } from '../subjects/columns.ts'
 
 export const rule: StatementRule = {
   name: 'type-xml',
@@ -7,6 +7,7 @@ export const rule: StatementRule = {
   severity: 'notice',
   shape: 'statement',
   needs: 'text',
+  textKinds: columnKinds,
   title: 'A column holds XML',
   why: `\`xml\` has no comparison, so it can be neither sorted, grouped, made distinct nor indexed, and servers that were built without libxml
 refuse every value.`,

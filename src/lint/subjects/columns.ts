@@ -22,6 +22,9 @@ export interface MadeColumn {
   readonly comment: string | null
 }
 
+/** The statements whose text makes columns. */
+export const columnKinds = ['CreateStmt', 'AlterTableStmt']
+
 /** Partitions are left out, since their columns are those of their parent. */
 export function madeColumns(view: StatementView): readonly MadeColumn[] {
   if (view.statement.control !== null) return []

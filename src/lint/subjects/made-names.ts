@@ -1,5 +1,5 @@
 /** The names that a statement gives. */
-import { dottedName, type Fields, fieldsOf, textOf, walk } from '../../sql/tree.ts'
+import { dottedName, type Fields, fieldsOf, listOf, openNode, textOf } from '../../sql/tree.ts'
 import type { StatementView } from '../rule.ts'
 import { madeColumns, objectName } from './columns.ts'
 
@@ -9,6 +9,24 @@ export interface MadeName {
   /** What it belongs to or its own name with its schema, as written. */
   readonly object: string
 }
+
+/** The statements whose text gives names. */
+export const nameKinds = [
+  'AlterTableStmt',
+  'CompositeTypeStmt',
+  'CreateDomainStmt',
+  'CreateEnumStmt',
+  'CreateFunctionStmt',
+  'CreatePolicyStmt',
+  'CreateSchemaStmt',
+  'CreateSeqStmt',
+  'CreateStmt',
+  'CreateTableAsStmt',
+  'CreateTrigStmt',
+  'IndexStmt',
+  'RenameStmt',
+  'ViewStmt',
+]
 
 /** Relations, columns, constraints, types and routines; also those that a block of code makes, where it was rehearsed. */
 export function madeNames(view: StatementView): readonly MadeName[] {
@@ -29,8 +47,11 @@ function distinct(view: StatementView, names: readonly MadeName[]): readonly Mad
     name,
     object: `${objectName(table)}.${name}`,
   }))
-  const all = [...names, ...columns]
-  return all.filter((one, at) => all.findIndex(other => other.name === one.name && other.kind === one.kind) === at)
+  const seen = new Set<string>()
+  return [...names, ...columns].filter(({ kind, name }) => {
+    const key = `${kind} ${name}`
+    return !seen.has(key) && seen.add(key)
+  })
 }
 
 const kinds = new Set([
@@ -62,15 +83,27 @@ function lastPart(name: string, of: string | null): string {
 
 function namesWritten({ statement, fields }: StatementView): MadeName[] {
   const own = nameOf(statement.kind, fields)
-  const constraints: MadeName[] = []
-  const relation = relationOf(fieldsOf(fields, 'relation'))
-  if (/^(Create|AlterTable)Stmt$/.test(statement.kind))
-    walk(statement.tree, (kind, constraint) => {
-      const name = textOf(constraint, 'conname')
-      if (kind === 'Constraint' && name !== '')
-        constraints.push({ kind: 'constraint', name, object: `${objectName(relation)}.${name}` })
-    })
-  return [...own, ...constraints]
+  const names = constraintsWritten(statement.kind, fields)
+    .map(constraint => textOf(constraint, 'conname'))
+    .filter(Boolean)
+  if (names.length === 0) return own
+  const table = objectName(relationOf(fieldsOf(fields, 'relation')))
+  return [...own, ...names.map(name => ({ kind: 'constraint', name, object: `${table}.${name}` }))]
+}
+
+/** Those of the table and of its columns. */
+function constraintsWritten(kind: string, fields: Fields): readonly Fields[] {
+  const written =
+    kind === 'CreateStmt'
+      ? listOf(fields, 'tableElts')
+      : kind === 'AlterTableStmt'
+        ? listOf(fields, 'cmds').map(node => openNode(node)[1]['def'])
+        : []
+  return written.flatMap(node => {
+    const [what, own] = openNode(node)
+    if (what === 'ColumnDef') return listOf(own, 'constraints').map(one => openNode(one)[1])
+    return what === 'Constraint' ? [own] : []
+  })
 }
 
 function nameOf(kind: string, fields: Fields): MadeName[] {

@@ -21,6 +21,9 @@ export interface MadeRoutine {
   readonly textParameters: readonly string[]
 }
 
+/** The statements whose text makes routines. */
+export const routineKinds = ['CreateFunctionStmt']
+
 export function madeRoutines(view: StatementView): readonly MadeRoutine[] {
   const after = view.seen && view.file.step?.after
   if (!after) return view.statement.kind === 'CreateFunctionStmt' ? [routineWritten(view)] : []
