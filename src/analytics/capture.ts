@@ -89,53 +89,42 @@ export async function pendingMarks(session: Session, source: CapturedSource, cur
   }
 }
 
-/** Every hour of the source with its number of rows, for a first load or a rebuild. */
-export async function allHours(session: Session, source: CapturedSource): Promise<ChangedHour[]> {
-  const { rows } = await session.query<{ hour: string; rows: string }>(
-    `select ${hourOf(source)} as hour, count(*) as rows from ${source.capture.table} as event group by 1 order by 1`,
+/**
+ * How hours that are far apart are found: one after another where an index or partitions lead there, or else by one look at everything
+ * between the first and the last.
+ */
+export type Reach = 'hour by hour' | 'at once'
+
+export async function reachOf(session: Session, source: CapturedSource): Promise<Reach> {
+  const { rows } = await session.query<{ indexed: boolean }>(
+    `select exists (
+       select from pg_index as index
+       join pg_attribute as leading on leading.attrelid = index.indrelid and leading.attnum = index.indkey[0]
+       where index.indrelid = $1::regclass and leading.attname = $2 and index.indisvalid and index.indpred is null
+     ) as indexed`,
+    [source.capture.table, source.capture.timeColumn],
   )
-  return rows.map(row => ({ hour: row.hour, shards: 'all' as const, rows: Number(row.rows) }))
+  return rows[0]?.indexed ? 'hour by hour' : 'at once'
 }
 
-/** Counts the rows of changed cells, so that batches can be bounded. */
-export async function countRows(
+/** Copies the batch's rows in binary form, each column as the type given, with the cell of each row at the end. */
+export function copyBinary(
   session: Session,
   source: CapturedSource,
-  hours: Marks['hours'],
-): Promise<ChangedHour[]> {
-  const counted = hours.map(hour => ({ ...hour, rows: 0 }))
-  const byHour = new Map<string, number>()
-  for (const filter of filtersOf(source, { hours: counted, whole: 'no', from: null, until: null })) {
-    const { rows } = await session.query<{ hour: string; rows: string }>(
-      `select ${hourOf(source)} as hour, count(*) as rows from ${source.capture.table} as event where ${filter} group by 1`,
-    )
-    for (const row of rows) byHour.set(row.hour, Number(row.rows))
-  }
-  return counted.map(hour => ({ ...hour, rows: byHour.get(hour.hour) ?? 0 }))
-}
-
-/**
- * Statements that copy the batch's rows in binary form, each column as the type given, with the cell of each row at the end. Scattered
- * hours take several statements, so that each reads little beside its hours.
- */
-export function copiesOf(source: CapturedSource, batch: Batch, types: readonly string[]): string[] {
+  batch: Batch,
+  types: readonly string[],
+  reach: Reach,
+): Readable {
   const values = [...source.columns.map(({ name }) => `event.${name}`), hourOf(source), shardOf(source)]
   const columns = values.map((value, index) => `${value}::${types[index]}`).join(', ')
-  return filtersOf(source, batch).map(
-    filter =>
-      `copy (select ${columns} from ${source.capture.table} as event where ${filter}) to stdout (format binary)`,
-  )
+  return session.copyOut(`copy (select ${columns} from ${eventsOf(source, batch, reach)}) to stdout (format binary)`)
 }
 
 /** The batch's rows as CSV, with the cell of each row at the end. The session writes times as ISO 8601 in UTC. */
-export function copyRows(session: Session, source: CapturedSource, batch: Batch): Readable {
-  const columns = source.columns.map(({ name }) => `event.${name}`)
+export function copyRows(session: Session, source: CapturedSource, batch: Batch, reach: Reach = 'at once'): Readable {
+  const columns = [...source.columns.map(({ name }) => `event.${name}`), hourOf(source), shardOf(source)]
   return session.copyOut(
-    `copy (
-       select ${[...columns, hourOf(source), shardOf(source)].join(', ')}
-       from ${source.capture.table} as event
-       where ${cellFilter(source, batch)}
-     ) to stdout (format csv)`,
+    `copy (select ${columns.join(', ')} from ${eventsOf(source, batch, reach)}) to stdout (format csv)`,
   )
 }
 
@@ -150,15 +139,19 @@ export interface CellDigest {
 }
 
 /** One line of a digest in each dialect: hour, shard, rows, hash, then sums. */
-export async function sourceDigests(session: Session, source: CapturedSource, batch: Batch): Promise<CellDigest[]> {
+export async function sourceDigests(
+  session: Session,
+  source: CapturedSource,
+  batch: Batch,
+  reach: Reach,
+): Promise<CellDigest[]> {
   const [high, low] = rowHashes(source.columns, 'postgres', 'event')
   const sums = summedColumns(source.columns).map(({ name }) => `coalesce(sum(event.${name})::text, '0')`)
   const { rows } = await session.query<CellDigest>(
     `select ${hourOf(source)} as hour, ${shardOf(source)} as shard, count(*)::text as rows,
        sum(${high})::text || '/' || sum(${low})::text as hash,
        array[${sums.join(', ')}]::text[] as sums
-     from ${source.capture.table} as event
-     where ${cellFilter(source, batch)}
+     from ${eventsOf(source, batch, reach)}
      group by 1, 2`,
   )
   return rows
@@ -233,7 +226,7 @@ function shardOf(source: CapturedSource): string {
  * Literal bounds on the time column, so that partitions and indexes are used, and the exact cells beside them. The literals are hours
  * and shard numbers that the source itself gave.
  */
-function cellFilter(source: CapturedSource, batch: Pick<Batch, 'hours' | 'whole' | 'from' | 'until'>): string {
+function cellFilter(source: CapturedSource, batch: Batch): string {
   const time = `event.${source.capture.timeColumn}`
   if (batch.whole === 'yes') {
     const bounds = [
@@ -258,25 +251,29 @@ function cellFilter(source: CapturedSource, batch: Pick<Batch, 'hours' | 'whole'
   return `${within} and (${hourOf(source)}, ${shardOf(source)}::integer) in (values ${cells.join(', ')})`
 }
 
-/** How many stretches of time one statement is held to: each is a look into an index, or else a comparison for every row. */
+/** How many stretches of time a statement names as such: each is a look into an index, or else a comparison for every row. */
 const stretchesAtOnce = 8
 
-/** The conditions of the statements that together read the batch. Hours that are far apart are not read over, but read one after another. */
-function filtersOf(source: CapturedSource, batch: Pick<Batch, 'hours' | 'whole' | 'from' | 'until'>): string[] {
-  if (batch.whole === 'yes' || batch.hours.length === 0) return [cellFilter(source, batch)]
-  const groups: ChangedHour[][] = []
-  let stretches = 0
-  let last: ChangedHour | undefined
-  for (const hour of batch.hours) {
-    if (!last || hourAfter(last.hour) !== hour.hour) stretches++
-    if (groups.length === 0 || stretches > stretchesAtOnce) {
-      groups.push([])
-      stretches = 1
-    }
-    groups.at(-1)?.push(hour)
-    last = hour
-  }
-  return groups.map(hours => cellFilter(source, { ...batch, hours }))
+/**
+ * The batch's rows behind `from`, as `event`. Hours that are far apart are looked up one after another: as conditions of one scan they
+ * would all be tried on each partition.
+ */
+function eventsOf(source: CapturedSource, batch: Batch, reach: Reach): string {
+  const { table, timeColumn } = source.capture
+  if (batch.whole === 'yes' || reach === 'at once' || stretchesOf(batch.hours, Infinity).length <= stretchesAtOnce)
+    return `${table} as event where ${cellFilter(source, batch)}`
+  const spans = batch.hours.map(
+    ({ hour, shards }) =>
+      `('${hour}'::timestamptz, '${hourAfter(hour)}'::timestamptz, ${shards === 'all' ? 'null' : `'{${shards.join(',')}}'`}::integer[])`,
+  )
+  return `(values ${spans.join(', ')}) as span (began, ended, shards)
+cross join lateral (
+  select event.*
+  from ${table} as event
+  where event.${timeColumn} >= span.began and event.${timeColumn} < span.ended
+    and (span.shards is null or ${shardOf(source)}::integer = any (span.shards))
+  offset 0
+) as event`
 }
 
 function isContiguous(hours: readonly ChangedHour[]): boolean {

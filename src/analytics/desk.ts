@@ -145,6 +145,8 @@ const sourceSettings = {
   statement_timeout: '0',
   // Compiling a statement that copies rows costs more than it saves.
   jit: 'off',
+  // Helpers that find a few rows take longer to start than to find them, and one process sends them all.
+  max_parallel_workers_per_gather: '0',
   TimeZone: 'UTC',
   DateStyle: 'ISO, YMD',
 }

@@ -4,11 +4,12 @@
  */
 import { withTransaction } from '../engines/brackets.ts'
 import type { Session } from '../engines/engine.ts'
-import { allHours, type CellDigest, pendingMarks } from './capture.ts'
+import { type CellDigest, pendingMarks } from './capture.ts'
 import { batchOfCells, listCells, type ListedBatch, rawCondition, spellingOf } from './cells.ts'
 import { namesOf } from './compile.ts'
 import { consumerOf, type Desk, refuseRestored, type RollupOptions, withDesk, withWarehouse } from './desk.ts'
 import { compareDigests, type Difference, keyOf } from './digest.ts'
+import { allHours } from './estimate.ts'
 import { descendantsOf } from './graph.ts'
 import { readCursor, requireTable } from './ledger.ts'
 import { compareCells, hasCells, prepareTable } from './materialize.ts'

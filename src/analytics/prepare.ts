@@ -1,9 +1,10 @@
 /** What a run does, found out before anything is written: whether everything is loaded or what changed, in which batches, and what is stale. */
 import type { Session } from '../engines/engine.ts'
-import { acknowledgedToken, allHours, countRows, type Marks, pendingMarks } from './capture.ts'
+import { acknowledgedToken, type Marks, pendingMarks } from './capture.ts'
 import { namesOf } from './compile.ts'
 import { holdContract } from './contract.ts'
 import { consumerOf, type Desk, refuseRestored, type RollupOptions } from './desk.ts'
+import { allHours, countRows } from './estimate.ts'
 import { descendantsOf } from './graph.ts'
 import { readCursor, readFingerprints, requireTable, type StoredCursor } from './ledger.ts'
 import { fingerprintOf, prepareTable } from './materialize.ts'
@@ -129,7 +130,7 @@ async function changedHours(
   const pending: Marks = await pendingMarks(desk.reader, source, since)
   return {
     marks: pending.marks,
-    hours: pending.hours.length === 0 ? [] : await countRows(desk.reader, source, pending.hours),
+    hours: await countRows(desk.reader, source, pending.hours),
   }
 }
 

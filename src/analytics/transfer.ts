@@ -4,7 +4,7 @@ import { type BlockColumnName, loadBlocks, readColumns } from '../engines/duckdb
 import type { Session } from '../engines/engine.ts'
 import { readBinary, wireType } from '../engines/postgres/binary.ts'
 import { columnKind } from './canonical.ts'
-import { type CellDigest, copiesOf, copyRows, sourceDigests } from './capture.ts'
+import { type CellDigest, copyBinary, copyRows, reachOf, sourceDigests } from './capture.ts'
 import { spellingOf } from './cells.ts'
 import { warehouseDigests } from './digest.ts'
 import { createFold } from './fold.ts'
@@ -28,13 +28,14 @@ export async function loadRows(
 ): Promise<Loaded> {
   const { deferred, loadCsv } = spellingOf(warehouse)
   if (deferred) {
+    const reach = await reachOf(reader, source)
     const table = `${source.schema}.${source.identifier}`
     const rows = await loadCsv(warehouse, {
       table,
       columns: csvColumns(source),
-      source: copyRows(reader, source, batch),
+      source: copyRows(reader, source, batch, reach),
     })
-    return { rows, cells: await sourceDigests(reader, source, batch), texts: [] }
+    return { rows, cells: await sourceDigests(reader, source, batch, reach), texts: [] }
   }
   const fold = createFold()
   const columns = columnsOf(source)
@@ -64,7 +65,8 @@ export async function foldSource(
   source: CapturedSource,
   batch: Batch,
 ): Promise<Omit<Loaded, 'rows'>> {
-  if (spellingOf(warehouse).deferred) return { cells: await sourceDigests(reader, source, batch), texts: [] }
+  if (spellingOf(warehouse).deferred)
+    return { cells: await sourceDigests(reader, source, batch, await reachOf(reader, source)), texts: [] }
   const fold = createFold()
   for await (const block of rowsOf(reader, source, batch, columnsOf(source))) fold.add(block)
   return { cells: fold.cells(), texts: fold.texts() }
@@ -114,7 +116,8 @@ async function* rowsOf(
   columns: readonly BlockColumnName[],
 ): AsyncGenerator<Block, void> {
   const types = columns.map(column => column.type)
-  for (const copy of copiesOf(source, batch, types.map(wireType))) yield* readBinary(reader.copyOut(copy), types)
+  const rows = copyBinary(reader, source, batch, types.map(wireType), await reachOf(reader, source))
+  yield* readBinary(rows, types)
 }
 
 async function* folded(blocks: AsyncIterable<Block>, fold: ReturnType<typeof createFold>): AsyncGenerator<Block, void> {
