@@ -17,7 +17,18 @@ import {
 } from './foundation/archive.ts'
 import { checkClasses, checkDocuments, generateDocuments } from './foundation/contract.ts'
 import {
+  checkFreshness,
+  type CheckRequest,
   checkWarehouse,
+  type CompileRequest,
+  compileTransforms,
+  listNodes,
+  planRollup,
+  type PlanRollupRequest,
+  type ProjectRequest,
+  runUnitTests,
+} from './foundation/analytics.ts'
+import {
   listSeedPackages,
   reconcileWarehouse,
   rollUp,
@@ -159,7 +170,12 @@ export async function openFoundation(options: FoundationOptions) {
       ),
     rollupStatus: () => statusOfRollups(desk),
     readRollup: (request: ReadRequest) => readRollups(desk, request),
-    check: () => run(() => checkWarehouse(desk)),
+    check: (request: CheckRequest = {}) => run(() => checkWarehouse(desk, request)),
+    checkFreshness: (request: ProjectRequest = {}) => run(() => checkFreshness(desk, request)),
+    runUnitTests: (request: ProjectRequest = {}) => runUnitTests(desk, request),
+    listNodes: (request: ProjectRequest = {}) => listNodes(desk, request),
+    compileTransforms: (request: CompileRequest = {}) => compileTransforms(desk, request),
+    planRollup: (request: PlanRollupRequest) => planRollup(desk, request),
     reconcile: (action: 'repair' | 'report') => run(() => reconcileWarehouse(desk, action)),
     generateDocs: () => run(() => generateDocuments(desk)),
     checkDocs: () => checkDocuments(desk),

@@ -16,15 +16,10 @@ interface TypedColumn {
  * the table has them as well. Makes the table as promised where there is none. Does nothing for a transform without a contract.
  */
 export async function holdContract(session: Session, transform: Transform, names: Names): Promise<void> {
-  const { contract, schema, name, template } = transform
+  const { contract, schema, name } = transform
   if (!contract) return
   const spelling = spellingOf(session)
-  const options = { engine: session.engine.name, quote: spelling.name, mode: 'whole', self: transform } as const
-  const rendered = await compile(template, names, options)
-  const promised = await promisedTypes(session, contract.columns)
-  const answered = await located(transform, rendered, () => spelling.describeTypes(session, rendered.sql))
-  const query = { file: template.file, line: 1, source: template.source }
-  compare(contract, promised, answered, `"${name}" answers`, 'Make the query and the contract agree.', query)
+  const promised = await holdQuery(session, transform, names)
   const table = spelling.relation(schema, name)
   if ((await spelling.columns(session, schema, name)).length > 0) {
     // Types of a table are asked for as those of a query, so that one word stands for one type.
@@ -35,6 +30,24 @@ export async function holdContract(session: Session, transform: Transform, names
     await session.query(`create schema if not exists ${spelling.name(schema)}`)
     await session.query(`create table ${table} (${columnList(spelling.name, contract)})`)
   }
+}
+
+/** The first half: the query alone. Answers the promised types in the warehouse's own words. */
+export async function holdQuery(
+  session: Session,
+  transform: Transform,
+  names: Names,
+): Promise<ReadonlyMap<string, string>> {
+  const { contract, name, template } = transform
+  if (!contract) return new Map()
+  const spelling = spellingOf(session)
+  const options = { engine: session.engine.name, quote: spelling.name, mode: 'whole', self: transform } as const
+  const rendered = await compile(template, names, options)
+  const promised = await promisedTypes(session, contract.columns)
+  const answered = await located(transform, rendered, () => spelling.describeTypes(session, rendered.sql))
+  const query = { file: template.file, line: 1, source: template.source }
+  compare(contract, promised, answered, `"${name}" answers`, 'Make the query and the contract agree.', query)
+  return promised
 }
 
 /** Rows are replaced within a transaction, in which keys would see both; whether keys hold is a check. */

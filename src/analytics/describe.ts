@@ -91,6 +91,7 @@ export async function describeTransform(
       cell,
       refs,
       sources,
+      reads: { refs, sources },
       path,
       description: described(patch?.model.description, describing.docs, patch?.place(['description']) ?? first),
       tags,

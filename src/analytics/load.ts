@@ -6,7 +6,7 @@ import { type Names, namesOf } from './compile.ts'
 import { type Described, describeTransform, observed, patchesOf } from './describe.ts'
 import { unitTestsOf } from './fixtures.ts'
 import { orderTransforms } from './graph.ts'
-import { type Analysis, type Project, sourceKey, type Surroundings, type Transform } from './project.ts'
+import { type Analysis, noMoment, type Project, sourceKey, type Surroundings, type Transform } from './project.ts'
 import {
   described,
   type Folder,
@@ -88,7 +88,7 @@ const defaultSurroundings: Surroundings = {
   target: 'plinth',
   schema: 'analytics',
   environment: {},
-  moment: { startedAt: '2000-01-01T00:00:00.000Z', runId: '00000000-0000-0000-0000-000000000000' },
+  moment: noMoment,
 }
 
 const emptyNames = {

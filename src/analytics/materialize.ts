@@ -7,7 +7,7 @@ import { changedCells, inCells, listCells, type ListedBatch, spellingOf } from '
 import { compile, type Names } from './compile.ts'
 import { type Difference, kindOf } from './digest.ts'
 import type { Batch } from './plan.ts'
-import type { Transform, TransformCell } from './project.ts'
+import { noMoment, type Transform, type TransformCell } from './project.ts'
 
 /** A transform whose rows are replaced cell by cell. */
 export type CellTransform = Transform & { readonly cell: TransformCell }
@@ -18,7 +18,8 @@ export function hasCells(transform: Transform): transform is CellTransform {
 
 /** Tells whether the rows that stand were made by the same SQL. */
 export async function fingerprintOf(transform: Transform, names: Names, session: Session): Promise<string> {
-  const { sql } = await compileWhole(session, transform, names)
+  const lasting = { ...names, surroundings: { ...names.surroundings, moment: noMoment } }
+  const { sql } = await compileWhole(session, transform, lasting)
   return createHash('sha256').update(`${transform.materialized}\n${sql}`).digest('hex').slice(0, 32)
 }
 

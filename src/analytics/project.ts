@@ -40,6 +40,12 @@ export interface Moment {
   readonly runId: string
 }
 
+/** For what is compared from run to run. */
+export const noMoment: Moment = {
+  startedAt: '2000-01-01T00:00:00.000Z',
+  runId: '00000000-0000-0000-0000-000000000000',
+}
+
 export interface Analysis {
   readonly name: string
   readonly template: Template
@@ -124,6 +130,8 @@ export interface Transform {
   readonly refs: readonly string[]
   /** Sources that it reads, as `group.name`. */
   readonly sources: readonly string[]
+  /** The same as its file has them, with ephemeral transforms for what stands behind them. */
+  readonly reads: { readonly refs: readonly string[]; readonly sources: readonly string[] }
   /** Path within the project. */
   readonly path: string
   readonly description: string

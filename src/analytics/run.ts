@@ -13,6 +13,7 @@ import { capturedSources, type CapturedSource, type Project, sourceKey } from '.
 import { writeQuarantine } from './seal-ledger.ts'
 import { publishSeals, tellQuarantined, withChanges } from './sealed.ts'
 import { applyBatch, type Stage } from './step.ts'
+import { buildUncaptured, uncapturedTransforms } from './uncaptured.ts'
 
 export type { Database, RollupOptions } from './desk.ts'
 export type { WholeReason } from './prepare.ts'
@@ -22,6 +23,8 @@ export interface RollupReport {
   readonly status: 'succeeded' | 'nothing-to-do'
   readonly durationMs: number
   readonly sources: readonly SourceReport[]
+  /** Rows of the tables that read no captured source, which each run makes anew. */
+  readonly others: Readonly<Record<string, number>>
 }
 
 export interface SourceReport {
@@ -50,14 +53,18 @@ export async function runRollup(project: Project, options: RollupOptions): Promi
   const started = performance.now()
   const sources: SourceReport[] = []
   for (const source of capturedSources(project)) sources.push(await rollUp(project, source, options))
-  const idle = sources.every(
-    report => report.marks === 0 && report.mode === 'changes' && Object.keys(report.tables).length === 0,
-  )
+  const rest = uncapturedTransforms(project)
+  const others =
+    rest.length === 0 ? {} : await withWarehouse(options, session => buildUncaptured(project, rest, session, options))
+  const idle =
+    rest.length === 0 &&
+    sources.every(report => report.marks === 0 && report.mode === 'changes' && Object.keys(report.tables).length === 0)
   return {
     runId: options.runId,
     status: idle ? 'nothing-to-do' : 'succeeded',
     durationMs: Math.round(performance.now() - started),
     sources,
+    others,
   }
 }
 

@@ -1,6 +1,5 @@
 /** Seeds, rollups, checks and reconciliation of a project. */
 import { join } from 'node:path'
-import type { CheckReport } from '../analytics/check.ts'
 import type { ReconciliationReport } from '../analytics/reconcile.ts'
 import type { RollupReport } from '../analytics/run.ts'
 import type { RollupStatus } from '../analytics/status.ts'
@@ -8,6 +7,7 @@ import { engineNamed } from '../engines/registry.ts'
 import { PlinthError } from '../errors.ts'
 import type { PackageSummary } from '../seeds/load.ts'
 import type { SeedReport } from '../seeds/run.ts'
+import { projectOf } from './analytics.ts'
 import { type Database, databaseOf, type Desk, flowOf, onDatabase } from './desk.ts'
 
 export interface SeedRequest {
@@ -49,26 +49,12 @@ export async function statusOfRollups(desk: Desk): Promise<RollupStatus> {
   return rollupStatus(await projectOf(desk), await flowOptions(desk))
 }
 
-export async function checkWarehouse(desk: Desk): Promise<CheckReport> {
-  const { runChecks } = await import('../analytics/check.ts')
-  const project = await projectOf(desk)
-  const { warehouse } = await flowOf(desk)
-  return onDatabase(desk, warehouse, session =>
-    runChecks(project, { warehouse: session, emit: desk.emit, signal: desk.signal }),
-  )
-}
-
 export async function reconcileWarehouse(desk: Desk, action: 'repair' | 'report'): Promise<ReconciliationReport> {
   const { reconcile } = await import('../analytics/reconcile.ts')
   return reconcile(await projectOf(desk), { ...(await flowOptions(desk)), action })
 }
 
-async function projectOf({ config }: Desk) {
-  const { loadProject } = await import('../analytics/load.ts')
-  return loadProject(config.analytics, { root: config.root })
-}
-
-async function flowOptions(desk: Desk) {
+export async function flowOptions(desk: Desk) {
   const { emit, signal, actor, runId, config } = desk
   const waitMs = config.migrations.lockWaitSeconds * 1000
   return { ...(await flowOf(desk)), emit, signal, runId, owner: `${actor} (process ${process.pid})`, waitMs }

@@ -19,6 +19,7 @@ import { redo } from './redo.ts'
 import { rehearse } from './rehearse.ts'
 import { rollback } from './rollback.ts'
 import { rollupRun, rollupStatus } from './rollup.ts'
+import { rollupCompile, rollupList, rollupPlan } from './rollup-project.ts'
 import { rollupRead } from './rollup-read.ts'
 import { seed } from './seed.ts'
 import { status } from './status.ts'
@@ -29,7 +30,7 @@ import { verify } from './verify.ts'
 const start = [up, stop]
 const migrations = [create, lint, rehearse, plan, apply, rollback, redo, status, verify, adopt, baseline, drift]
 const archive = [archiveList, archiveShow, archiveRestore, archivePurge]
-const data = [seed, rollupRun, rollupStatus, rollupRead, check, reconcile]
+const data = [seed, rollupPlan, rollupRun, rollupStatus, rollupList, rollupCompile, rollupRead, check, reconcile]
 const contract = [docsGenerate, docsCheck, classifyCheck]
 const operations = [doctor, configShow, explain]
 

@@ -21,6 +21,8 @@ export const rollupRun: CommandSpec = {
         source.mode === 'whole' ? `loaded whole (${source.reason ?? 'asked for'})` : count(source.marks, 'mark')
       return `${paint.bold(source.source)}: ${how}, ${count(source.cells, 'cell')} replaced with ${count(source.rows, 'event')} → ${written.join(', ')}.`
     })
+    const others = Object.entries(report.others).map(([name, rows]) => `${count(rows, 'row')} in ${name}`)
+    if (others.length > 0) lines.push(`Made anew: ${others.join(', ')}.`)
     return { data: report, text: [...lines, paint.dim(`Took ${duration(report.durationMs)}.`)].join('\n') }
   },
 }

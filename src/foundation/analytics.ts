@@ -1,0 +1,148 @@
+/** The analytics project: what is in it, what it compiles to, what a run would do, and what its checks say. */
+import { mkdir, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import type { CheckReport } from '../analytics/check.ts'
+import type { CompiledFile } from '../analytics/compiled.ts'
+import type { FreshnessReport } from '../analytics/freshness.ts'
+import type { GraphNode } from '../analytics/nodes.ts'
+import type { RollupPlan } from '../analytics/preview.ts'
+import type { Project } from '../analytics/project.ts'
+import type { Selection } from '../analytics/select.ts'
+import type { UnitTestReport } from '../analytics/unit-test.ts'
+import { engineNamed } from '../engines/registry.ts'
+import { PlinthError } from '../errors.ts'
+import { type Desk, flowOf, onDatabase } from './desk.ts'
+
+/** Part of the project, as dbt's command line says it. */
+export interface ProjectRequest extends Selection {
+  /** Variables as a mapping in YAML or JSON, which take the place of the project's. */
+  readonly variables?: string | undefined
+}
+
+export interface CheckRequest extends ProjectRequest {
+  /** Keep the wrong rows of every check. */
+  readonly storing?: 'every check' | 'as declared'
+}
+
+/** Loads the project with what the environment says. Throws FOLDER_NOT_FOUND, TRANSFORM_INVALID, USAGE. */
+export async function projectOf(desk: Desk, variables?: string): Promise<Project> {
+  const { config } = desk
+  const { loadProject } = await import('../analytics/load.ts')
+  return loadProject(config.analytics, {
+    root: config.root,
+    variables: await variablesOf(variables),
+    surroundings: {
+      target: config.environment.name,
+      environment: config.variables,
+      moment: { startedAt: new Date().toISOString(), runId: desk.runId },
+    },
+  })
+}
+
+/** Sources, transforms, checks, unit tests and analyses that are selected. */
+export async function listNodes(desk: Desk, request: ProjectRequest): Promise<readonly GraphNode[]> {
+  return (await selected(desk, request)).nodes
+}
+
+export interface CompileRequest extends ProjectRequest {
+  /** Engine to compile for; default that of the warehouse. */
+  readonly engine?: string | undefined
+  /** Folder that the files are written to; default nowhere. */
+  readonly output?: string | undefined
+}
+
+export async function compileTransforms(desk: Desk, request: CompileRequest): Promise<readonly CompiledFile[]> {
+  const { compileProject } = await import('../analytics/compiled.ts')
+  const { project, nodes } = await selected(desk, request)
+  const track = desk.config.tracks.find(one => one.name === 'analytics') ?? desk.config.tracks.at(-1)
+  const engine = await engineNamed(request.engine ?? track?.engine ?? 'duckdb')
+  if (!engine.warehouse) {
+    throw new PlinthError('ENGINE_UNSUPPORTED', `${engine.name} cannot hold rollups.`, {
+      hint: 'Compile for duckdb or bigquery.',
+    })
+  }
+  const select = new Set(nodes.map(({ id }) => id))
+  const files = await compileProject(project, { engine: engine.name, quote: engine.warehouse.name, select })
+  const { output } = request
+  if (output !== undefined) {
+    for (const { path, sql } of files) {
+      const file = join(output, path)
+      await mkdir(dirname(file), { recursive: true })
+      await writeFile(file, sql)
+    }
+  }
+  return files
+}
+
+export interface PlanRollupRequest extends ProjectRequest {
+  readonly mode: 'changes' | 'rebase'
+  readonly bytesMax: number | null
+}
+
+export async function planRollup(desk: Desk, request: PlanRollupRequest): Promise<RollupPlan> {
+  const { previewRollup } = await import('../analytics/preview.ts')
+  const { project, nodes } = await selected(desk, request)
+  const select = new Set(nodes.flatMap(({ kind, name }) => (kind === 'model' ? [name] : [])))
+  const { mode, bytesMax } = request
+  const waitMs = desk.config.migrations.lockWaitSeconds * 1000
+  return previewRollup(project, { ...(await flowOf(desk)), emit: desk.emit, waitMs, mode, bytesMax, select })
+}
+
+export async function checkWarehouse(desk: Desk, request: CheckRequest = {}): Promise<CheckReport> {
+  const { runChecks } = await import('../analytics/check.ts')
+  const { project, nodes } = await selected(desk, request)
+  const { warehouse } = await flowOf(desk)
+  const select = namesOf(nodes, 'test')
+  const { emit, signal } = desk
+  const storing = request.storing ?? 'as declared'
+  return onDatabase(desk, warehouse, session =>
+    runChecks(project, { warehouse: session, emit, signal, select, storing }),
+  )
+}
+
+export async function checkFreshness(desk: Desk, request: ProjectRequest): Promise<FreshnessReport> {
+  const freshness = await import('../analytics/freshness.ts')
+  const { project, nodes } = await selected(desk, request)
+  const { warehouse } = await flowOf(desk)
+  const { emit, signal } = desk
+  const select = namesOf(nodes, 'source')
+  return onDatabase(desk, warehouse, session =>
+    freshness.checkFreshness(project, { warehouse: session, emit, signal, select }),
+  )
+}
+
+/** In memory, whatever the warehouse is. */
+export async function runUnitTests(desk: Desk, request: ProjectRequest): Promise<UnitTestReport> {
+  const units = await import('../analytics/unit-test.ts')
+  const { project, nodes } = await selected(desk, request)
+  const { emit, signal } = desk
+  const select = namesOf(nodes, 'unit_test')
+  const scratch = { engine: await engineNamed('duckdb'), url: 'duckdb::memory:' }
+  return onDatabase(desk, scratch, session => units.runUnitTests(project, { scratch: session, emit, signal, select }))
+}
+
+async function selected(desk: Desk, request: ProjectRequest) {
+  const { nodesOf } = await import('../analytics/nodes.ts')
+  const { selectNodes } = await import('../analytics/select.ts')
+  const project = await projectOf(desk, request.variables)
+  return { project, nodes: selectNodes(nodesOf(project), request) }
+}
+
+function namesOf(nodes: readonly GraphNode[], wanted: GraphNode['kind']): ReadonlySet<string> {
+  return new Set(nodes.flatMap(({ kind, name }) => (kind === wanted ? [name] : [])))
+}
+
+async function variablesOf(text: string | undefined): Promise<Record<string, unknown>> {
+  if (text === undefined) return {}
+  const { parse } = await import('yaml')
+  let value: unknown
+  try {
+    value = parse(text)
+  } catch {
+    value = null
+  }
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>
+  throw new PlinthError('USAGE', '--vars takes a mapping in YAML or JSON.', {
+    hint: `Write --vars '{region: eu, days: 3}'.`,
+  })
+}
