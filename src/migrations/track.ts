@@ -10,11 +10,12 @@ import { awaitEarlierWork } from './aftermath.ts'
 import { closeOpenRuns, hasOpenRun, readHistory, readStoredSql } from './history.ts'
 import { ensureLedger } from './ledger.ts'
 import { loadMigrations } from './load.ts'
-import { compareVersions, type MigrationFolder, type VersionHistory } from './migration.ts'
+import { compareVersions, type MigrationFolder, type VersionHistory, versionKey } from './migration.ts'
 import { type Plan, type Planned, planMigrations, storedNeeded } from './plan.ts'
 import { nothingToDo, type Report, type RunOptions, runPlan } from './run.ts'
 import type { Foresight } from './rehearse/foresight.ts'
 import type { DryRun } from './rehearse/dry-run.ts'
+import { foreseeRestores } from './preserve/foresee.ts'
 import { refuseLoss } from './preserve/step.ts'
 import { selectSteps, type Target } from './select.ts'
 
@@ -26,6 +27,8 @@ export interface PlanOptions {
   readonly target?: Target | undefined
   readonly allowOutOfOrder?: boolean | undefined
   readonly retryFailed?: boolean | undefined
+  /** What happens where another tool has applied files that nobody here knows of; default `refuse`. */
+  readonly otherHistory?: 'refuse' | 'ignore' | undefined
 }
 
 export interface TrackOptions extends Omit<PlanOptions, 'direction'>, Omit<RunOptions, 'command'> {
@@ -72,7 +75,10 @@ export type DryRunOptions = PlanOptions &
 
 /** What {@link planTrack} rests on: the plan with the SQL of its steps, what the database has, and what the folder has. */
 export async function readPlan(session: Session, options: PlanOptions): Promise<PlanInFull> {
-  return planNow(session, await openFolder(options.folder, session), options)
+  const full = await planNow(session, await openFolder(options.folder, session), options)
+  const { plan } = full.planned
+  const restores = await foreseeRestores(session, options.track, full.planned)
+  return { ...full, planned: { ...full.planned, plan: { ...plan, notices: [...plan.notices, ...restores] } } }
 }
 
 export interface PlanInFull {
@@ -191,7 +197,7 @@ async function runNow(session: Session, folder: MigrationFolder, options: RunInp
 }
 
 async function planNow(session: Session, folder: MigrationFolder, options: PlanOptions): Promise<PlanInFull> {
-  const { track, direction, target, allowOutOfOrder, retryFailed } = options
+  const { track, direction, target, allowOutOfOrder, retryFailed, otherHistory } = options
   const history = await readHistory(session, track)
   const selection = selectSteps({
     track,
@@ -211,6 +217,14 @@ async function planNow(session: Session, folder: MigrationFolder, options: PlanO
     return { planned: planMigrations(selection, parsesNothing, stored), folder, history }
   const parse = await parserOf(session, folder)
   const planned = planMigrations(selection, parse, stored)
+  if (direction === 'up' && session.engine.can.postgresSyntax && otherHistory !== 'ignore') {
+    const { refuseUnadopted } = await import('./adopt/beside.ts')
+    const known = new Set(history.map(one => versionKey(one.version)))
+    await refuseUnadopted(
+      session,
+      planned.plan.steps.filter(step => !known.has(versionKey(step.version))),
+    )
+  }
   await refuseDependents(session, { ...planned, later: selection.later, upOf: upIn(session, folder, history), parse })
   return { planned, folder, history }
 }

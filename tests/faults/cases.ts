@@ -246,4 +246,44 @@ truncate old_log;`,
   afterDown: "insert into customers (id, name, note) values (1002, 'later', 'n');",
 }
 
-export const cases: readonly Case[] = [transactional, statements, backfill, destroying, destroyingStatements]
+/** Both ways back run in batches, whose runner dies between and inside of them. */
+const comingBack: Case = {
+  name: 'columns that come back in batches',
+  whole: false,
+  setup: destroying.setup,
+  files: {
+    '1_columns': [
+      `-- plinth: restore=batches batch=30
+alter table customers drop column note;
+alter table customers add column level int default 1;`,
+      `-- plinth: restore=batches batch=30
+alter table customers drop column level;
+alter table customers add column note text;`,
+    ],
+    '2_more': [
+      `-- plinth: restore=batches batch=20
+alter table old_log drop column line;
+alter table old_log add column size int;
+alter table old_log add column kind text;`,
+      `-- plinth: restore=batches batch=20
+alter table old_log drop column kind, drop column size;
+alter table old_log add column line text;
+create index concurrently old_log_line on old_log (line);
+drop index concurrently old_log_line;`,
+    ],
+  },
+  afterUp: `insert into customers (id, name, city, level) values (1001, 'late', 'city 1', 5);
+update customers set level = id;
+update old_log set size = id, kind = 'k' || id;`,
+  afterDown: `insert into customers (id, name, note) values (1002, 'later', 'n');
+update customers set note = 'changed' where id = 4;`,
+}
+
+export const cases: readonly Case[] = [
+  transactional,
+  statements,
+  backfill,
+  destroying,
+  destroyingStatements,
+  comingBack,
+]

@@ -4,8 +4,10 @@ import { expect, test } from 'vitest'
 import { readStatus } from '../../src/migrations/status.ts'
 import { listArchives, purgeArchives, restoreArchive } from '../../src/migrations/preserve/shelf.ts'
 import type { Fact } from '../../src/telemetry/event.ts'
+import { applyTrack, readPlan, rollbackTrack, type TrackOptions } from '../../src/migrations/track.ts'
+import { asUser, withClient } from '../support/database.ts'
 import { story } from './preserve-story.ts'
-import { folderOf } from './support.ts'
+import { type Files, folderOf, openSession, someone } from './support.ts'
 
 const batches = '-- plinth: restore=batches batch=50\n'
 
@@ -37,10 +39,13 @@ test('every value comes back, and the proof is in the report', async () => {
 /** Stops a rollback after its first batch, as a crash would. */
 async function stopped({ down }: Awaited<ReturnType<typeof story>>) {
   const stop = new AbortController()
-  const emit = (event: Fact) => {
+  await expect(down({ emit: stopping(stop), signal: stop.signal })).rejects.toMatchObject({ code: 'INTERRUPTED' })
+}
+
+function stopping(stop: AbortController) {
+  return (event: Fact) => {
     if (event.type === 'progress' && event.task.startsWith('restore')) stop.abort()
   }
-  await expect(down({ emit, signal: stop.signal })).rejects.toMatchObject({ code: 'INTERRUPTED' })
 }
 
 test('what others write while it is under way wins, and the next run goes on behind the last batch', async () => {
@@ -261,6 +266,65 @@ test('a large table comes back in batches by itself, and in one piece where the 
   }
   expect(await progress('')).toBeGreaterThan(1)
   expect(await progress('-- plinth: restore=together\n')).toBe(0)
+})
+
+test('a plan says how the values come back, and why not in batches', async () => {
+  const notices = async (files: Files) => {
+    const { session, up } = await story(files)
+    await up()
+    const target = { kind: 'steps', count: 1 } as const
+    const { plan } = (
+      await readPlan(session, { track: 'operational', folder: await folderOf(files), direction: 'down', target })
+    ).planned
+    return plan.notices
+  }
+  expect(await notices(notes(20))).toEqual([expect.stringMatching(/note of public.t come back in batches.*default/)])
+  const unique = `${batches}alter table t add column note text unique;`
+  expect(await notices(notes(20, unique))).toEqual([expect.stringMatching(/in one piece.*a unique/)])
+  expect(await notices(notes(20, 'alter table t add column note text;'))).toEqual([])
+})
+
+test('a role that owns its tables and no more brings back in batches, and others write meanwhile by their own rights', async () => {
+  const { url, sql, rows } = await story({})
+  const name = new URL(url).pathname.slice(1)
+  const [owner, writer] = [`owner_${name}`, `writer_${name}`]
+  await sql(
+    `create role ${owner} login; create role ${writer} login;
+    grant create on database ${name} to ${owner}; grant all on schema public to ${owner}`,
+  )
+  try {
+    const folder = await folderOf(notes(200))
+    const session = await openSession(asUser(url, owner))
+    const run = { ...someone, folder }
+    const steps = { kind: 'steps', count: 1 } as const
+    expect((await applyTrack(session, run)).error).toBeNull()
+    const back = async (options: Partial<TrackOptions> = {}) =>
+      rollbackTrack(session, { ...run, target: steps, ...options })
+    await sql('alter table t enable row level security, force row level security')
+    expect((await back()).error?.message).toMatch(/row security/)
+    await sql(`alter table t disable row level security, no force row level security;
+      grant select, insert, update, delete on t to ${writer};
+      create function f() returns trigger language plpgsql as $$ begin return new; end $$;
+      create trigger f before update on t for each row execute function f()`)
+    expect((await back()).error?.message).toMatch(/triggers or rules/)
+    await sql('drop trigger f on t; drop function f()')
+    const stop = new AbortController()
+    expect((await back({ emit: stopping(stop), signal: stop.signal })).error?.code).toBe('INTERRUPTED')
+    await withClient(asUser(url, writer), client =>
+      client.query(
+        "update t set note = 'mine' where id = 150; delete from t where id = 151; insert into t values (900)",
+      ),
+    )
+    expect((await back()).error).toBeNull()
+    expect(await rows('select count(*)::int from t where note = $$note $$ || id')).toEqual([{ count: 198 }])
+    expect(await rows('select id, note from t where id in (150, 151, 900) order by id')).toEqual([
+      { id: 150, note: 'mine' },
+      { id: 900, note: null },
+    ])
+    await session.close()
+  } finally {
+    await sql(`drop owned by ${owner}, ${writer} cascade; drop role ${owner}, ${writer}`)
+  }
 })
 
 test('an archive whose values are on their way back is left alone', async () => {

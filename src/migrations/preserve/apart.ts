@@ -109,8 +109,8 @@ async function columnsOf(
   return isWaiting ? found : []
 }
 
-/** As a replica, whose changes triggers of users do not see. Mostly that takes a superuser. */
-async function mayMute(session: Session): Promise<boolean> {
+/** Inside a transaction: as a replica, whose changes triggers of users do not see. Mostly that takes a superuser. */
+export async function mayMute(session: Session): Promise<boolean> {
   await session.query('savepoint plinth_mute')
   try {
     await session.script('set local session_replication_role = replica')
