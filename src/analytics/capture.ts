@@ -99,8 +99,8 @@ export async function reachOf(session: Session, source: CapturedSource): Promise
   const { rows } = await session.query<{ indexed: boolean }>(
     `select exists (
        select from pg_index as index
-       join pg_attribute as leading on leading.attrelid = index.indrelid and leading.attnum = index.indkey[0]
-       where index.indrelid = $1::regclass and leading.attname = $2 and index.indisvalid and index.indpred is null
+       join pg_attribute as first on first.attrelid = index.indrelid and first.attnum = index.indkey[0]
+       where index.indrelid = $1::regclass and first.attname = $2 and index.indisvalid and index.indpred is null
      ) as indexed`,
     [source.capture.table, source.capture.timeColumn],
   )
