@@ -129,6 +129,8 @@ export async function refuseRestored(desk: Desk, stored: StoredCursor | null): P
           ? 'its transactions are older than the warehouse'
           : undefined
   if (reason === undefined) return
+  // A runner that slept between its lease and its snapshot finds a later token as well: that of the one who took over.
+  await withTransaction(desk.control, () => desk.lease.fence(desk.control))
   throw new PlinthError(
     'SOURCE_RESTORED',
     `The source is not the database that the warehouse was loaded from: ${reason}.`,

@@ -15,6 +15,8 @@ export interface Lease {
   readonly token: bigint
   /** Throws LEASE_LOST when another runner is known to have taken over. The target's own check is what protects it. */
   assertHeld(): void
+  /** Asks the source itself, within a transaction that is open there; throws LEASE_LOST when another runner has taken over. */
+  fence(session: Session): Promise<void>
 }
 
 export interface LeaseOptions {
@@ -49,8 +51,8 @@ export async function withLease<T>(
   work: (lease: Lease) => Promise<T>,
 ): Promise<T> {
   const options = { kind: 'lease', owner: { actor: owner, runId }, waitMs, leaseMs: ttlMs, emit, signal } as const
-  return withLock(session, name, options, ({ token, lost }) =>
-    work({ name, token: token ?? 0n, assertHeld: () => lost?.throwIfAborted() }),
+  return withLock(session, name, options, ({ token, lost, fence }) =>
+    work({ name, token: token ?? 0n, assertHeld: () => lost?.throwIfAborted(), fence }),
   )
 }
 

@@ -2,18 +2,8 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Client } from 'pg'
 import { expect, test } from 'vitest'
+import { random } from './support/random.ts'
 import { event, expectExact, insertEvent, makeWorld, type World } from './support/world.ts'
-
-/** Numbers in [0, 1) that are the same for the same seed, so that a failure can be told by its seed. */
-function random(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296
-  }
-}
 
 /** Hours on both sides of midnight and of a change of summer time, so that moves cross days. */
 const hours = [

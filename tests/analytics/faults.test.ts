@@ -134,48 +134,51 @@ describe('two runners', () => {
     await world.run()
   })
 
-  test.each(['captured', 'claimed'] as const)('one that slept past its lease at "%s" changes nothing', async stage => {
-    const world = await makeWorld()
-    await fillEvents(world, 100)
-    await world.run()
-    await world.sql(insertEvent, event(world))
-    let wake = (): void => undefined
-    const asleep = new Promise<void>(resolve => {
-      wake = resolve
-    })
-    let reached = (): void => undefined
-    const sleeping = new Promise<void>(resolve => {
-      reached = resolve
-    })
-    const sleeper = world.run({
-      onStage: async at => {
-        if (at !== stage) return
-        reached()
-        await asleep
-      },
-    })
-    const outcome = sleeper.then(
-      () => 'succeeded',
-      (error: unknown) => error,
-    )
-    await sleeping
-    await world.sql(`update plinth.leases set expires_at = '-infinity'`)
-    await world.sql(insertEvent, event(world, { at: '2026-03-10T10:45:00Z' }))
-    if (stage === 'captured') {
+  test.each(['leased', 'captured', 'claimed'] as const)(
+    'one that slept past its lease at "%s" changes nothing',
+    async stage => {
+      const world = await makeWorld()
+      await fillEvents(world, 100)
       await world.run()
-      const after = await contents(world)
-      wake()
-      expect(await outcome).toMatchObject({ code: 'LEASE_LOST' })
-      expect(await contents(world)).toEqual(after)
-    } else {
-      // It holds the target already, so whoever comes is refused there until it ends.
-      await expect(world.run()).rejects.toMatchObject({ code: 'WAREHOUSE_BUSY' })
-      wake()
-      expect(await outcome).toBe('succeeded')
-      await world.run()
-    }
-    await expectExact(world)
-  })
+      await world.sql(insertEvent, event(world))
+      let wake = (): void => undefined
+      const asleep = new Promise<void>(resolve => {
+        wake = resolve
+      })
+      let reached = (): void => undefined
+      const sleeping = new Promise<void>(resolve => {
+        reached = resolve
+      })
+      const sleeper = world.run({
+        onStage: async at => {
+          if (at !== stage) return
+          reached()
+          await asleep
+        },
+      })
+      const outcome = sleeper.then(
+        () => 'succeeded',
+        (error: unknown) => error,
+      )
+      await sleeping
+      await world.sql(`update plinth.leases set expires_at = '-infinity'`)
+      await world.sql(insertEvent, event(world, { at: '2026-03-10T10:45:00Z' }))
+      if (stage !== 'claimed') {
+        await world.run()
+        const after = await contents(world)
+        wake()
+        expect(await outcome).toMatchObject({ code: 'LEASE_LOST' })
+        expect(await contents(world)).toEqual(after)
+      } else {
+        // It holds the target already, so whoever comes is refused there until it ends.
+        await expect(world.run()).rejects.toMatchObject({ code: 'WAREHOUSE_BUSY' })
+        wake()
+        expect(await outcome).toBe('succeeded')
+        await world.run()
+      }
+      await expectExact(world)
+    },
+  )
 })
 
 describe('a source that is not the one of the cursor', () => {

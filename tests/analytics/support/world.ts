@@ -103,6 +103,8 @@ export interface EventChange {
   readonly status?: 'success' | 'rate_limited' | 'error'
   readonly errorCode?: string | null
   readonly cost?: string
+  readonly latencyMs?: number
+  readonly region?: string
 }
 
 /** The values of an insert into platform.usage_events, by `insertEvent`. */
@@ -116,10 +118,10 @@ export function event(world: Pick<World, 'tenants' | 'models'>, change: EventCha
     change.model ?? world.models[0],
     change.inputTokens ?? 10,
     5,
-    120,
+    change.latencyMs ?? 120,
     change.status ?? 'success',
     change.errorCode ?? null,
-    'eu-west-1',
+    change.region ?? 'eu-west-1',
     change.cost ?? '0.000123',
   ]
 }
