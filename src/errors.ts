@@ -67,6 +67,12 @@ export const codes = {
     explain:
       'The database has no history of a tool that can be adopted, or those of several. Name one with --from, or say the version with `plinth baseline`.',
   },
+  HISTORY_NOT_ADOPTED: {
+    exit: 3,
+    http: 409,
+    explain:
+      'Another tool has applied files of this folder to the database, and Plinth knows nothing of it: running them again would do their work twice. Run `plinth adopt`, or set migrations.otherHistory to ignore where that history belongs to another folder.',
+  },
   ADOPT_MISMATCH: {
     exit: 3,
     http: 409,
@@ -186,7 +192,7 @@ export const codes = {
     exit: 5,
     http: 409,
     explain:
-      'Rows were written between a step and its opposite, and the policy of the migration is to stop then; or what was archived does not fit what the step made. Nothing was changed. The details name the keys.',
+      'Rows were written between a step and its opposite, and the policy of the migration is to stop then; or what was archived does not fit what the step made; or its file asks for batches where values can only come back in one piece. Nothing was changed. The details name the keys.',
   },
   ARCHIVE_REFUSED: {
     exit: 5,

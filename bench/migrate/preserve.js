@@ -1,12 +1,12 @@
-// What it costs that nothing is lost. `node bench/migrate/preserve.js [--rows 10000000] [--quick] [--part table|columns|release]`, after
-// `npm run build`. Writes preserve.json and preserve.md beside itself, unless it was quick; a part leaves the others as they were stored.
+// What it costs that nothing is lost. `node bench/migrate/preserve.js [--rows 10000000] [--quick] [--part table|columns|batches|additive|destructive]`,
+// after `npm run build`; `--part release` is both releases. Writes preserve.json and preserve.md beside itself, unless it was quick; a part leaves the others as they were stored.
 // Ten million rows take about ten minutes and 5 GB.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { isLoaded, machineFacts } from '../support/machine.js'
 import { withServer } from '../support/server.js'
-import { measureColumns } from './preserve/columns.js'
+import { measureBatches, measureColumns } from './preserve/columns.js'
 import { measureRelease } from './preserve/release.js'
 import { measureTable } from './preserve/table.js'
 import { writePreserveTable } from './preserve/report.js'
@@ -18,14 +18,22 @@ const parts = {
       server,
       [0.1, 0.3, 1].map(share => Math.round(rows * share)),
     ),
-  release: (server, rows, quick) => measureRelease(server, rows, quick ? 3_000 : 10_000),
+  batches: (server, rows) =>
+    measureBatches(
+      server,
+      [0.03, 0.1, 0.3].map(share => Math.round(rows * share)),
+    ),
+  additive: (server, rows, quick) => measureRelease(server, rows, { name: 'additive', restMs: quick ? 3_000 : 10_000 }),
+  destructive: (server, rows, quick) =>
+    measureRelease(server, rows, { name: 'destructive', restMs: quick ? 3_000 : 10_000 }),
 }
+const both = { release: ['additive', 'destructive'] }
 
 const { values } = parseArgs({
   options: { rows: { type: 'string' }, quick: { type: 'boolean', default: false }, part: { type: 'string' } },
 })
 const rows = Number(values.rows ?? (values.quick ? 200_000 : 10_000_000))
-const chosen = values.part === undefined ? Object.keys(parts) : [values.part]
+const chosen = values.part === undefined ? Object.keys(parts) : (both[values.part] ?? [values.part])
 if (!chosen.every(name => name in parts)) throw new Error(`--part is one of ${Object.keys(parts).join(', ')}.`)
 
 const place = name => fileURLToPath(new URL(name, import.meta.url))

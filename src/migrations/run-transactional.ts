@@ -87,7 +87,7 @@ async function attempt(context: StepContext, knowledge: Knowledge): Promise<Tran
   const told = attemptRow(origin, row, isOpen ? undefined : outcome)
   const { foreseen, emit } = context
   // What is archived or restored takes locks of its own, which no rehearsal foresees.
-  const moves = preserved !== null && (preserved.archiveId !== null || preserved.restored.length > 0)
+  const moves = preserved !== null && (isOpen || preserved.archiveId !== null || preserved.restored.length > 0)
   const differences = foreseen && !moves ? await differencesOf(session, foreseen, care ? 'watched' : 'plain') : []
   refuseInterrupted(context.signal)
   await held.fence(session)

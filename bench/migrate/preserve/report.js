@@ -1,15 +1,18 @@
 // The results as tables for people.
 
-export function writePreserveTable({ table, columns, release }) {
-  const parts = Object.entries({ table, columns, release }).filter(([, part]) => part !== undefined)
+export function writePreserveTable({ table, columns, batches, additive, destructive }) {
+  const releases = Object.entries({ additive, destructive }).filter(([, part]) => part !== undefined)
+  const parts = Object.entries({ table, columns, batches, additive, destructive }).filter(
+    ([, part]) => part !== undefined,
+  )
   return `# Losing nothing
 
 ${parts.map(([name, part]) => takenLine(name, part)).join('\n')}
 
 | question | measured | target | |
 |---|---|---|---|
-${[...tableRows(table), ...columnLines(columns), ...releaseLines(release)].join('\n')}
-${release ? phaseTable(release) : ''}
+${[...tableRows(table), ...columnLines(columns), ...batchLines(batches), ...releases.map(([name, part]) => releaseRow(name, part))].join('\n')}
+${releases.length > 0 ? phaseTable(releases) : ''}
 What was checked: of the table that came back, its digest; of the columns, that restoring told every row as back; of the release, nothing,
 since its clients change the rows meanwhile.
 `
@@ -45,34 +48,43 @@ function columnLines(columns) {
   ]
 }
 
-function releaseLines(release) {
-  return release ? ['additive', 'destructive'].map(name => releaseRow(name, release)) : []
+function batchLines(batches) {
+  if (!batches) return []
+  const { rows, restoreSeconds } = batches.extrapolated
+  return [
+    ...batches.sizes.map(
+      size =>
+        `| a column of ${millions(size.rows)} rows back in batches, beside its users | ${perSecond(size.restoredPerSecond)}, ${size.restoreMs} ms | | |`,
+    ),
+    `| ${millions(rows)} rows, extrapolated | restore in batches ${restoreSeconds} s | | |`,
+  ]
 }
 
-function phaseTable(release) {
+function phaseTable(releases) {
+  const [[, { rows, clients }]] = releases
   return `
-A release on a table of ${millions(release.rows)} rows, ${release.clients} clients, three reads to one write, 20 ms of thought between requests; milliseconds of a statement:
+A release on a table of ${millions(rows)} rows, ${clients} clients, three reads to one write, 20 ms of thought between requests; milliseconds of a statement:
 
 | release | phase | took | reads p50 · p99 · most | writes p50 · p99 · most |
 |---|---|---|---|---|
-${['additive', 'destructive'].flatMap(name => phaseRows(name, release[name])).join('\n')}
+${releases.flatMap(([name, part]) => phaseRows(name, part)).join('\n')}
 
 *additive*: a column with a default, an index built concurrently, a constraint added and validated. No client writes the new column, so every row
 holds its default, and nothing has to be written when it comes back: with values of users in it, that takes as long as in the destructive release.
 *destructive*: a column with a value of its own in every row is dropped, comes back and is dropped again. A dropped column is copied beside its
-readers and writers; one that comes back is written into the table while nobody else may use it, which is what its rollback shows. The p99 is that
-of the worst phase, not of the whole release.
+readers and writers; one that comes back is made in a moment and filled in batches beside them. The p99 is that of the worst phase, not of the
+whole release.
 `
 }
 
 function columnRows({ rows, archiveMs, archivedPerSecond, restoreMs, restoredPerSecond }, columns) {
   const { targetArchivedPerSecond, targetRestoredPerSecond } = columns
   return `| \`DROP COLUMN\` of ${millions(rows)} rows into the archive | ${perSecond(archivedPerSecond)}, ${archiveMs} ms | ≥ ${perSecond(targetArchivedPerSecond)} | ${verdict(archivedPerSecond >= targetArchivedPerSecond)} |
-| … and back | ${perSecond(restoredPerSecond)}, ${restoreMs} ms | ≥ ${perSecond(targetRestoredPerSecond)} | ${verdict(restoredPerSecond >= targetRestoredPerSecond)} |`
+| … and back in one piece, while the table is locked | ${perSecond(restoredPerSecond)}, ${restoreMs} ms | ≥ ${perSecond(targetRestoredPerSecond)} | ${verdict(restoredPerSecond >= targetRestoredPerSecond)} |`
 }
 
 function releaseRow(name, release) {
-  const { totalMs, waits } = release[name]
+  const { totalMs, waits } = release
   const during = ['apply', 'rollback', 'again'].flatMap(phase =>
     waits[phase] ? [waits[phase].reads, waits[phase].writes] : [],
   )
