@@ -30,7 +30,8 @@ export async function planTracks(desk: Desk, request: PlanRequest): Promise<OnTr
   refuseAmbiguousTarget(desk.config, request.target)
   const { planOf, readPlan } = await import('../migrations/track.ts')
   return onTracks(desk, async (session, track) => {
-    const full = await readPlan(session, { ...request, track: track.name, folder: track.migrations })
+    const { otherHistory } = desk.config.migrations
+    const full = await readPlan(session, { ...request, track: track.name, folder: track.migrations, otherHistory })
     const plan = planOf(full)
     const findings = await findingsOf(desk, { session, track, plan, folder: full.folder })
     const { forecast, reason } = await forecastAtHand(desk, session, full)
@@ -114,8 +115,15 @@ export function isIdle({ result }: OnTrack<Report>): boolean {
 
 export function runOptions(desk: Desk, track: Track, acceptLoss?: ApplyRequest['acceptLoss']) {
   const { config, emit, signal, actor, traceId, version } = desk
-  const { lockWaitSeconds, lockTimeoutSeconds, statementTimeoutSeconds, lockRetries, lock, leaseSeconds } =
-    config.migrations
+  const {
+    lockWaitSeconds,
+    lockTimeoutSeconds,
+    statementTimeoutSeconds,
+    lockRetries,
+    lock,
+    leaseSeconds,
+    otherHistory,
+  } = config.migrations
   return {
     track: track.name,
     folder: track.migrations,
@@ -130,6 +138,7 @@ export function runOptions(desk: Desk, track: Track, acceptLoss?: ApplyRequest['
     lockRetries,
     lock,
     leaseMs: leaseSeconds * 1000,
+    otherHistory,
     hooks: hooksOf(config, emit),
     environment: config.environment.name,
     preserve: preserveOf(config, track, acceptLoss),

@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { readAttempts } from '../../src/migrations/history.ts'
-import { rollbackTrack } from '../../src/migrations/track.ts'
+import { applyTrack, rollbackTrack } from '../../src/migrations/track.ts'
 import { legacy, type Tree } from './legacy.ts'
 import { failureOf, someone } from './support.ts'
 
@@ -134,6 +134,36 @@ describe.each(Object.entries(histories))('the history of %s', (tool, { files, sq
       '2 applied',
       '3 applied',
     ])
+  })
+})
+
+describe('a history that nobody took over', () => {
+  test.each(Object.entries(histories))('of %s: its files are not run a second time', async (tool, { files, sql }) => {
+    const story = await legacy(files, sql)
+    expect(await failureOf(story.apply())).toMatchObject({
+      code: 'HISTORY_NOT_ADOPTED',
+      hint: expect.stringContaining('plinth adopt'),
+      details: { tool },
+    })
+    expect(await story.hasLedger()).toBe(false)
+  })
+
+  test('of another folder stands beside, also where its numbers are the same and somebody says so', async () => {
+    const files = { '7_z.up.sql': 'create table z (id int);', '7_z.down.sql': 'drop table z;' }
+    const story = await legacy(files, golang(2, false))
+    expect(await story.apply()).toMatchObject({ status: 'succeeded', current: '7' })
+    const alike = await legacy(pairs, golang(2, false))
+    const options = { ...someone, folder: alike.folder, otherHistory: 'ignore' as const }
+    expect(await applyTrack(alike.session, options)).toMatchObject({ status: 'succeeded', current: '3' })
+  })
+
+  test('that went on after the adoption is taken over first', async () => {
+    const story = await legacy(pairs, `${a}${golang(1, false)}`)
+    await story.adopt()
+    await story.session.script(`${b} update schema_migrations set version = 2;`)
+    expect(await failureOf(story.apply())).toMatchObject({ code: 'HISTORY_NOT_ADOPTED', details: { versions: ['2'] } })
+    await story.adopt()
+    expect(await story.apply()).toMatchObject({ status: 'succeeded', current: '3' })
   })
 })
 

@@ -64,7 +64,8 @@ export async function findHistory(session: Session, wanted: Wanted): Promise<Fou
   )
 }
 
-async function listHistories(session: Session, { table }: Wanted): Promise<FoundHistory[]> {
+/** Those whose tables are there, whatever they hold. */
+export async function listHistories(session: Session, { table }: Wanted): Promise<FoundHistory[]> {
   const [name = '', schema] = (table ?? '').split('.').toReversed()
   const { rows } = await session.query<{ schema: string; name: string; columns: string[] }>(
     `select n.nspname as schema, c.relname as name, json_agg(a.attname) as columns
