@@ -56,9 +56,18 @@ import type { LintRequest } from './foundation/lint.ts'
 import { applyFleet, planFleet, rollbackFleet, statusOfFleet } from './foundation/fleet.ts'
 import { type RehearseRequest, rehearseTracks } from './foundation/forecast.ts'
 import { readRollups } from './foundation/read.ts'
+import {
+  listLateEvents,
+  rollupHistory,
+  type SealRequest,
+  sealRollups,
+  settleLateEvents,
+  showLateEvents,
+} from './foundation/rollups.ts'
 import { listSettings } from './foundation/settings.ts'
 import { bringUp } from './foundation/up.ts'
 import type { ReadRequest } from './analytics/read.ts'
+import type { Selection as LateSelection } from './analytics/quarantine.ts'
 import type { FleetReport } from './migrations/fleet.ts'
 import type { ExpandRequest } from './migrations/expand/request.ts'
 import { createEmitter, type Emit, type Fact } from './telemetry/event.ts'
@@ -176,7 +185,25 @@ export async function openFoundation(options: FoundationOptions) {
     listNodes: (request: ProjectRequest = {}) => listNodes(desk, request),
     compileTransforms: (request: CompileRequest = {}) => compileTransforms(desk, request),
     planRollup: (request: PlanRollupRequest) => planRollup(desk, request),
-    reconcile: (action: 'repair' | 'report') => run(() => reconcileWarehouse(desk, action)),
+    reconcile: (action: 'repair' | 'report', scope?: 'everything' | 'rotation') =>
+      run(() => reconcileWarehouse(desk, action, scope)),
+    seal: (request: SealRequest) =>
+      run(
+        () => sealRollups(desk, request),
+        report => report.status === 'nothing-to-do',
+      ),
+    quarantine: () => listLateEvents(desk),
+    quarantinedRows: (selection: LateSelection) => showLateEvents(desk, selection),
+    settleQuarantine: (decision: 'admit' | 'dismiss', selection: LateSelection) =>
+      run(() => settleLateEvents(desk, decision, selection)),
+    rollupHistory: (limit: number) => rollupHistory(desk, limit),
+    levels: async () => (await import('./foundation/metrics.ts')).levelsOf(desk),
+    metrics: async () => (await import('./foundation/metrics.ts')).metricsOf(desk),
+    jobs: async () => (await import('./foundation/schedule.ts')).statusOfJobs(desk),
+    requestJob: async (name: string) => (await import('./foundation/schedule.ts')).requestJobNow(desk, name),
+    maintain: () => run(async () => (await import('./foundation/schedule.ts')).maintainOnce(desk)),
+    keepSchedule: (lookMs: number) =>
+      run(async () => (await import('./foundation/schedule.ts')).keepSchedule(desk, lookMs)),
     generateDocs: () => run(() => generateDocuments(desk)),
     checkDocs: () => checkDocuments(desk),
     checkClassification: () => checkClasses(desk),

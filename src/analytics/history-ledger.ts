@@ -101,7 +101,7 @@ export async function readHistory(session: Session, limit: number): Promise<Hist
     select max(finished_at), 'checks', '', run_id, '', count(*), sum(case when status = 'passed' then 0 else 1 end), sum(failures),
       sum(case when status in ('failed', 'error') then 1 else 0 end), sum(duration_ms) from plinth.check_runs group by run_id
     union all
-    select finished_at, 'freshness', source, run_id, status, coalesce(age_ms, 0), 0, 0, case when status = 'pass' then 0 else 1 end, 0 from plinth.freshness_runs
+    select finished_at, 'freshness', source, run_id, status, coalesce(age_ms, 0), 0, 0, case when status in ('passed', 'warned') then 0 else 1 end, 0 from plinth.freshness_runs
     union all
     select max(sealed_at), 'seal', source, run_id, reason, count(*), sum(row_count), 0, 0, 0 from plinth.rollup_seals group by source, run_id, reason
     order by 1 desc limit ${Math.floor(limit)}`)
@@ -121,13 +121,20 @@ export async function readHistory(session: Session, limit: number): Promise<Hist
 }
 
 export const historyTables = {
-  names: ['rollup_proofs', 'check_runs', 'freshness_runs'],
+  names: ['rollup_proofs', 'rollup_late', 'check_runs', 'freshness_runs'],
   statements: [
     `create table if not exists plinth.rollup_proofs (
        source varchar not null,
        bucket_day date not null,
        proved_at timestamptz not null,
        run_id varchar not null
+     )`,
+    `create table if not exists plinth.rollup_late (
+       run_id varchar not null,
+       source varchar not null,
+       cells bigint not null,
+       events bigint,
+       finished_at timestamptz not null
      )`,
     `create table if not exists plinth.check_runs (
        run_id varchar not null,

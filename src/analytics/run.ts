@@ -6,6 +6,7 @@
 import type { Session } from '../engines/engine.ts'
 import { acknowledge, acknowledgedToken, trimMarks } from './capture.ts'
 import { consumerOf, type Desk, type RollupOptions, withDesk, withWarehouse } from './desk.ts'
+import { addLate, type Late, measureLate, recordLate } from './late.ts'
 import type { StoredCursor } from './ledger.ts'
 import type { Batch } from './plan.ts'
 import { prepare, type WholeReason, type Work } from './prepare.ts'
@@ -39,6 +40,8 @@ export interface SourceReport {
   readonly batches: number
   /** Rows that were written to each transform's table. */
   readonly tables: Readonly<Record<string, number>>
+  /** What came after its hour had been rolled up. */
+  readonly late: Late
   /** Sealed cells in which something came too late: they stay as they are until somebody decides. */
   readonly quarantined: number
   /** Marks that every consumer has passed and that were deleted. */
@@ -102,6 +105,7 @@ async function rollUp(project: Project, source: CapturedSource, options: RollupO
         rows: done.rows,
         batches: batches.length,
         tables: done.tables,
+        late: done.late,
         quarantined: (work.quarantined ?? []).filter(({ state }) => state === 'open').length,
         trimmed,
       }
@@ -113,6 +117,7 @@ interface Done {
   readonly rows: number
   readonly cells: number
   readonly tables: Readonly<Record<string, number>>
+  readonly late: Late
   readonly moved: boolean
 }
 
@@ -126,12 +131,13 @@ async function applyAll(
 ): Promise<Done> {
   // Nothing changed and nothing is stale: the warehouse stays untouched, byte for byte.
   if (work.batches.length === 0 && work.stale.size === 0 && work.quarantined === null)
-    return { rows: 0, cells: 0, tables: {}, moved: false }
+    return { rows: 0, cells: 0, tables: {}, late: { cells: 0, events: 0 }, moved: false }
   const batches = work.batches.length > 0 ? work.batches : [emptyBatch]
   const total = batches.reduce((sum, batch) => sum + batch.rows, 0)
   const tables: Record<string, number> = {}
   let rows = 0
   let cells = 0
+  let late: Late = { cells: 0, events: 0 }
   const context = {
     source,
     transforms: work.transforms,
@@ -168,13 +174,16 @@ async function applyAll(
       }),
       also: (session: Session) => writeQuarantine(session, sourceKey(source), work.quarantined ?? []),
     }
+    const measured = await measureLate(warehouse, source, batch, work.stored?.movedAt ?? null)
     const result = await applyBatch(context, batch, index === batches.length - 1 ? closing : null)
+    late = addLate(late, await measured())
     rows += result.rows
     cells += batch.whole === 'yes' ? result.cells : batch.cells
     for (const [table, count] of Object.entries(result.tables)) tables[table] = (tables[table] ?? 0) + count
     options.emit({ type: 'progress', task: `rollup ${sourceKey(source)}`, done: rows, total, unit: 'rows' })
   }
-  return { rows, cells, tables, moved: true }
+  await recordLate(warehouse, sourceKey(source), options.runId, late)
+  return { rows, cells, tables, late, moved: true }
 }
 
 const emptyBatch: Batch = { from: null, until: null, hours: [], whole: 'no', rows: 0, cells: 0 }

@@ -95,9 +95,14 @@ export async function checkWarehouse(desk: Desk, request: CheckRequest = {}): Pr
   const select = namesOf(nodes, 'test')
   const { emit, signal } = desk
   const storing = request.storing ?? 'as declared'
-  return onDatabase(desk, warehouse, session =>
-    runChecks(project, { warehouse: session, emit, signal, select, storing }),
-  )
+  const { recordChecks } = await import('../analytics/history-ledger.ts')
+  const { ensureWarehouseLedger } = await import('../analytics/ledger.ts')
+  return onDatabase(desk, warehouse, async session => {
+    const report = await runChecks(project, { warehouse: session, emit, signal, select, storing })
+    await ensureWarehouseLedger(session)
+    await recordChecks(session, desk.runId, report.checks)
+    return report
+  })
 }
 
 export async function checkFreshness(desk: Desk, request: ProjectRequest): Promise<FreshnessReport> {
@@ -106,9 +111,14 @@ export async function checkFreshness(desk: Desk, request: ProjectRequest): Promi
   const { warehouse } = await flowOf(desk)
   const { emit, signal } = desk
   const select = namesOf(nodes, 'source')
-  return onDatabase(desk, warehouse, session =>
-    freshness.checkFreshness(project, { warehouse: session, emit, signal, select }),
-  )
+  const { recordFreshness } = await import('../analytics/history-ledger.ts')
+  const { ensureWarehouseLedger } = await import('../analytics/ledger.ts')
+  return onDatabase(desk, warehouse, async session => {
+    const report = await freshness.checkFreshness(project, { warehouse: session, emit, signal, select })
+    await ensureWarehouseLedger(session)
+    await recordFreshness(session, desk.runId, report.sources)
+    return report
+  })
 }
 
 /** In memory, whatever the warehouse is. */

@@ -49,11 +49,17 @@ export async function statusOfRollups(desk: Desk): Promise<RollupStatus> {
   return rollupStatus(await projectOf(desk), await flowOptions(desk))
 }
 
-export async function reconcileWarehouse(desk: Desk, action: 'repair' | 'report'): Promise<ReconciliationReport> {
+export async function reconcileWarehouse(
+  desk: Desk,
+  action: 'repair' | 'report',
+  scope: 'everything' | 'rotation' = 'everything',
+): Promise<ReconciliationReport> {
   const { reconcile } = await import('../analytics/reconcile.ts')
-  return reconcile(await projectOf(desk), { ...(await flowOptions(desk)), action })
+  const everyDays = scope === 'rotation' ? desk.config.rollups.proveEveryDays : undefined
+  return reconcile(await projectOf(desk), { ...(await flowOptions(desk)), action, everyDays })
 }
 
+/** What every command of rollups is given. */
 export async function flowOptions(desk: Desk) {
   const { emit, signal, actor, runId, config } = desk
   const waitMs = config.migrations.lockWaitSeconds * 1000

@@ -1,0 +1,158 @@
+/**
+ * Service levels, out of the ledgers: how far behind the warehouse is, how fresh, how long runs take, what came late, what differed. Totals are
+ * sums over the ledger, so they survive processes that run once.
+ */
+import { withSession, withTransaction } from '../engines/brackets.ts'
+import type { Session } from '../engines/engine.ts'
+import { inspectSource, pendingMarks } from './capture.ts'
+import { type RollupOptions, withWarehouse } from './desk.ts'
+import { lastRun, readCursor } from './ledger.ts'
+import { capturedSources, type CapturedSource, type Project, sourceKey } from './project.ts'
+import { readHorizon, readQuarantine } from './seal-ledger.ts'
+import { rawTable } from './step.ts'
+
+export interface Levels {
+  readonly sources: readonly SourceLevels[]
+  /** Of the last run of checks; null before there was one. */
+  readonly checks: {
+    readonly ran: number
+    readonly failed: number
+    readonly warned: number
+    readonly at: string
+  } | null
+}
+
+/** Times in seconds; null where there is nothing to measure yet. */
+export interface SourceLevels {
+  readonly source: string
+  /** Since when changes of the source wait for a run; 0 when none do. */
+  readonly lagSeconds: number | null
+  /** Since the source was last read. */
+  readonly ageSeconds: number | null
+  /** Since the newest event that is in the warehouse happened; negative for events of the future. */
+  readonly freshnessSeconds: number | null
+  readonly pendingMarks: number
+  readonly pendingCells: number
+  readonly lastRunSeconds: number | null
+  readonly runs: number
+  readonly runSeconds: number
+  readonly rows: number
+  readonly cells: number
+  readonly lateEvents: number
+  readonly lateCells: number
+  readonly reconciliations: number
+  /** Cells that differed in the last reconciliation and were not repaired, and all that ever differed. */
+  readonly differentCells: number | null
+  readonly differedCells: number
+  readonly reconciledSecondsAgo: number | null
+  readonly quarantinedCells: number
+  readonly sealedBefore: string | null
+}
+
+export type LevelsOptions = Pick<RollupOptions, 'source' | 'warehouse' | 'waitMs' | 'emit'>
+
+/** Takes no lease and changes nothing. Throws WAREHOUSE_BUSY when another process keeps the warehouse longer than `waitMs`. */
+export async function readLevels(project: Project, options: LevelsOptions): Promise<Levels> {
+  const full: RollupOptions = { ...options, runId: 'levels', owner: 'levels' }
+  const sources = capturedSources(project)
+  const stored = await withWarehouse(full, async warehouse => ({
+    sources: await inOrder(sources, source => readStored(warehouse, source)),
+    checks: await lastChecks(warehouse),
+  }))
+  const { engine, url } = options.source
+  const pending = await withSession(engine, url, { applicationName: 'plinth levels' }, reader =>
+    inOrder(sources, async (source, index) => {
+      const snapshot = stored.sources[index]?.snapshot ?? null
+      if (snapshot === null) return { marks: 0, cells: 0 }
+      await inspectSource(reader, source)
+      const { marks, hours } = await withTransaction(reader, () => pendingMarks(reader, source, snapshot), 'snapshot')
+      return { marks, cells: hours.reduce((sum, { shards }) => sum + shards.length, 0) }
+    }),
+  )
+  return {
+    checks: stored.checks,
+    sources: stored.sources.map(({ snapshot: _, ...levels }, index) => {
+      const { marks = 0, cells = 0 } = pending[index] ?? {}
+      return {
+        ...levels,
+        lagSeconds: marks === 0 ? levels.lagSeconds && 0 : levels.lagSeconds,
+        pendingMarks: marks,
+        pendingCells: cells,
+      }
+    }),
+  }
+}
+
+type Stored = Omit<SourceLevels, 'pendingMarks' | 'pendingCells'> & { readonly snapshot: string | null }
+
+async function readStored(warehouse: Session, source: CapturedSource): Promise<Stored> {
+  const key = sourceKey(source)
+  const cursor = await readCursor(warehouse, key)
+  const since = (at: string | null | undefined) => (at ? round((Date.now() - Date.parse(at)) / 1000) : null)
+  const one = async (query: string) =>
+    (await warehouse.query<Record<string, string | null>>(query, [key])).rows[0] ?? {}
+  const number = (value: string | null | undefined) => Number(value ?? 0)
+  const runs = await one(
+    'select count(*) as runs, sum(duration_ms) as ms, sum(rows) as written, sum(cells) as cells from plinth.rollup_runs where source = $1',
+  )
+  const late = await one('select sum(cells) as cells, sum(events) as events from plinth.rollup_late where source = $1')
+  const proofs = await one(
+    'select count(*) as proofs, sum(different) as differed from plinth.reconciliations where source = $1',
+  )
+  const proof = await one(
+    'select different - repaired as open, finished_at from plinth.reconciliations where source = $1 order by finished_at desc limit 1',
+  )
+  const snapshot = cursor?.snapshot ?? null
+  const age = snapshot === null ? null : since(cursor?.movedAt)
+  const newest = snapshot === null ? null : await newestEvent(warehouse, source)
+  const quarantine = await readQuarantine(warehouse, key)
+  const last = await lastRun(warehouse, key)
+  return {
+    source: key,
+    snapshot,
+    lagSeconds: age,
+    ageSeconds: age,
+    freshnessSeconds: since(newest),
+    lastRunSeconds: last === null ? null : last.durationMs / 1000,
+    runs: number(runs['runs']),
+    runSeconds: number(runs['ms']) / 1000,
+    rows: number(runs['written']),
+    cells: number(runs['cells']),
+    lateEvents: number(late['events']),
+    lateCells: number(late['cells']),
+    reconciliations: number(proofs['proofs']),
+    differentCells: proof['open'] === undefined ? null : number(proof['open']),
+    differedCells: number(proofs['differed']),
+    reconciledSecondsAgo: since(proof['finished_at']),
+    quarantinedCells: quarantine.filter(({ state }) => state === 'open' || state === 'moving').length,
+    sealedBefore: (await readHorizon(warehouse, key))?.sealedBefore ?? null,
+  }
+}
+
+async function newestEvent(warehouse: Session, source: CapturedSource): Promise<string | null> {
+  const { rows } = await warehouse.query<{ newest: string | null }>(
+    `select max(${source.capture.timeColumn}) as newest from ${rawTable(warehouse, source)}`,
+  )
+  return rows[0]?.newest ?? null
+}
+
+async function lastChecks(warehouse: Session): Promise<Levels['checks']> {
+  const { rows } = await warehouse.query<Record<string, string>>(
+    `select count(*) as ran, sum(case when status in ('failed', 'error') then 1 else 0 end) as failed,
+       sum(case when status = 'warned' then 1 else 0 end) as warned, max(finished_at) as at
+     from plinth.check_runs group by run_id order by 4 desc limit 1`,
+  )
+  const row = rows[0]
+  if (!row) return null
+  return { ran: Number(row['ran']), failed: Number(row['failed']), warned: Number(row['warned']), at: row['at'] ?? '' }
+}
+
+async function inOrder<A, B>(list: readonly A[], work: (item: A, index: number) => Promise<B>): Promise<B[]> {
+  const results: B[] = []
+  for (const [index, item] of list.entries()) results.push(await work(item, index))
+  return results
+}
+
+function round(seconds: number): number {
+  return Math.round(seconds * 1000) / 1000
+}

@@ -1,0 +1,80 @@
+/** What is done with rollups beyond a run: sealing, late events, retention, and the jobs of the schedule. */
+import { createHash, createHmac, hkdfSync, randomUUID } from 'node:crypto'
+import { join } from 'node:path'
+import type { HistoryEntry } from '../analytics/history-ledger.ts'
+import type { PartitionReport } from '../analytics/partitions.ts'
+import type { Selection, SettleReport, SourceQuarantine } from '../analytics/quarantine.ts'
+import type { Signer } from '../analytics/seal-ledger.ts'
+import type { SealReport } from '../analytics/seal.ts'
+import { projectOf } from './analytics.ts'
+import { flowOptions } from './data.ts'
+import type { Desk } from './desk.ts'
+
+export interface SealRequest {
+  /** A UTC day; default so many days before today as the configuration says. */
+  readonly before: string | undefined
+}
+
+export async function sealRollups(desk: Desk, { before }: SealRequest): Promise<SealReport> {
+  const { sealBuckets } = await import('../analytics/seal.ts')
+  const { sealAfterDays: afterDays } = desk.config.rollups
+  return sealBuckets(await projectOf(desk), {
+    ...(await flowOptions(desk)),
+    before,
+    afterDays,
+    signer: await signerOf(desk),
+  })
+}
+
+export async function listLateEvents(desk: Desk): Promise<SourceQuarantine[]> {
+  const { listQuarantine } = await import('../analytics/quarantine.ts')
+  return listQuarantine(await projectOf(desk), await flowOptions(desk))
+}
+
+export async function showLateEvents(desk: Desk, selection: Selection) {
+  const { showQuarantined } = await import('../analytics/late-rows.ts')
+  return showQuarantined(await projectOf(desk), { ...(await flowOptions(desk)), selection })
+}
+
+export async function settleLateEvents(
+  desk: Desk,
+  decision: 'admit' | 'dismiss',
+  selection: Selection,
+): Promise<SettleReport> {
+  const { admitQuarantined, dismissQuarantined } = await import('../analytics/quarantine.ts')
+  const options = { ...(await flowOptions(desk)), selection, signer: await signerOf(desk) }
+  return (decision === 'admit' ? admitQuarantined : dismissQuarantined)(await projectOf(desk), options)
+}
+
+export async function rollupHistory(desk: Desk, limit: number): Promise<HistoryEntry[]> {
+  const { readHistory } = await import('../analytics/history-ledger.ts')
+  const { withWarehouse } = await import('../analytics/desk.ts')
+  return withWarehouse(await flowOptions(desk), warehouse => readHistory(warehouse, limit))
+}
+
+export async function keepPartitions(desk: Desk): Promise<PartitionReport[]> {
+  const { maintainPartitions } = await import('../analytics/partitions.ts')
+  return maintainPartitions(await projectOf(desk), await flowOptions(desk))
+}
+
+/** A desk for one job of a process that does many: each has a run of its own in every ledger. */
+export function anew(desk: Desk): Desk {
+  return { ...desk, runId: randomUUID() }
+}
+
+/** Signs with a key that is derived for this purpose alone; null where no key is at hand, since a digest is evidence as well. */
+async function signerOf({ config }: Desk): Promise<Signer | null> {
+  const { findKeys, localKeyFile } = await import('../governance/key-provider.ts')
+  let index: Uint8Array
+  try {
+    index = await findKeys({ variables: config.variables, file: localKeyFile(join(config.state, 'keys')) }).indexKey()
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'KEY_MISSING') return null
+    throw error
+  }
+  const key = Buffer.from(hkdfSync('sha256', index, '', 'plinth rollup seals', 32))
+  return {
+    keyId: createHash('sha256').update(key).digest('hex').slice(0, 16),
+    sign: digest => createHmac('sha256', key).update(digest).digest('hex'),
+  }
+}
