@@ -2,7 +2,7 @@
 import type { Foundation } from '../foundation.ts'
 
 export interface CommandSpec {
-  /** One or two words, such as `apply` or `docs check`. */
+  /** One to three words, such as `apply`, `docs check` or `rollup quarantine list`. */
   readonly name: string
   readonly summary: string
   /** More than the summary, for `--help` of the command. */

@@ -178,7 +178,7 @@ function addCommand(
   action: (spec: CommandSpec, parsed: Parsed, globals: Globals) => Promise<void>,
 ): void {
   const words = spec.name.split(' ')
-  const parent = words.length === 2 ? groupCommand(program, words[0] ?? '') : program
+  const parent = words.slice(0, -1).reduce((at, _, depth) => groupCommand(at, words.slice(0, depth + 1)), program)
   const command = parent
     .command(words[words.length - 1] ?? spec.name)
     .summary(spec.summary)
@@ -200,11 +200,13 @@ function addCommand(
   })
 }
 
-function groupCommand(program: Command, name: string): Command {
-  const existing = program.commands.find(command => command.name() === name)
+/** The command that others stand behind, by its words from the first one. */
+function groupCommand(parent: Command, words: readonly string[]): Command {
+  const name = words.at(-1) ?? ''
+  const existing = parent.commands.find(command => command.name() === name)
   if (existing) return existing
-  const members = commands.filter(spec => spec.name.startsWith(`${name} `)).map(spec => spec.summary)
-  return program.command(name).description(members.join('; ')).exitOverride()
+  const members = commands.filter(spec => spec.name.startsWith(`${words.join(' ')} `)).map(spec => spec.summary)
+  return parent.command(name).description(members.join('; ')).exitOverride()
 }
 
 function version(): string {

@@ -13,6 +13,7 @@ import { drift } from './drift.ts'
 import { explain } from './explain.ts'
 import { lint } from './lint.ts'
 import { create } from './new.ts'
+import { maintain } from './maintain.ts'
 import { plan } from './plan.ts'
 import { reconcile } from './reconcile.ts'
 import { redo } from './redo.ts'
@@ -21,7 +22,10 @@ import { rollback } from './rollback.ts'
 import { rollupRun, rollupStatus } from './rollup.ts'
 import { rollupCompile, rollupList, rollupPlan } from './rollup-project.ts'
 import { rollupRead } from './rollup-read.ts'
+import { quarantineAdmit, quarantineDismiss, quarantineList, quarantineShow } from './rollup-quarantine.ts'
+import { rollupSeal } from './rollup-seal.ts'
 import { seed } from './seed.ts'
+import { serve } from './serve.ts'
 import { status } from './status.ts'
 import { stop } from './stop.ts'
 import { up } from './up.ts'
@@ -31,14 +35,16 @@ const start = [up, stop]
 const migrations = [create, lint, rehearse, plan, apply, rollback, redo, status, verify, adopt, baseline, drift]
 const archive = [archiveList, archiveShow, archiveRestore, archivePurge]
 const data = [seed, rollupPlan, rollupRun, rollupStatus, rollupList, rollupCompile, rollupRead, check, reconcile]
+const sealing = [rollupSeal, quarantineList, quarantineShow, quarantineAdmit, quarantineDismiss]
 const contract = [docsGenerate, docsCheck, classifyCheck]
-const operations = [doctor, configShow, explain]
+const operations = [serve, maintain, doctor, configShow, explain]
 
 export const commands: readonly CommandSpec[] = [
   ...start,
   ...migrations,
   ...archive,
   ...data,
+  ...sealing,
   ...contract,
   ...operations,
 ]

@@ -8,10 +8,19 @@ export const reconcile: CommandSpec = {
   description:
     'Compares at one snapshot: rows of the source with the raw table, and every rollup with its recomputation. What differs is marked and replaced at once, then compared again. Exit status 3 when anything differed, also when it is repaired.',
   group: 'data',
-  options: [{ flags: '--dry-run', description: 'report only' }],
-  examples: ['plinth reconcile', 'plinth reconcile --dry-run --json'],
+  options: [
+    { flags: '--dry-run', description: 'report only' },
+    {
+      flags: '--rotate',
+      description: 'only the days whose proof is oldest, so many that each is proved within rollups.proveEveryDays',
+    },
+  ],
+  examples: ['plinth reconcile', 'plinth reconcile --rotate', 'plinth reconcile --dry-run --json'],
   async run({ foundation, options }) {
-    const report = await foundation.reconcile(options['dryRun'] ? 'report' : 'repair')
+    const report = await foundation.reconcile(
+      options['dryRun'] ? 'report' : 'repair',
+      options['rotate'] ? 'rotation' : 'everything',
+    )
     return {
       data: report,
       text: `${report.sources.map(describe).join('\n\n')}\n${paint.dim(`Took ${duration(report.durationMs)}.`)}`,
