@@ -13,7 +13,12 @@ export async function withEveryRow<T>(session: Session, shapes: readonly Shape[]
 
 /** A copy belongs to the role that migrates; everybody else sees nothing of it, and no policy lets anybody in. */
 export async function closeCopy(session: Session, copy: string): Promise<void> {
-  await session.script(`alter table ${copy} enable row level security; alter table ${copy} force row level security`)
+  await session.script(closingCopy(copy).join(';\n'))
+}
+
+/** The statements of {@link closeCopy}, for those who send them together with others. */
+export function closingCopy(copy: string): string[] {
+  return [`alter table ${copy} enable row level security`, `alter table ${copy} force row level security`]
 }
 
 /** Before a copy is read or written again. */
