@@ -37,7 +37,10 @@ export async function describeChecks(
   }
   for (const declared of checking.properties.flatMap(file => declarations(file, checking.disabled)))
     add(await genericCheck(declared, own, checking))
-  for (const declared of transforms.flatMap(contractChecks)) add(await genericCheck(declared, own, checking))
+  const looksAt = (subject: string, column: string) =>
+    checks.some(check => check.kind === 'not_null' && check.subject === subject && check.column === column)
+  for (const declared of transforms.flatMap(transform => contractChecks(transform, looksAt)))
+    add(await genericCheck(declared, own, checking))
   for (const template of singular) add(await singularCheck(template, checking))
   return checks.sort((a, b) => (a.name < b.name ? -1 : 1))
 }
@@ -93,7 +96,7 @@ function declarations(properties: PropertiesFile, disabled: ReadonlySet<string>)
 }
 
 /** What a contract promises of rows and a warehouse may not hold by itself. */
-function contractChecks(transform: Transform): Declaration[] {
+function contractChecks(transform: Transform, isChecked: (subject: string, column: string) => boolean): Declaration[] {
   if (!transform.contract) return []
   const constraints = [
     ...transform.contract.constraints,
@@ -113,9 +116,10 @@ function contractChecks(transform: Transform): Declaration[] {
     const notNull = (column: string) =>
       declared({ not_null: { name: `contract_not_null_${transform.name}_${column}`, column_name: column } }, place)
     const unique = () => declared({ unique: { name: named(type), column_name: keyOf(columns) } }, place)
-    if (type === 'not_null') return columns.map(notNull)
+    const unchecked = columns.filter(column => !isChecked(transform.name, column))
+    if (type === 'not_null') return unchecked.map(notNull)
     if (type === 'unique') return [unique()]
-    if (type === 'primary_key') return [...columns.map(notNull), unique()]
+    if (type === 'primary_key') return [...unchecked.map(notNull), unique()]
     if (type === 'check' && expression !== null)
       return [
         declared(

@@ -1,5 +1,5 @@
 /** Contracts of transforms: the columns and types that are promised, held against the query and against the table in the warehouse. */
-import type { Session } from '../engines/engine.ts'
+import type { Session, Warehouse } from '../engines/engine.ts'
 import { nearest, type Place, PlinthError } from '../errors.ts'
 import { spellingOf } from './cells.ts'
 import { compile, type Names } from './compile.ts'
@@ -28,7 +28,7 @@ export async function holdContract(session: Session, transform: Transform, names
     compare(contract, promised, types, `the table ${schema}.${name} has`, hint, contract.place)
   } else if (transform.materialized !== 'view') {
     await session.query(`create schema if not exists ${spelling.name(schema)}`)
-    await session.query(`create table ${table} (${columnList(spelling.name, contract)})`)
+    await session.query(`create table ${table} (${columnList(spelling, contract)})`)
   }
 }
 
@@ -51,23 +51,23 @@ export async function holdQuery(
 }
 
 /** Rows are replaced within a transaction, in which keys would see both; whether keys hold is a check. */
-function columnList(quoted: (name: string) => string, { columns, constraints }: Contract): string {
+function columnList({ name: quoted, typeNamed }: Warehouse, { columns, constraints }: Contract): string {
   const keys = constraints.filter(({ type }) => type === 'not_null' || type === 'primary_key')
   return columns
     .map(column => {
       const isRequired =
         column.constraints.some(({ type }) => type === 'not_null' || type === 'primary_key') ||
         keys.some(key => key.columns.includes(column.name))
-      return `${quoted(column.name)} ${column.type}${isRequired ? ' not null' : ''}`
+      return `${quoted(column.name)} ${typeNamed(column.type)}${isRequired ? ' not null' : ''}`
     })
     .join(', ')
 }
 
 /** The promised types in the warehouse's own words, column by column. */
 async function promisedTypes(session: Session, columns: readonly Column[]): Promise<ReadonlyMap<string, string>> {
-  const { name: quoted, describeTypes } = spellingOf(session)
+  const { name: quoted, typeNamed, describeTypes } = spellingOf(session)
   const nulls = (some: readonly Column[]) =>
-    `select ${some.map(({ name, type }) => `cast(null as ${type}) as ${quoted(name)}`).join(', ')}`
+    `select ${some.map(({ name, type }) => `cast(null as ${typeNamed(type)}) as ${quoted(name)}`).join(', ')}`
   try {
     return new Map((await describeTypes(session, nulls(columns))).map(({ name, type }) => [name, type]))
   } catch (error) {

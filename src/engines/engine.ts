@@ -64,6 +64,8 @@ export interface Warehouse {
   ) => Promise<readonly { readonly name: string; readonly type: string }[]>
   /** The columns that a query would answer, without running it. */
   readonly describe: (session: Session, query: string) => Promise<readonly string[]>
+  /** A type as files write it for both engines, such as `uuid` or `decimal(38, 6)`, in the engine's own words. */
+  readonly typeNamed: (type: string) => string
   /** The same with their types, in words that are equal where the types are. */
   readonly describeTypes: (
     session: Session,

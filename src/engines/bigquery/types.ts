@@ -66,3 +66,12 @@ const passages: readonly (readonly [RegExp, string, string])[] = [
   [/^bool(ean)?$/, 'boolean', 'BOOLEAN'],
   [/^(blob|bytea|bytes)$/, 'blob', 'BYTES'],
 ]
+
+/** A type in BigQuery's words, from its name in PostgreSQL, DuckDB or BigQuery. */
+export function nameType(type: string): string {
+  const isForeign =
+    /^(uuid|text|varchar|character varying|char|jsonb|timestamptz|timestamp with time zone|double|double precision|real|float4|float8|bytea|blob|boolean|smallint|integer|bigint|hugeint|int2|int4|int8|(numeric|decimal)\s*\()/i
+  if (!isForeign.test(type.trim())) return type
+  const { loaded } = passageOf(type)
+  return standard[loaded] ?? loaded
+}

@@ -11,7 +11,7 @@ import type { Client } from './client.ts'
 import { ensureDataset, isMissing } from './dataset.ts'
 import { awaitJob, dryRun } from './job.ts'
 import type { BigQuerySession } from './deferring.ts'
-import { type ApiField, passageOf, typeText } from './types.ts'
+import { type ApiField, nameType, passageOf, typeText } from './types.ts'
 import { quoteName, quoteString } from './values.ts'
 
 export const warehouse: Warehouse = {
@@ -46,9 +46,15 @@ export const warehouse: Warehouse = {
     const { fields } = await estimate(session, `select * from (\n${query}\n) as result`)
     return fields.map(({ name }) => name)
   },
+  typeNamed: nameType,
   async describeTypes(session, query) {
     const { fields } = await estimate(session, `select * from (\n${query}\n) as result`)
-    return fields.map(({ name, type, mode }) => ({ name, type: mode === 'REPEATED' ? `ARRAY<${type}>` : type }))
+    // Both hold decimals exactly; which of them a sum has depends on what is summed.
+    const wordOf = (type: string) => (type === 'BIGNUMERIC' ? 'NUMERIC' : type)
+    return fields.map(({ name, type, mode }) => ({
+      name,
+      type: mode === 'REPEATED' ? `ARRAY<${wordOf(type)}>` : wordOf(type),
+    }))
   },
   loadCsv,
   estimateBytes: async (session, query) => (await estimate(session, query)).bytes,

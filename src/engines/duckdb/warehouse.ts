@@ -21,6 +21,7 @@ export const warehouse: Warehouse = {
     const { rows } = await session.query<{ column_name: string }>(`describe select * from (\n${query}\n) as result`)
     return rows.map(row => row.column_name)
   },
+  typeNamed: type => type,
   async describeTypes(session, query) {
     const { rows } = await session.query<{ column_name: string; column_type: string }>(
       `describe select * from (\n${query}\n) as result`,
