@@ -109,11 +109,11 @@ test('writers beside all of it', async () => {
   const { url, rows, up, down } = told
   await up()
   const written = new Map<number, string | null>()
-  let running = true
+  const state = { running: true }
   const work = async (number: number) => {
     const client = new Client({ connectionString: url })
     await client.connect()
-    for (let turn = 0; running; turn++) {
+    for (let turn = 0; state.running; turn++) {
       const id = 1 + ((turn * 4 + number) % 3000)
       const value = turn % 5 === 0 ? null : `${number}/${turn}`
       if (turn % 3 === 0) {
@@ -133,10 +133,12 @@ test('writers beside all of it', async () => {
     await client.end()
   }
   const all = Promise.all([0, 1, 2, 3].map(work))
-  await down().finally(() => {
-    running = false
-    return all
-  })
+  try {
+    await down()
+  } finally {
+    state.running = false
+    await all
+  }
   const found = (await rows('select id, note from t')) as { id: number; note: string | null }[]
   expect(found).toHaveLength(3000)
   for (const { id, note } of found) expect([id, note]).toEqual([id, written.has(id) ? written.get(id) : `note ${id}`])

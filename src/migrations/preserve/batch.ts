@@ -5,7 +5,7 @@
 import type { Session } from '../../engines/engine.ts'
 import { type Account, cast, commonColumns, countOf, nothing } from './account.ts'
 import { keyText, typedKey } from './images.ts'
-import { type Shape, shapeOf } from './shape.ts'
+import { shapeOf } from './shape.ts'
 import {
   type ArchiveObject,
   type Digest,

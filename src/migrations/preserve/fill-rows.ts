@@ -1,7 +1,6 @@
 /** Whole rows come back where their key is free and their references exist. */
 import type { Session } from '../../engines/engine.ts'
 import {
-  type Account,
   accountByKey,
   cast,
   commonColumns,
