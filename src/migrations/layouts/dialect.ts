@@ -78,8 +78,12 @@ function filesOf(listing: Listing, dialect: string): Chosen {
   return { listing: chosen, warnings }
 }
 
+/** Most names have none, which is faster to tell. */
+const marks = new RegExp(`\\.(?:${[...known.keys()].join('|')})\\.`, 'i')
+
 /** The dialect may stand before or behind the direction. */
 function markOf(name: string): { readonly dialect: string; readonly plain: string } | null {
+  if (!marks.test(name)) return null
   const match = /^(.*?)\.(?:([a-z0-9]+)(\.up|\.down)?|(up|down)\.([a-z0-9]+))\.sql$/i.exec(name)
   if (!match) return null
   const [, stem = '', before, direction = '', ahead, behind] = match

@@ -49,7 +49,15 @@ function readMigrationFile(file: string): MigrationFile {
     () => decoder.decode(bytes),
     error => unreadable('is not UTF-8 text', error),
   )
-  return { file, text, checksum: createHash('sha256').update(bytes).digest('hex') }
+  let checksum: string | undefined
+  return {
+    file,
+    text,
+    // Who only looks at the texts does not ask for it.
+    get checksum() {
+      return (checksum ??= createHash('sha256').update(bytes).digest('hex'))
+    },
+  }
 }
 
 const decoder = new TextDecoder('utf-8', { fatal: true })
