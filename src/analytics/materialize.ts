@@ -62,7 +62,7 @@ export async function insertCells(
   names: Names,
   batch: ListedBatch,
 ): Promise<number> {
-  const rendered = await compileCells(session, transform, names, batch)
+  const rendered = await compileBatch(session, transform, names, batch)
   const columns = await columnList(session, transform)
   // The condition outside keeps a transform right that forgot its own: it would only be slow.
   const { rowCount } = await located(transform, rendered, () =>
@@ -233,12 +233,18 @@ function compileWhole(session: Session, transform: Transform, names: Names): Pro
   return compile(transform.template, names, { engine, quote: warehouse?.name, mode: 'whole', self: transform })
 }
 
-export function compileCells(
+/** Everything of all time is asked for without conditions, which every row would be held against. */
+export function compileBatch(
   session: Session,
   transform: Transform,
   names: Names,
   batch: ListedBatch,
 ): Promise<Rendered> {
+  const everything = batch.whole === 'yes' && batch.from === null && batch.until === null
+  return everything ? compileWhole(session, transform, names) : compileCells(session, transform, names, batch)
+}
+
+function compileCells(session: Session, transform: Transform, names: Names, batch: ListedBatch): Promise<Rendered> {
   return compile(transform.template, names, {
     engine: session.engine.name,
     quote: session.engine.warehouse?.name,

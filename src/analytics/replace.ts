@@ -8,7 +8,7 @@ import type { Names } from './compile.ts'
 import type { Difference } from './digest.ts'
 import {
   type CellTransform,
-  compileCells,
+  compileBatch,
   insertCells,
   located,
   readDifferences,
@@ -38,7 +38,7 @@ export async function replaceCells(
     await session.query(remove)
     return { rows: await insertCells(session, transform, names, batch), differences: [] }
   }
-  const rendered = await compileCells(session, transform, names, batch)
+  const rendered = await compileBatch(session, transform, names, batch)
   const columns = await tableColumns(session, transform)
   const list = columns.map(({ name }) => quoted(name)).join(', ')
   const values = columns.map(({ name, type }) => `${asStored(`result.${quoted(name)}`, type)} as ${quoted(name)}`)
