@@ -1,5 +1,6 @@
-import type { CommandSpec } from '../command.ts'
+import { type CommandSpec, wholeNumber } from '../command.ts'
 import { count, duration, paint, table } from '../print.ts'
+import { describeHistory, describeJobs, describeLevels } from './levels.ts'
 
 export const rollupRun: CommandSpec = {
   name: 'rollup run',
@@ -29,11 +30,24 @@ export const rollupRun: CommandSpec = {
 
 export const rollupStatus: CommandSpec = {
   name: 'rollup status',
-  summary: 'show how far the warehouse has read and what is pending',
+  summary: 'show how far the warehouse has read, what is pending, and the service levels',
+  description:
+    'Shows what the warehouse is as of, what waits, lag, freshness, duration, late events, differences, quarantine and the schedule. With --history, what runs, reconciliations, checks and seals found.',
   group: 'data',
-  examples: ['plinth rollup status', 'plinth rollup status --json'],
-  async run({ foundation }) {
+  options: [
+    { flags: '--history', description: 'what was done and found, newest first' },
+    { flags: '--limit <number>', description: 'entries of the history; default 50' },
+  ],
+  examples: ['plinth rollup status', 'plinth rollup status --history --limit 200', 'plinth rollup status --json'],
+  async run(context) {
+    const { foundation, options } = context
+    if (options['history']) {
+      const history = await foundation.rollupHistory(wholeNumber(context, 'limit') ?? 50)
+      return { data: { history }, text: describeHistory(history) }
+    }
     const status = await foundation.rollupStatus()
+    const levels = await foundation.levels()
+    const jobs = await foundation.jobs()
     const text = status.sources.map(source =>
       [
         paint.bold(source.source),
@@ -63,6 +77,7 @@ export const rollupStatus: CommandSpec = {
           .join('\n'),
       ].join('\n'),
     )
-    return { data: status, text: text.join('\n\n') }
+    const parts = [...text, describeLevels(levels), describeJobs(jobs)].filter(Boolean)
+    return { data: { ...status, levels, jobs }, text: parts.join('\n\n') }
   },
 }

@@ -2,6 +2,7 @@ import type { OnTrack } from '../../foundation/desk.ts'
 import type { TrackStatus, VersionStatus } from '../../migrations/status.ts'
 import type { CommandSpec } from '../command.ts'
 import { fleetOutcome, isAll } from './fleet.ts'
+import { describeLevels } from './levels.ts'
 import { count, duration, paint, table } from '../print.ts'
 
 export const status: CommandSpec = {
@@ -10,19 +11,29 @@ export const status: CommandSpec = {
   description:
     'Shows each track: its version, what is pending, failed, interrupted, edited or gone. Exit status 3 when anything but applied was found.',
   group: 'migrations',
-  options: [{ flags: '--all', description: 'of every database of the fleet' }],
-  examples: ['plinth status', 'plinth status --json --track operational', 'plinth status --all'],
+  options: [
+    { flags: '--all', description: 'of every database of the fleet' },
+    { flags: '--levels', description: 'the service levels of rollups as well: lag, freshness, differences' },
+  ],
+  examples: [
+    'plinth status',
+    'plinth status --levels',
+    'plinth status --json --track operational',
+    'plinth status --all',
+  ],
   async run(context) {
     const { foundation } = context
     if (isAll(context)) return fleetOutcome(await foundation.statusFleet(), 'open')
     const tracks = await foundation.status()
+    const levels = context.options['levels'] ? await foundation.levels() : null
     const settled = tracks.every(({ result }) => result.counts.applied === result.versions.length)
     return {
       data: {
         environment: foundation.config.environment.name,
         tracks: tracks.map(({ track, address, result }) => ({ track, address, status: result })),
+        ...(levels ? { levels } : {}),
       },
-      text: tracks.map(describeTrack).join('\n\n'),
+      text: [...tracks.map(describeTrack), ...(levels ? [describeLevels(levels)] : [])].join('\n\n'),
       exit: settled ? 0 : 3,
       warnings: tracks.flatMap(({ result }) => result.warnings),
     }
