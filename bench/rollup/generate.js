@@ -15,20 +15,20 @@ export function migrations(track) {
 
 export const start = '2026-01-01T00:00:00Z'
 
-/**
- * Raw events in a DuckDB warehouse, in the order of time. Organizations are drawn by a power law: the one of rank r gets a share of
- * about r^-skew. Columns that no rollup reads, such as the event's own id, hold values that take little room.
- */
-export async function fillWarehouse(session, { events, organizations, models, hours, skew, note }) {
+/** Raw events in a DuckDB warehouse, in the order of time; see `drawEvents`. */
+export async function fillWarehouse(session, { note, ...options }) {
   const slice = 20_000_000
-  const exponent = 1 - skew
-  const rank =
-    skew === 0
-      ? `floor(u * ${organizations})`
-      : skew === 1
-        ? `floor(power(${organizations}, u)) - 1`
-        : `floor(power((power(${organizations}, ${exponent}) - 1) * u + 1, ${1 / exponent})) - 1`
-  // What ids are made of is looked up, since making text into an id costs more than all the rest.
+  await drawTenants(session, options)
+  for (let from = 0; from < options.events; from += slice) {
+    const until = Math.min(from + slice, options.events)
+    await drawEvents(session, { ...options, from, until })
+    note?.(until)
+  }
+  await forgetTenants(session)
+}
+
+/** What ids are made of is looked up, since making text into an id costs more than all the rest. */
+export async function drawTenants(session, { organizations, models }) {
   await session.query(
     `create or replace temp table organization as
      select n, cast(digits as uuid) as id, cast(cast('0x' || right(digits, 2) as integer) & 63 as smallint) as shard
@@ -38,31 +38,45 @@ export async function fillWarehouse(session, { events, organizations, models, ho
     `create or replace temp table model as
      select n, cast(md5(concat('model ', n)) as uuid) as id from range(${models}) as numbers (n)`,
   )
-  for (let from = 0; from < events; from += slice) {
-    const until = Math.min(from + slice, events)
-    await session.query(`
-      insert into raw.usage_events
-      with drawn as (
-        select i, hash(i) as h, hash(i + 4611686018427387904) / 18446744073709551616.0 as u,
-          make_timestamp(epoch_us(timestamptz '${start}') + cast(i * ${(hours * 3_600_000_000) / events} as bigint)) as moment
-        from range(${from}, ${until}) as numbers (i)
-      ), placed as (
-        select *, least(greatest(cast(${rank} as bigint), 0), ${organizations - 1}) as r from drawn
-      )
-      select organization.id, model.id, moment, moment, organization.id, model.id,
-        cast(h % 4000 as integer), cast((h >> 12) % 1000 as integer), cast(exp(((h >> 22) % 1000) / 110.0) as integer) + 3,
-        case (h >> 32) % 50 when 0 then 'error' when 1 then 'rate_limited' else 'success' end,
-        case (h >> 32) % 50 when 0 then 'upstream_timeout' end,
-        case (h >> 38) % 3 when 0 then 'eu-west-1' when 1 then 'us-east-1' else 'ap-southeast-2' end,
-        cast(((h >> 40) % 50000) / 1000000.0 as decimal(18, 6)),
-        date_trunc('hour', moment), organization.shard
-      from placed
-      join organization on organization.n = placed.r
-      join model on model.n = (placed.r * 7 + (h >> 50) % 2) % ${models}`)
-    note?.(until)
-  }
+}
+
+export async function forgetTenants(session) {
   await session.query('drop table organization')
   await session.query('drop table model')
+}
+
+/**
+ * The events from number `from` until before `until` of `events` that are spread evenly over the hours. Organizations are drawn by a power
+ * law: the one of rank r gets a share of about r^-skew. Columns that no rollup reads, such as the event's own id, hold values that take
+ * no time to make.
+ */
+export async function drawEvents(session, { from, until, events, organizations, models, hours, skew }) {
+  const exponent = 1 - skew
+  const rank =
+    skew === 0
+      ? `floor(u * ${organizations})`
+      : skew === 1
+        ? `floor(power(${organizations}, u)) - 1`
+        : `floor(power((power(${organizations}, ${exponent}) - 1) * u + 1, ${1 / exponent})) - 1`
+  await session.query(`
+    insert into raw.usage_events
+    with drawn as (
+      select i, hash(i) as h, hash(i + 4611686018427387904) / 18446744073709551616.0 as u,
+        make_timestamp(epoch_us(timestamptz '${start}') + cast(i * ${(hours * 3_600_000_000) / events} as bigint)) as moment
+      from range(${from}, ${until}) as numbers (i)
+    ), placed as (
+      select *, least(greatest(cast(${rank} as bigint), 0), ${organizations - 1}) as r from drawn
+    )
+    select organization.id, model.id, moment, moment, organization.id, model.id,
+      cast(h % 4000 as integer), cast((h >> 12) % 1000 as integer), cast(exp(((h >> 22) % 1000) / 110.0) as integer) + 3,
+      case (h >> 32) % 50 when 0 then 'error' when 1 then 'rate_limited' else 'success' end,
+      case (h >> 32) % 50 when 0 then 'upstream_timeout' end,
+      case (h >> 38) % 3 when 0 then 'eu-west-1' when 1 then 'us-east-1' else 'ap-southeast-2' end,
+      cast(((h >> 40) % 50000) / 1000000.0 as decimal(18, 6)),
+      date_trunc('hour', moment), organization.shard
+    from placed
+    join organization on organization.n = placed.r
+    join model on model.n = (placed.r * 7 + (h >> 50) % 2) % ${models}`)
 }
 
 /** An operational database with tenants, and a function that makes events there by COPY of generated text. */

@@ -1,5 +1,5 @@
 // How fast DuckDB rebuilds rollups from raw events. `node bench/rollup/warehouse.js [--events N] [--skew S] [--quick] [--folder F [--prepare]]`,
-// after `npm run build`. Writes warehouse.json and warehouse.md beside itself, or billion.* for a billion events, unless it was quick.
+// after `npm run build`. Writes warehouse.json and warehouse.md beside itself, unless it was quick.
 // The folder keeps the generated events, so that a long run can be taken up again; without it everything goes when the script ends.
 import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -18,15 +18,14 @@ import { fillWarehouse, migrations, root } from './generate.js'
 const quick = has('--quick')
 const events = Number(argument('--events', quick ? 2_000_000 : 50_000_000))
 const organizations = Number(argument('--organizations', 10_000_000))
-const hours = Number(argument('--hours', events >= 500_000_000 ? 720 : 24))
+const hours = Number(argument('--hours', 24))
 const skew = Number(argument('--skew', 1.1))
-const rounds = Number(argument('--rounds', quick || events > 200_000_000 ? 1 : 3))
+const rounds = Number(argument('--rounds', quick ? 1 : 3))
 const threads = 2
 const kept = argument('--folder', null)
 const folder = kept ?? mkdtempSync(join(tmpdir(), 'plinth-bench-'))
 const file = join(folder, `events-${events}.duckdb`)
 const settings = { memory_limit: '12GB', threads: String(threads) }
-const large = events > 200_000_000
 
 const measures = `count(*) as requests, cast(sum(input_tokens) as bigint) as input_tokens, cast(sum(output_tokens) as bigint) as output_tokens,
   count(*) filter (where status = 'error') as errors, count(*) filter (where status = 'rate_limited') as rate_limited,
@@ -56,7 +55,7 @@ try {
     ...made,
     ...results,
   }
-  store(import.meta.url, large ? 'billion' : 'warehouse', report, table(report), quick)
+  store(import.meta.url, 'warehouse', report, table(report), quick)
 } finally {
   cleanUp()
 }
@@ -103,16 +102,16 @@ async function measure() {
     }
     const contenders = {
       usage_hourly: build('usage_hourly'),
-      ...(large ? {} : { handHourly: byHand('handHourly', handHourly) }),
+      handHourly: byHand('handHourly', handHourly),
       usage_daily: build('usage_daily'),
       platform_hourly: build('platform_hourly'),
-      ...(large ? {} : { handPlatform: byHand('handPlatform', handPlatform) }),
+      handPlatform: byHand('handPlatform', handPlatform),
       platform_daily: build('platform_daily'),
       ...(has('--no-sketches')
         ? {}
         : { latency_hourly: build('latency_hourly'), latency_daily: build('latency_daily') }),
     }
-    const order = large ? await inOrder(contenders) : await takeTurns(contenders, rounds)
+    const order = await takeTurns(contenders, rounds)
     const rows = {}
     for (const { name } of project.transforms.filter(({ materialized }) => materialized === 'incremental'))
       rows[name] = Number((await session.query(`select count(*) as rows from analytics.${name}`)).rows[0].rows)
@@ -126,16 +125,6 @@ async function measure() {
     if (correct.rows[0].correct !== true) throw new Error('The rollups do not count every event.')
     return { rounds, seconds, cpuSeconds, rows, peakMemoryGb: round(process.resourceUsage().maxRSS / 2 ** 20, 1) }
   })
-}
-
-/** A day is made from its hours, so the order matters; each once. */
-async function inOrder(contenders) {
-  const times = {}
-  for (const [name, run] of Object.entries(contenders)) {
-    times[name] = [await run()]
-    process.stderr.write(`${name} ${Math.round(times[name][0] / 1000)} s\n`)
-  }
-  return times
 }
 
 /** Milliseconds of processor time over all threads: what is per core then holds on a machine that does other work as well. */
@@ -152,37 +141,31 @@ function table({ seconds, cpuSeconds, rows, ...facts }) {
   const perCore = name => round(events / cpuSeconds[name] / 1e6, 2)
   const line = (what, value, target, met) => `| ${what} | ${value} | ${target} | ${met ? 'yes' : '**no**'} |`
   const lines = []
-  if (large) {
-    const total = round(seconds.usage_hourly + seconds.usage_daily, 0)
-    lines.push(line('hours and days of each organization and model', `${total} s`, '≤ 600 s', total <= 600))
-    lines.push(line('most memory of the process', `${facts.peakMemoryGb} GB`, '≤ 12 GB', facts.peakMemoryGb <= 12))
-  } else {
-    const ratio = (hand, mine) => round(cpuSeconds[hand] / cpuSeconds[mine], 2)
-    const sparse = perCore('usage_hourly')
-    const dense = perCore('platform_hourly')
-    lines.push(
-      line('(organization, model, hour), events a second of processor time', `${sparse} M`, '≥ 1.5 M', sparse >= 1.5),
-    )
-    lines.push(
-      line(
-        '… beside SQL written by hand',
-        `${ratio('handHourly', 'usage_hourly')} ×`,
-        '≥ 0.8 ×',
-        ratio('handHourly', 'usage_hourly') >= 0.8,
-      ),
-    )
-    lines.push(
-      line('dense (shard, model, region, hour), events a second of processor time', `${dense} M`, '≥ 5 M', dense >= 5),
-    )
-    lines.push(
-      line(
-        '… beside SQL written by hand',
-        `${ratio('handPlatform', 'platform_hourly')} ×`,
-        '≥ 0.8 ×',
-        ratio('handPlatform', 'platform_hourly') >= 0.8,
-      ),
-    )
-  }
+  const ratio = (hand, mine) => round(cpuSeconds[hand] / cpuSeconds[mine], 2)
+  const sparse = perCore('usage_hourly')
+  const dense = perCore('platform_hourly')
+  lines.push(
+    line('(organization, model, hour), events a second of processor time', `${sparse} M`, '≥ 1.5 M', sparse >= 1.5),
+  )
+  lines.push(
+    line(
+      '… beside SQL written by hand',
+      `${ratio('handHourly', 'usage_hourly')} ×`,
+      '≥ 0.8 ×',
+      ratio('handHourly', 'usage_hourly') >= 0.8,
+    ),
+  )
+  lines.push(
+    line('dense (shard, model, region, hour), events a second of processor time', `${dense} M`, '≥ 5 M', dense >= 5),
+  )
+  lines.push(
+    line(
+      '… beside SQL written by hand',
+      `${ratio('handPlatform', 'platform_hourly')} ×`,
+      '≥ 0.8 ×',
+      ratio('handPlatform', 'platform_hourly') >= 0.8,
+    ),
+  )
   return `# Rebuilding rollups in DuckDB
 
 ${events.toLocaleString('en')} events of ${organizations.toLocaleString('en')} organizations over ${hours} hours, drawn by a power law with exponent ${skew}: ${rows.usage_hourly.toLocaleString('en')} rows
