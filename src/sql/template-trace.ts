@@ -246,7 +246,8 @@ export function traced(
         relations.get(value) ??
         Object.fromEntries([...(inner as Map<string, RuntimeValue>)].map(([name, item]) => [name, toPlain(item)]))
       )
-    return inner
+    // The engine's none holds nothing at all, which a function would give back as something undefined.
+    return inner ?? null
   }
 
   function callOurs(call: TemplateFunction, args: RuntimeValue[]): RuntimeValue {

@@ -10,6 +10,7 @@ const values: Record<string, TemplateValue> = {
     text: `"analytics"."${String(name)}"`,
   }),
   config: () => '',
+  second: ([, second]) => second as TemplateValue,
   is_incremental: () => true,
   fails: () => {
     throw new PlinthError('TRANSFORM_INVALID', 'There is no such thing.')
@@ -38,6 +39,13 @@ async function failure(source: string, macros = '') {
 }
 
 describe('what renders', () => {
+  test('none that a function gives back is none', async () => {
+    const { sql } = await render(
+      '{% if second(1, none) is not none %}wrong{% else %}{{ second(1, none) is none }}{% endif %}',
+    )
+    expect(sql).toBe('true')
+  })
+
   test('relations, blocks, macros by dispatch and named arguments', async () => {
     const { sql } = await render(
       [
