@@ -66,7 +66,14 @@ export async function describeTransform(
   const before = layered(outer, modelConfig, first)
   if (!isEnabled(await renderSetting(before.values['enabled'], names, before.place('enabled'))))
     return { name, transform: null }
-  const { refs, sources, layers } = await observed(name, template, names)
+  const layers: Layer[] = []
+  const seen = await observed(name, template, names, { layers }).catch((error: unknown) => {
+    // One that switches itself off may refer to what is not there any more.
+    if (layers.some(({ values }) => !isEnabled(values['enabled']))) return null
+    throw error
+  })
+  if (!seen) return { name, transform: null }
+  const { refs, sources } = seen
   const settings = layered([...outer, ...layers], modelConfig, first)
   const { values, place } = settings
   if (!isEnabled(values['enabled'])) return { name, transform: null }
@@ -125,16 +132,21 @@ interface Observed {
   readonly layers: readonly Layer[]
 }
 
+interface Observing {
+  readonly overrides?: Readonly<Record<string, TemplateValue>>
+  /** Filled while rendering, so that it tells what was set before a failure. */
+  readonly layers?: Layer[]
+}
+
 /** What rendering a template in both modes uses and sets. */
 export async function observed(
   name: string,
   template: Template,
   names: Names,
-  overrides: Readonly<Record<string, TemplateValue>> = {},
+  { overrides = {}, layers = [] }: Observing = {},
 ): Promise<Observed> {
   const refs = new Set<string>()
   const sources = new Set<string>()
-  const layers: Layer[] = []
   for (const mode of ['whole', 'cells'] as const) {
     const observe = {
       ref: (ref: string) => refs.add(ref),

@@ -176,7 +176,7 @@ async function refuseUngiven(
   names: Names,
   overrides: ReturnType<typeof optionsOf>['overrides'],
 ): Promise<void> {
-  const { refs, sources } = await observed(transform.name, transform.template, names, overrides)
+  const { refs, sources } = await observed(transform.name, transform.template, names, { overrides })
   const read = [...refs.map(name => `ref('${name}')`), ...sources.map(key => `source('${key.replace('.', "', '")}')`)]
   const spelled = (input: Given['input']) =>
     input.kind === 'ref' ? `ref('${input.name}')` : `source('${input.name.replace('.', "', '")}')`
