@@ -107,10 +107,16 @@ export async function flowOf(desk: Desk): Promise<{ readonly source: Database; r
 /** The database of the project on the embedded server, which is started or found running once a process. */
 export async function embeddedUrl({ config, emit, known }: Desk): Promise<string> {
   const start = async (): Promise<string> => {
-    const { startEmbedded } = await import('../engines/postgres/embedded.ts')
+    const { runningUrl, startEmbedded } = await import('../engines/postgres/embedded.ts')
     const { ensureDatabase } = await import('../engines/postgres/database.ts')
-    const { url } = await startEmbedded({ folder: serverFolder(config), emit })
-    return ensureDatabase(await engineNamed('postgres'), url, databaseName(config))
+    const engine = await engineNamed('postgres')
+    const folder = serverFolder(config)
+    // Usually it runs, and whoever enters the database has entered the server.
+    const running = await runningUrl({ folder }).catch(() => null)
+    const entered = running && (await ensureDatabase(engine, running, databaseName(config)).catch(() => null))
+    if (entered) return entered
+    const { url } = await startEmbedded({ folder, emit })
+    return ensureDatabase(engine, url, databaseName(config))
   }
   const url = known.get('embedded') ?? start()
   known.set('embedded', url)

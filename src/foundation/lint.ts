@@ -23,6 +23,7 @@ import {
   standardInputGroup,
   withoutIgnored,
 } from './lint-sources.ts'
+import { knock } from './rehearse.ts'
 
 export interface LintRequest {
   /** Files and folders; `-` is the text of `standardInput`. Empty means the folders of the tracks. */
@@ -56,9 +57,10 @@ export interface LintRun {
 export async function lintProject(desk: Desk, request: LintRequest): Promise<LintRun> {
   const { config } = desk
   const notices: string[] = []
+  const wish = request.rehearsal ?? config.lint.rehearsal
+  if (wish !== 'off') knock(desk).catch(() => undefined)
   const groups = (await groupsOf(desk, request, notices)).map(group => withoutIgnored(group, config))
   const baseline = await readBaselineIfAny(config, request)
-  const wish = request.rehearsal ?? config.lint.rehearsal
   if (groups.length === 0) await declarations(config)
   const kept = request.baselineUpdate ? null : baseline
   const seeds = await seedsOf(config, request)

@@ -27,6 +27,11 @@ export async function canRehearseAtOnce({ config }: Desk): Promise<boolean> {
   return (await embeddedStatus({ folder: serverFolder(config) }))?.running === true
 }
 
+/** Begins to knock where a server runs, so that it answers while the texts are read. */
+export async function knock(desk: Desk): Promise<void> {
+  if (desk.config.rehearseOn === null && (await canRehearseAtOnce(desk))) await embeddedUrl(desk)
+}
+
 export interface Rehearsed {
   readonly rehearsal: Rehearsal | null
   /** Why there is none, one sentence. */

@@ -114,6 +114,14 @@ export async function embeddedStatus({ folder }: Pick<FolderOptions, 'folder'>):
   }
 }
 
+/** With the password: where the server of the folder takes connections, by its own word. Null while none does. */
+export async function runningUrl({ folder }: Pick<FolderOptions, 'folder'>): Promise<string | null> {
+  const place = await placeIfThere(folder)
+  const recorded = place && (await readRecord(place))
+  const postmaster = place && recorded ? await findPostmaster(dataFolderOf(place, recorded)) : null
+  return place && postmaster?.ready ? urlOf(place, postmaster.port) : null
+}
+
 /** The running server, once it takes connections; null when there is none or it is not on the port that was asked for. */
 async function findRunning(
   place: Place,
