@@ -96,7 +96,7 @@ function stretches() {
 }
 
 async function drawDay(session, day) {
-  const bound = number => Math.round((number * events) / days)
+  const bound = number => Math.ceil((number * events) / days)
   await drawTenants(session, options)
   for (let from = bound(day); from < bound(day + 1); from += 10_000_000)
     await drawEvents(session, { ...options, from, until: Math.min(from + 10_000_000, bound(day + 1)) })
