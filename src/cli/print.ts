@@ -37,7 +37,7 @@ export function failure(error: PlinthError, verbose: 'verbose' | 'plain'): strin
 
 /** The line of the place between its neighbours, with a caret below the column. */
 export function codeFrame(source: string, line: number, column: number | undefined): string {
-  const lines = source.split(/\r?\n/)
+  const lines = linesOf(source)
   const first = Math.max(1, line - 2)
   const last = Math.min(lines.length, line + 1)
   const gutter = String(last).length
@@ -50,6 +50,14 @@ export function codeFrame(source: string, line: number, column: number | undefin
   }
   return frame.join('\n')
 }
+
+function linesOf(source: string): readonly string[] {
+  if (source !== last.source) last = { source, lines: source.split(/\r?\n/) }
+  return last.lines
+}
+
+/** A text has many places to show before it is the next one's turn. */
+let last: { readonly source: string; readonly lines: readonly string[] } = { source: '', lines: [''] }
 
 /** The error's part of the JSON document. */
 export function failureData(error: PlinthError): Record<string, unknown> {

@@ -56,9 +56,7 @@ function folderOf({ state, file }: Config): string | null {
 function keyOf({ sources, declared, today }: Asked): string {
   // Only an allowance can end.
   const day = sources.some(({ text }) => text.includes('plinth:allow')) ? today : null
-  const hash = createHash('sha256').update(JSON.stringify([programStamp(), process.cwd(), declared, day]))
-  for (const source of sources) hash.update(`\n${JSON.stringify(source)}`)
-  return hash.digest('hex')
+  return digest([programStamp(), process.cwd(), declared, day, sources])
 }
 
 function digest(value: unknown): string {

@@ -28,10 +28,12 @@ export function judge(input: Judged): Said[] {
   const schemaRules = input.rules.filter(rule => rule.shape === 'schema')
   const ask = statementAsker(input.rules.filter(rule => rule.shape === 'statement'))
   const fileRules = input.rules.filter(rule => rule.shape === 'file')
-  return [
-    ...input.files.flatMap(file => [...ask(file), ...fileRules.flatMap(rule => askFile(rule, file))]),
-    ...judgeSchema(schemaRules, input),
-  ]
+  const said: Said[] = []
+  for (const file of input.files) {
+    said.push(...ask(file))
+    for (const rule of fileRules) said.push(...askFile(rule, file))
+  }
+  return [...said, ...judgeSchema(schemaRules, input)]
 }
 
 /** Which rules look at a statement is decided by its kind and direction, so that most rules are not even called. */
@@ -70,14 +72,17 @@ function kindsOf({ kinds, textKinds }: StatementRule, rehearsed: boolean): reado
   return rehearsed ? kinds : (textKinds ?? kinds)
 }
 
-function askFile(rule: FileRule, file: ViewedFile): Said[] {
-  if (!looksAt(rule, file) || (rule.needs === 'rehearsal' && !file.step)) return []
+function askFile(rule: FileRule, file: ViewedFile): readonly Said[] {
+  if ((rule.needs === 'rehearsal' && !file.step) || !looksAt(rule, file)) return none
   file.witnessed()
   const problems = listed(rule.check(file.view))
+  if (!problems) return none
   const said: Said[] = []
-  if (problems) say(rule, problems, { file, statementOf: problem => statementAt(file, problem), said })
+  say(rule, problems, { file, statementOf: problem => statementAt(file, problem), said })
   return said
 }
+
+const none: readonly Said[] = []
 
 /** Null where a rule has nothing to say, which is what nearly all of hundreds of thousands of calls answer. */
 function listed(problems: Iterable<Problem> | undefined): readonly Problem[] | null {
@@ -152,7 +157,15 @@ function renamer(steps: readonly RehearsedStep[]): (object: string) => string {
 }
 
 /** The first sentence of what to do instead, without its markup. */
-function hintOf({ instead }: Rule): string {
+function hintOf(rule: Rule): string {
+  const known = hints.get(rule) ?? firstSentence(rule)
+  hints.set(rule, known)
+  return known
+}
+
+const hints = new WeakMap<Rule, string>()
+
+function firstSentence({ instead }: Rule): string {
   const text = instead.trim().split(/\n\s*\n/)[0] ?? ''
   return /^[\s\S]*?\.(?=\s|$)/.exec(text)?.[0].replace(/\s+/g, ' ') ?? text
 }

@@ -8,6 +8,7 @@ import { dropped, dropsSeen, inUse, locksSeen } from './use.ts'
 /** Tables in use that it locks against readers, by full name where that is known. */
 export function tablesShut(view: StatementView): readonly string[] {
   const names = view.seen ? locksSeen(view, 'AccessExclusiveLock') : shutByText(view)
+  if (names.length === 0) return []
   // Nobody waits for a table that is gone.
   const gone = new Set(dropsSeen(view, 'table').map(({ name }) => name))
   return [...new Set(names.flatMap(name => inUse(view, name) ?? []))].filter(name => !gone.has(name))
@@ -34,7 +35,8 @@ const known = new WeakMap<FileView, readonly { readonly by: StatementView; reado
 /** Tables in use whose rows it works through, from end to end as far as anybody can tell. */
 export function tablesWorked(view: StatementView): readonly string[] {
   if (view.seen) return view.seen.scans
-  return [...new Set(workedByText(view).flatMap(name => inUse(view, name) ?? []))]
+  const names = workedByText(view)
+  return names.length === 0 ? [] : [...new Set(names.flatMap(name => inUse(view, name) ?? []))]
 }
 
 /** Commands of `alter table` that lock less than `ACCESS EXCLUSIVE`, and what only reads rows under such a lock. */
@@ -43,12 +45,11 @@ const light =
 
 function shutByText(view: StatementView): readonly string[] {
   const { statement, fields } = view
-  const target = targetOf(view)
-  const listed = listOf(fields, 'relations').map(node => relationName(openNode(node)[1]))
+  const listed = () => listOf(fields, 'relations').map(node => relationName(openNode(node)[1]))
   switch (statement.kind) {
     case 'AlterTableStmt':
       return alterations(view).some(one => !light.test(one.kind) && one.definition['contype'] !== 'CONSTR_FOREIGN')
-        ? [target]
+        ? [targetOf(view)]
         : []
     case 'RenameStmt':
     case 'AlterObjectSchemaStmt':
@@ -56,11 +57,11 @@ function shutByText(view: StatementView): readonly string[] {
     case 'AlterPolicyStmt':
     case 'RuleStmt':
     case 'ClusterStmt':
-      return [target]
+      return [targetOf(view)]
     case 'TruncateStmt':
-      return listed
+      return listed()
     case 'LockStmt':
-      return fields['mode'] === 8 ? listed : []
+      return fields['mode'] === 8 ? listed() : []
     case 'DropStmt':
       return ['TRIGGER', 'POLICY', 'RULE'].flatMap(type =>
         dropped(view, type).map(name => name.replace(/\.[^.]*$/, '')),

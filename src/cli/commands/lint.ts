@@ -127,7 +127,11 @@ async function describeRun({ report, sources, notices }: LintRun, warningsMax: n
   const open = report.findings.filter(one => one.allowed === null)
   const key = (of: { readonly file: string | null; readonly direction: string | null }) => `${of.file}\0${of.direction}`
   const found = new Map<string, Finding[]>()
-  for (const one of report.findings) found.set(key(one), [...(found.get(key(one)) ?? []), one])
+  for (const one of report.findings) {
+    const known = found.get(key(one))
+    if (known) known.push(one)
+    else found.set(key(one), [one])
+  }
   const texts = new Map(
     sources.map(({ path, direction, text }) => {
       const own = key({ file: path, direction })
