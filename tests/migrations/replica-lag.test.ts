@@ -1,6 +1,6 @@
 /** Batches wait for a replica that falls behind: a real one, whose replay stands still. */
 import { expect, test } from 'vitest'
-import { openGauge } from '../../src/migrations/backfill/ceiling.ts'
+import { openGauge } from '../../src/engines/ceiling.ts'
 import { applyTrack } from '../../src/migrations/track.ts'
 import { withClient } from '../support/client.ts'
 import { emptyDatabase } from '../support/database.ts'

@@ -1,8 +1,9 @@
 /** How batches follow each other, and what of them is tried again. */
 import { setTimeout as sleep } from 'node:timers/promises'
+import { type Ceiling, excessOf, openGauge } from '../../engines/ceiling.ts'
 import type { StepContext } from '../context.ts'
+import type { Directives } from '../directives.ts'
 import { refuseInterrupted } from '../patience.ts'
-import { ceilingOf, excessOf, openGauge } from './ceiling.ts'
 
 /** A batch is taken back whole, so a lock that it did not get and a deadlock that chose it are tried again. */
 export const passing: ReadonlySet<string> = new Set(['55P03', '40P01', '40001'])
@@ -29,4 +30,8 @@ export function pacer(context: StepContext): () => Promise<void> {
       await rest(longerMs)
     }
   }
+}
+
+function ceilingOf({ maxActive, maxLagMs }: Directives): Ceiling {
+  return { maxActive: maxActive ?? 50, maxLagMs: maxLagMs ?? 10_000 }
 }

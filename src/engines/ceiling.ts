@@ -1,6 +1,5 @@
 /** Holds batches back while others need the server: sessions that work, and replicas that are behind. */
-import type { Session } from '../../engines/engine.ts'
-import type { Directives } from '../directives.ts'
+import type { Session } from './engine.ts'
 
 export interface Ceiling {
   /** Other sessions that may be at work at once; 0 for no ceiling. */
@@ -13,10 +12,6 @@ export interface Load {
   readonly active: number
   /** Of the replica that is furthest behind; null where there is none, or the role may not see it. */
   readonly lagMs: number | null
-}
-
-export function ceilingOf({ maxActive, maxLagMs }: Directives): Ceiling {
-  return { maxActive: maxActive ?? 50, maxLagMs: maxLagMs ?? 10_000 }
 }
 
 /** Null while the batches may go on. */
