@@ -59,6 +59,9 @@ function waits(times) {
     count: times.length,
     p50Ms: round(percentile(times, 0.5), 1),
     p99Ms: round(percentile(times, 0.99), 1),
-    mostMs: round(Math.max(...times), 1),
+    mostMs: round(
+      times.reduce((most, time) => Math.max(most, time), 0),
+      1,
+    ),
   }
 }

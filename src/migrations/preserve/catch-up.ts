@@ -13,9 +13,18 @@ export interface CaughtUp {
   readonly uniform: boolean
 }
 
-/** As the statement itself would lock them a moment later: between a copy and its statement nobody may write. */
+/**
+ * As the statement itself would lock them a moment later: between a copy and its statement nobody may write. A vacuum of the server's own gives
+ * way after a second, and until then everybody would queue behind us; so it is waited for in a mode that stands in nobody else's way.
+ */
 export async function lockAgainstAll(session: Session, tables: readonly string[]): Promise<void> {
-  if (tables.length > 0) await session.script(`lock table ${tables.join(', ')} in access exclusive mode`)
+  if (tables.length > 0)
+    await session.script([vacuumFirst(tables), `lock table ${tables.join(', ')} in access exclusive mode`].join(';\n'))
+}
+
+/** Has a vacuum that is not urgent give way, and holds the next one off until the end of the transaction. */
+export function vacuumFirst(tables: readonly string[]): string {
+  return `lock table ${tables.join(', ')} in share update exclusive mode`
 }
 
 /** Whatever an older transaction wrote is seen by a statement that begins now. */

@@ -5,6 +5,7 @@
  */
 import type { Session } from '../../engines/engine.ts'
 import { cast, commonColumns, nothing } from './account.ts'
+import { vacuumFirst } from './catch-up.ts'
 import type { Shape } from './shape.ts'
 import { type ArchiveObject, type RestoreWindow, updateObject } from './store.ts'
 import { columnList, ident, literal, sameKey } from './text.ts'
@@ -49,6 +50,13 @@ export function keyIndex(copy: string, key: readonly string[]): string {
 
 /** Nobody waits for the batches any more, and whoever writes is on his own. Locks the table for a moment. */
 export async function closeWindow(session: Session, object: ArchiveObject, window: RestoreWindow): Promise<void> {
+  const { rows } = await session.query<{ there: boolean }>('select to_regclass($1) is not null as there', [
+    object.source,
+  ])
+  const lockTimeout = "select set_config('plinth.lock_timeout', current_setting('lock_timeout'), true)"
+  const waiting = [lockTimeout, "set local lock_timeout = '5s'", vacuumFirst([object.source])]
+  const back = "select set_config('lock_timeout', current_setting('plinth.lock_timeout'), true)"
+  if (rows[0]?.there === true) await session.script([...waiting, back].join(';\n'))
   if (window.routine !== null) await session.script(`drop function if exists ${window.routine}() cascade`)
   await updateObject(session, object, { detail: { ...object.detail, window: { ...window, routine: null } } })
 }
