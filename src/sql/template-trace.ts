@@ -80,11 +80,15 @@ class Returned extends Error {
   }
 }
 
-/** An interpreter that knows where it is, refuses unknown names and calls our functions with plain values. */
+/**
+ * An interpreter that knows where it is, refuses unknown names and calls our functions with plain values. Of `values` the environment holds
+ * what templates mention; the others are only found by a name that is put together.
+ */
 export function traced(
   engine: TemplateEngine,
   environment: Environment,
   refused: Readonly<Record<string, string>> = {},
+  values: Readonly<Record<string, TemplateValue>> = {},
 ) {
   const runtime = runtimeOf(engine.Environment)
   const interpreter = new engine.Interpreter(environment)
@@ -94,8 +98,6 @@ export function traced(
   let mode: 'quiet' | 'mapped' = 'quiet'
   /** Inside a test such as `is defined` an unknown name is a question, not an error. */
   let questions = 0
-  /** Marks of macros point into other files, so their numbers start behind those of the files before. */
-  const owners = new WeakMap<object, Template>()
   const relations = new WeakMap<RuntimeValue, Relation>()
 
   interpreter.evaluate = (node, scope) => {
@@ -182,7 +184,7 @@ export function traced(
     template = next
     mode = nextMode
     place = { file: next.file, line: 1, column: 1, source: next.source }
-    if (!owners.has(next.program)) own(next.program, next, owners)
+    if (!owners.has(next.program)) own(next.program, next)
     try {
       return String(interpreter.run(next.program).value)
     } catch (error) {
@@ -208,7 +210,7 @@ export function traced(
     if (value.type !== 'UndefinedValue' || questions > 0 || isBound(scope, nameOf(node))) return value
     const why = refused[nameOf(node)]
     if (why !== undefined) throw invalid(`"${nameOf(node)}" is not supported here.`, place, why)
-    const guess = nearest(nameOf(node), knownNames(scope))
+    const guess = nearest(nameOf(node), [...knownNames(scope), ...Object.keys(values)])
     throw invalid(`"${nameOf(node)}" is not known here.`, place, guess ? `Did you mean "${guess}"?` : undefined)
   }
 
@@ -255,7 +257,9 @@ export function traced(
     const named = last?.type === 'KeywordArgumentsValue' ? (toPlain(last) as Record<string, unknown>) : {}
     const positional = (last?.type === 'KeywordArgumentsValue' ? args.slice(0, -1) : args).map(toPlain)
     const callable = (name: string) => {
-      const value = environment.lookupVariable(name)
+      const found = environment.lookupVariable(name)
+      const hidden = found.type === 'UndefinedValue' ? values[name] : undefined
+      const value = hidden === undefined ? found : toRuntime(hidden)
       return value.type === 'FunctionValue' ? (value as unknown as TemplateValue) : undefined
     }
     return toRuntime(call(positional, named, { place, callable }))
@@ -266,12 +270,14 @@ function isDefaultFilter(node: Node | undefined): boolean {
   return node?.type === 'FilterExpression' && (node.filter?.callee?.value ?? node.filter?.value) === 'default'
 }
 
-/** Remembers for each mark of a program which template it belongs to. */
-function own(node: unknown, template: Template, owners: WeakMap<object, Template>): void {
-  if (Array.isArray(node)) for (const item of node) own(item, template, owners)
+/** Marks of macros point into other files, so each mark of a program knows which template it belongs to. */
+const owners = new WeakMap<object, Template>()
+
+function own(node: unknown, template: Template): void {
+  if (Array.isArray(node)) for (const item of node) own(item, template)
   else if (typeof node === 'object' && node !== null && !owners.has(node)) {
     owners.set(node, template)
-    for (const child of Object.values(node)) if (typeof child === 'object') own(child, template, owners)
+    for (const child of Object.values(node)) if (typeof child === 'object') own(child, template)
   }
 }
 

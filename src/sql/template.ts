@@ -76,7 +76,7 @@ export async function renderTemplate(template: Template, scope: RenderScope): Pr
   const { macros, values, namespaces = [], overrides = {}, refused = {} } = scope
   const jinja = await engine()
   const environment = new jinja.Environment()
-  const tracer = traced(jinja, environment, refused)
+  const tracer = traced(jinja, environment, refused, values)
   for (const [name, value] of Object.entries({
     true: true,
     false: false,
@@ -86,12 +86,23 @@ export async function renderTemplate(template: Template, scope: RenderScope): Pr
     None: null,
   }))
     environment.set(name, value)
-  for (const [name, value] of Object.entries(values)) environment.setVariable(name, tracer.toRuntime(value))
+  // A template uses few of the many words that it could, and making values of all of them takes longer than rendering it.
+  const texts = [template, ...macros].map(wordsOf)
+  for (const [name, value] of Object.entries(values))
+    if (texts.some(words => words.has(name))) environment.setVariable(name, tracer.toRuntime(value))
   for (const macro of macros) tracer.run(macro, 'quiet')
   for (const [name, value] of Object.entries(overrides)) environment.setVariable(name, tracer.toRuntime(value))
   const members = macros.flatMap(macro => macro.macros).map(name => [name, environment.lookupVariable(name)] as const)
   for (const name of namespaces) environment.setVariable(name, tracer.namespace(members))
   return mapLines(tracer.run(template, 'mapped'), template)
+}
+
+const words = new WeakMap<Template, ReadonlySet<string>>()
+
+function wordsOf(template: Template): ReadonlySet<string> {
+  const known = words.get(template) ?? new Set(template.source.match(/[A-Za-z_]\w*/g))
+  words.set(template, known)
+  return known
 }
 
 /** The engine's own type files name their parts without endings, which strict resolution cannot follow, so its shape is stated by us. */
@@ -103,6 +114,8 @@ async function engine(): Promise<TemplateEngine> {
 function mapLines(text: string, template: Template): Rendered {
   const places: Place[] = []
   let sql = ''
+  let line = 0
+  let isBlank = true
   let current: Place = { file: template.file, line: 1, column: 1, source: template.source }
   for (const piece of text.split(/(\ue000\d+\ue001)/)) {
     const index = /^\ue000(\d+)\ue001$/.exec(piece)?.[1]
@@ -111,18 +124,15 @@ function mapLines(text: string, template: Template): Rendered {
       continue
     }
     for (const part of piece.split(/(?<=\n)/)) {
-      if (part.trim() !== '' && !hasText(sql)) places[lineOf(sql)] = current
-      places[lineOf(sql)] ??= current
+      const hasText = part.trim() !== ''
+      if (hasText && isBlank) places[line] = current
+      places[line] ??= current
       sql += part
+      if (part.endsWith('\n')) {
+        line++
+        isBlank = true
+      } else if (hasText) isBlank = false
     }
   }
-  return { sql, place: line => places[Math.min(line, places.length) - 1] ?? current }
-}
-
-function lineOf(sql: string): number {
-  return sql.split('\n').length - 1
-}
-
-function hasText(sql: string): boolean {
-  return sql.slice(sql.lastIndexOf('\n') + 1).trim() !== ''
+  return { sql, place: at => places[Math.min(at, places.length) - 1] ?? current }
 }
