@@ -172,9 +172,9 @@ export async function openFoundation(options: FoundationOptions) {
         () => seedDatabase(desk, request),
         report => !report.changed,
       ),
-    rollup: (mode: 'changes' | 'rebase') =>
+    rollup: (mode: 'changes' | 'rebase', request: ProjectRequest = {}) =>
       run(
-        () => rollUp(desk, mode),
+        () => rollUp(desk, mode, request),
         report => report.status === 'nothing-to-do',
       ),
     rollupStatus: () => statusOfRollups(desk),

@@ -27,6 +27,11 @@ export interface RollupOptions {
   readonly consumer?: string
   /** `rebase` loads everything again, and accepts a source that was restored or replaced. Default `changes`. */
   readonly mode?: 'changes' | 'rebase'
+  /**
+   * Names of the transforms that are brought up to date, with what they read; default all. The cursor stays where it is, so that the next run
+   * gives the others what they have not got.
+   */
+  readonly select?: ReadonlySet<string>
   /** How long to wait for the lease and for a busy warehouse file; default 60 seconds. */
   readonly waitMs?: number
   readonly leaseTtlMs?: number

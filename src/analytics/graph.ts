@@ -39,6 +39,16 @@ export function descendantsOf<
   })
 }
 
+/** The names with those of everything that they read, directly or through others. */
+export function withInputs<T extends GraphNode>(
+  ordered: readonly T[],
+  names: ReadonlySet<string>,
+): ReadonlySet<string> {
+  const wanted = new Set(names)
+  for (const node of ordered.toReversed()) if (wanted.has(node.name)) for (const ref of node.refs) wanted.add(ref)
+  return wanted
+}
+
 export function unknownTransform(name: string, place: Place | undefined, known: readonly string[]): PlinthError {
   const guess = nearest(name, known)
   return new PlinthError('TRANSFORM_INVALID', `There is no transform "${name}".`, {

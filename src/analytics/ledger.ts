@@ -114,6 +114,19 @@ export async function storeRawRows(session: Session, source: string, rawTable: s
   )
 }
 
+/** Leaves the cursor where it is, and remembers how many rows there are now. */
+export async function keepCursor(session: Session, source: string, rawTable: string): Promise<void> {
+  await session.query(
+    `update plinth.rollup_cursors set raw_rows = (select count(*) from ${rawTable}) where source = $1`,
+    [source],
+  )
+}
+
+/** Lets the next run build these transforms anew. */
+export async function forgetFingerprints(session: Session, names: readonly string[]): Promise<void> {
+  for (const name of names) await session.query('delete from plinth.rollup_transforms where name = $1', [name])
+}
+
 export interface RunRecord {
   readonly runId: string
   readonly source: string

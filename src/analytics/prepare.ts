@@ -1,11 +1,12 @@
 /** What a run does, found out before anything is written: whether everything is loaded or what changed, in which batches, and what is stale. */
 import type { Session } from '../engines/engine.ts'
+import { PlinthError } from '../errors.ts'
 import { acknowledgedToken, type Marks, pendingMarks } from './capture.ts'
 import { namesOf } from './compile.ts'
 import { holdContract } from './contract.ts'
 import { consumerOf, type Desk, refuseRestored, type RollupOptions } from './desk.ts'
 import { allHours, countRows } from './estimate.ts'
-import { descendantsOf } from './graph.ts'
+import { descendantsOf, withInputs } from './graph.ts'
 import { readCursor, readFingerprints, requireTable, type StoredCursor } from './ledger.ts'
 import { fingerprintOf, prepareTable } from './materialize.ts'
 import { type Batch, type ChangedHour, defaultLimits, planBatches } from './plan.ts'
@@ -34,6 +35,10 @@ export interface Work {
   readonly fresh: 'yes' | 'no'
   readonly stored: StoredCursor | null
   readonly sealing: Sealing
+  /** A run of some transforms leaves the cursor where it is. */
+  readonly part: 'all' | 'selected'
+  /** Transforms that are not selected and read what is built anew. */
+  readonly forgotten: readonly string[]
   /** What was found out of sealed cells, which the run leaves as they are; null when no change was aimed at one. */
   readonly quarantined: readonly Quarantined[] | null
 }
@@ -49,7 +54,10 @@ export async function prepare(
   const key = sourceKey(source)
   await requireTable(warehouse, source.schema, source.identifier)
   const names = namesOf(project)
-  const transforms = descendantsOf(project.transforms, key)
+  const reached = descendantsOf(project.transforms, key)
+  const wanted = options.select ? withInputs(reached, options.select) : null
+  const transforms = wanted ? reached.filter(({ name }) => wanted.has(name)) : reached
+  const others = reached.filter(transform => !transforms.includes(transform))
   for (const transform of transforms) {
     await holdContract(warehouse, transform, names)
     await prepareTable(warehouse, transform, names)
@@ -57,6 +65,7 @@ export async function prepare(
   const stored = await readCursor(warehouse, key)
   if (options.mode !== 'rebase') await refuseRestored(desk, stored)
   const reason = await wholeReason(source, options, desk, warehouse, stored)
+  if (reason !== null && others.length > 0) throw loadFirst(source, reason)
   const sealing = await readSealing(source, desk.reader, warehouse)
   if (options.mode !== 'rebase') refuseForgotten(sealing, source)
   const fingerprints = new Map<string, string>()
@@ -71,6 +80,8 @@ export async function prepare(
       ? transforms.filter(transform => dependsOnAny(transform, changed, transforms)).map(({ name }) => name)
       : [],
   )
+  // Rows that the others made from rows of the old SQL must not stand beside new ones for longer than until the next run.
+  const forgotten = others.filter(other => dependsOnAny(other, changed, reached)).map(({ name }) => name)
   const found = await changedHours(source, desk, reason === null ? (stored?.snapshot ?? null) : null)
   const { open, sealed } = partHours(found.hours, sealing)
   const whole = reason === null ? 'no' : 'yes'
@@ -86,11 +97,20 @@ export async function prepare(
     fresh: stored !== null && stored.token >= desk.lease.token ? 'yes' : 'no',
     stored,
     sealing,
+    part: others.length > 0 ? 'selected' : 'all',
+    forgotten,
     quarantined:
-      reason === null && sealed.length === 0
+      others.length > 0 || (reason === null && sealed.length === 0)
         ? null
         : await examineSealed(source, desk, warehouse, sealing, reason === null ? sealed : 'everything'),
   }
+}
+
+function loadFirst(source: CapturedSource, reason: WholeReason): PlinthError {
+  return new PlinthError('USAGE', `A part of the transforms cannot be brought up to date: ${reason}.`, {
+    at: { object: `${source.schema}.${source.identifier}` },
+    hint: 'Run `plinth rollup run` once without --select, which loads everything.',
+  })
 }
 
 async function wholeReason(

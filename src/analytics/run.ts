@@ -7,7 +7,7 @@ import type { Session } from '../engines/engine.ts'
 import { acknowledge, acknowledgedToken, trimMarks } from './capture.ts'
 import { consumerOf, type Desk, type RollupOptions, withDesk, withWarehouse } from './desk.ts'
 import { addLate, type Late, measureLate, recordLate } from './late.ts'
-import type { StoredCursor } from './ledger.ts'
+import { forgetFingerprints, type StoredCursor } from './ledger.ts'
 import type { Batch } from './plan.ts'
 import { prepare, type WholeReason, type Work } from './prepare.ts'
 import { capturedSources, type CapturedSource, type Project, sourceKey } from './project.ts'
@@ -56,7 +56,7 @@ export async function runRollup(project: Project, options: RollupOptions): Promi
   const started = performance.now()
   const sources: SourceReport[] = []
   for (const source of capturedSources(project)) sources.push(await rollUp(project, source, options))
-  const rest = uncapturedTransforms(project)
+  const rest = uncapturedTransforms(project, options.select)
   const others =
     rest.length === 0 ? {} : await withWarehouse(options, session => buildUncaptured(project, rest, session, options))
   const idle =
@@ -160,19 +160,22 @@ async function applyAll(
     desk.lease.assertHeld()
     options.signal?.throwIfAborted()
     const closing = {
-      cursor: { ...desk.identity, snapshot: desk.snapshot, token: desk.lease.token },
+      cursor: work.part === 'all' ? { ...desk.identity, snapshot: desk.snapshot, token: desk.lease.token } : null,
       fingerprints: work.fingerprints,
       run: (loaded: number) => ({
         runId: options.runId,
         source: sourceKey(source),
         token: desk.lease.token,
-        mode: work.reason ?? 'changes',
+        mode: work.part === 'selected' ? 'selected' : (work.reason ?? 'changes'),
         marks: work.marks,
         cells: cells + batch.cells,
         rows: rows + loaded,
         durationMs: Math.round(performance.now() - started),
       }),
-      also: (session: Session) => writeQuarantine(session, sourceKey(source), work.quarantined ?? []),
+      also: async (session: Session) => {
+        await forgetFingerprints(session, work.forgotten)
+        await writeQuarantine(session, sourceKey(source), work.quarantined ?? [])
+      },
     }
     const measured = await measureLate(warehouse, source, batch, work.stored?.movedAt ?? null)
     const result = await applyBatch(context, batch, index === batches.length - 1 ? closing : null)
@@ -183,7 +186,7 @@ async function applyAll(
     options.emit({ type: 'progress', task: `rollup ${sourceKey(source)}`, done: rows, total, unit: 'rows' })
   }
   await recordLate(warehouse, sourceKey(source), options.runId, late)
-  return { rows, cells, tables, late, moved: true }
+  return { rows, cells, tables, late, moved: work.part === 'all' }
 }
 
 const emptyBatch: Batch = { from: null, until: null, hours: [], whole: 'no', rows: 0, cells: 0 }

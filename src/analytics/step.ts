@@ -10,7 +10,15 @@ import type { CellDigest, Cursor } from './capture.ts'
 import { listCells, type ListedBatch, rawCondition, spellingOf } from './cells.ts'
 import type { Names } from './compile.ts'
 import { compareDigests, type Difference } from './digest.ts'
-import { type Claim, claimTarget, moveCursor, recordRun, type RunRecord, storeFingerprint } from './ledger.ts'
+import {
+  type Claim,
+  claimTarget,
+  keepCursor,
+  moveCursor,
+  recordRun,
+  type RunRecord,
+  storeFingerprint,
+} from './ledger.ts'
 import { assertCells, assertTransform, countReplaced } from './deferred.ts'
 import { hasCells, rebuild, type Sample } from './materialize.ts'
 import { type Batch, planDays } from './plan.ts'
@@ -37,11 +45,14 @@ export interface StepContext {
   readonly readAt: string
   readonly emit: Emit
   readonly onStage: (stage: Stage) => Promise<void>
+  /** Whatever else is to be kept with a batch. */
+  readonly also?: (warehouse: Session, rows: number) => Promise<void>
 }
 
 /** What ends with the last batch of a run. */
 export interface Closing {
-  readonly cursor: Cursor
+  /** Null for a run of a part of the transforms: the others have not got what it replaced. */
+  readonly cursor: Cursor | null
   readonly fingerprints: ReadonlyMap<string, string>
   run(loadedRows: number): RunRecord
   /** Whatever else is to be kept with the cursor. */
@@ -70,8 +81,11 @@ export async function applyBatch(context: StepContext, batch: Batch, closing: Cl
     const proved = await prove(context, listed, loaded, differences)
     await storeProof(warehouse, source, listed, { runId: context.claim.runId, readAt: context.readAt, cells: proved })
     await onStage('proved')
+    await context.also?.(warehouse, loaded.rows)
     if (closing) {
-      await moveCursor(warehouse, sourceKey(source), closing.cursor, context.claim.runId, rawTable(warehouse, source))
+      const raw = rawTable(warehouse, source)
+      if (closing.cursor) await moveCursor(warehouse, sourceKey(source), closing.cursor, context.claim.runId, raw)
+      else await keepCursor(warehouse, sourceKey(source), raw)
       for (const [name, fingerprint] of closing.fingerprints)
         await storeFingerprint(warehouse, name, fingerprint, context.claim.runId)
       await recordRun(warehouse, closing.run(loaded.rows))

@@ -7,18 +7,19 @@ import type { Emit } from '../telemetry/event.ts'
 import { spellingOf } from './cells.ts'
 import { compile, type Names, namesOf } from './compile.ts'
 import { holdContract, holdQuery } from './contract.ts'
-import { descendantsOf } from './graph.ts'
+import { descendantsOf, withInputs } from './graph.ts'
 import { located } from './materialize.ts'
 import { capturedSources, type Project, sourceKey, type Transform } from './project.ts'
 
-/** Those of a project, in the order of their dependencies. */
-export function uncapturedTransforms(project: Project): Transform[] {
+/** Those of a project in the order of their dependencies, or the selected ones with what they read. */
+export function uncapturedTransforms(project: Project, select?: ReadonlySet<string>): Transform[] {
+  const wanted = select && withInputs(project.transforms, select)
   const captured = new Set(
     capturedSources(project).flatMap(source =>
       descendantsOf(project.transforms, sourceKey(source)).map(({ name }) => name),
     ),
   )
-  return project.transforms.filter(({ name }) => !captured.has(name))
+  return project.transforms.filter(({ name }) => !captured.has(name) && wanted?.has(name) !== false)
 }
 
 /** Makes the tables and views anew, and answers the rows of each table. Throws TRANSFORM_INVALID; what came before stands. */

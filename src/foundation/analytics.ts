@@ -131,6 +131,16 @@ export async function runUnitTests(desk: Desk, request: ProjectRequest): Promise
   return onDatabase(desk, scratch, session => units.runUnitTests(project, { scratch: session, emit, signal, select }))
 }
 
+/** Names of the transforms that are selected; null for all of them. */
+export async function selectedModels(
+  desk: Desk,
+  request: ProjectRequest,
+): Promise<{ readonly project: Project; readonly models: ReadonlySet<string> | null }> {
+  const { project, nodes } = await selected(desk, request)
+  const isPart = Boolean(request.select?.trim() || request.exclude?.trim())
+  return { project, models: isPart ? namesOf(nodes, 'model') : null }
+}
+
 async function selected(desk: Desk, request: ProjectRequest) {
   const { nodesOf } = await import('../analytics/nodes.ts')
   const { selectNodes } = await import('../analytics/select.ts')

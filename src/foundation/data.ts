@@ -7,7 +7,7 @@ import { engineNamed } from '../engines/registry.ts'
 import { PlinthError } from '../errors.ts'
 import type { PackageSummary } from '../seeds/load.ts'
 import type { SeedReport } from '../seeds/run.ts'
-import { projectOf } from './analytics.ts'
+import { projectOf, type ProjectRequest, selectedModels } from './analytics.ts'
 import { type Database, databaseOf, type Desk, flowOf, onDatabase } from './desk.ts'
 
 export interface SeedRequest {
@@ -39,9 +39,14 @@ export async function seedDatabase(desk: Desk, request: SeedRequest): Promise<Se
   )
 }
 
-export async function rollUp(desk: Desk, mode: 'changes' | 'rebase'): Promise<RollupReport> {
+export async function rollUp(
+  desk: Desk,
+  mode: 'changes' | 'rebase',
+  request: ProjectRequest = {},
+): Promise<RollupReport> {
   const { runRollup } = await import('../analytics/run.ts')
-  return runRollup(await projectOf(desk), { ...(await flowOptions(desk)), mode })
+  const { project, models } = await selectedModels(desk, request)
+  return runRollup(project, { ...(await flowOptions(desk)), mode, ...(models ? { select: models } : {}) })
 }
 
 export async function statusOfRollups(desk: Desk): Promise<RollupStatus> {

@@ -1,19 +1,22 @@
 import { type CommandSpec, wholeNumber } from '../command.ts'
 import { count, duration, paint, table } from '../print.ts'
+import { projectOptions, projectRequest } from './rollup-project.ts'
 import { describeHistory, describeJobs, describeLevels } from './levels.ts'
 
 export const rollupRun: CommandSpec = {
   name: 'rollup run',
   summary: 'bring the warehouse up to date with exactly what changed',
   description:
-    'Takes the cells (hour and shard of organizations) that were marked since the last run, and replaces them in the warehouse: raw, hourly, daily. Late, moved and deleted events are included, whatever their age. Reconciles what it wrote before it ends.',
+    'Takes the cells (hour and shard of organizations) that were marked since the last run, and replaces them in the warehouse: raw, hourly, daily. Late, moved and deleted events are included, whatever their age. Reconciles what it wrote before it ends. With --select, brings those transforms and what they read up to date and leaves the cursor where it is, so that the next run gives the others what they have not got.',
   group: 'data',
   options: [
     { flags: '--rebase', description: 'load everything again, also from a source that was restored or replaced' },
+    ...projectOptions,
   ],
   examples: ['plinth rollup run', 'plinth rollup run --rebase', 'plinth rollup run --json'],
-  async run({ foundation, options }) {
-    const report = await foundation.rollup(options['rebase'] ? 'rebase' : 'changes')
+  async run(context) {
+    const { foundation, options } = context
+    const report = await foundation.rollup(options['rebase'] ? 'rebase' : 'changes', projectRequest(context))
     const lines = report.sources.map(source => {
       if (source.marks === 0 && source.mode === 'changes')
         return `${paint.bold(source.source)}: nothing changed since the last run.`
