@@ -25,12 +25,17 @@ export interface CheckRequest extends ProjectRequest {
 }
 
 /** Loads the project with what the environment says. Throws FOLDER_NOT_FOUND, TRANSFORM_INVALID, USAGE. */
-export async function projectOf(desk: Desk, variables?: string): Promise<Project> {
+export async function projectOf(
+  desk: Desk,
+  variables?: string,
+  parts: 'everything' | 'transforms' = 'everything',
+): Promise<Project> {
   const { config } = desk
   const { loadProject } = await import('../analytics/load.ts')
   return loadProject(config.analytics, {
     root: config.root,
     variables: await variablesOf(variables),
+    parts,
     surroundings: {
       target: config.environment.name,
       environment: config.variables,
