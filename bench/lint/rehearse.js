@@ -1,82 +1,109 @@
-// How long a rehearsal takes behind 200 migrations: with no server yet, with a server that never saw the history, and when everything is there.
-//   node bench/lint/rehearse.js [--write]     writes bench/lint/rehearse.json
+// How long a rehearsal behind 200 migrations takes: with no server yet, with a server that never saw the history, and when everything is there; and how
+// soon one file is answered. `node bench/lint/rehearse.js [--quick]`, after `npm run build`. Writes rehearse.json and rehearse.md beside itself, unless it was quick.
 import { spawnSync } from 'node:child_process'
 import { appendFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { generateMigrations, writePairs } from '../migrate/generate.js'
 import { isLoaded, machineFacts } from '../support/machine.js'
-import { median } from '../support/statistics.js'
+import { median, summary, takeTurns } from '../support/statistics.js'
 
 const plinth = join(import.meta.dirname, '../../bin/plinth.js')
+const resident = join(import.meta.dirname, 'resident.js')
+const quick = process.argv.includes('--quick')
 const historyLength = 200
-const limits = { coldMsMax: 6000, warmMsMax: 1000 }
+const coldRounds = quick ? 1 : 3
+const rounds = quick ? 2 : 7
+const limits = { coldMsMax: 6000, warmMsMax: 1000, answerMsMax: 150 }
 
 const folder = mkdtempSync(join(tmpdir(), 'plinth-bench-'))
-const migrationsFolder = join(folder, 'db/migrations/operational')
 const migrations = generateMigrations(historyLength + 1)
-const last = fileOf(migrations[historyLength])
+/** As new as the last one, with names of its own. */
+const newText = migrations[historyLength].up.replaceAll(`_${historyLength}`, `_${historyLength}_more`)
+const projects = Array.from({ length: coldRounds }, (_, at) => writeProject(`project-${at + 1}`))
 
 try {
-  const result = measure()
-  console.log(JSON.stringify(result, null, 2))
-  if (process.argv.includes('--write'))
-    writeFileSync(join(import.meta.dirname, 'rehearse.json'), `${JSON.stringify(result, null, 2)}\n`)
-  process.exitCode = result.coldMs < limits.coldMsMax && result.warmMs < limits.warmMsMax ? 0 : 1
+  const results = await measure()
+  const table = writeTable(results)
+  process.stdout.write(table)
+  if (!quick) {
+    writeFileSync(join(import.meta.dirname, 'rehearse.json'), `${JSON.stringify(results, null, 2)}\n`)
+    writeFileSync(join(import.meta.dirname, 'rehearse.md'), table)
+  }
 } finally {
-  run(['stop'])
+  for (const project of projects) run(project, [plinth, 'stop', '--quiet'])
   rmSync(folder, { recursive: true, force: true })
 }
 
-/** Times are those of whole processes, as an editor or a CI job sees them. */
-function measure() {
-  writeProject()
-  const coldMs = timed(['rehearse', last])
-  const { data } = JSON.parse(run(['rehearse', last, '--json']).stdout)
-  const machine = machineFacts(String(data.tracks[0].forecast.serverVersion))
-  const warm = Array.from({ length: 7 }, () => timed(['rehearse', last]))
-  appendFileSync(last, "\ncomment on schema public is 'edited';\n")
-  const editedMs = timed(['rehearse', last])
-  appendFileSync(fileOf(migrations[150]), "\ncomment on schema public is 'edited before';\n")
-  const olderEditedMs = timed(['rehearse', last])
-  const lintWarm = Array.from({ length: 7 }, () => timed(['lint', last]))
+/** Times are those of whole processes, as a hook or a CI job sees them, but for the answers in one that stays. */
+async function measure() {
+  // What Node compiled is kept beside the program, and a first run writes it.
+  run(projects[0], [plinth, 'lint', '--no-rehearsal', '--quiet'])
+  const [project] = projects
+  const machine = machineFacts(null)
+  const cold = projects.map(one => timed(one, [plinth, 'rehearse', lastOf(one), '--quiet']))
+  const { data } = JSON.parse(run(project, [plinth, 'rehearse', lastOf(project), '--json']).stdout)
+  const last = lastOf(project)
+  const times = await takeTurns(
+    {
+      warm: () => timed(project, [plinth, 'rehearse', last, '--quiet']),
+      lastFileEdited: round => {
+        appendFileSync(last, `\ncomment on schema public is 'edited ${round}';\n`)
+        return timed(project, [plinth, 'rehearse', last, '--quiet'])
+      },
+      olderFileEdited: round => {
+        appendFileSync(fileOf(project, migrations[150]), `\ncomment on schema public is 'edited before ${round}';\n`)
+        return timed(project, [plinth, 'rehearse', last, '--quiet'])
+      },
+      lint: () => timed(project, [plinth, 'lint', last, '--quiet']),
+      lintByText: round => {
+        appendFileSync(last, `\n-- ${round}\n`)
+        return timed(project, [plinth, 'lint', last, '--no-rehearsal', '--quiet'])
+      },
+      lintInProcessThatStays: () => median(JSON.parse(run(project, [resident], newText).stdout)),
+      bareNode: () => timed(project, ['-e', '0']),
+    },
+    rounds,
+  )
   return {
-    question: `How long does a rehearsal behind ${historyLength} migrations take?`,
-    machine,
+    machine: { ...machine, postgres: String(data.tracks[0].forecast.serverVersion) },
     loaded: isLoaded(machine),
+    quick,
+    historyLength,
+    rounds,
     ...limits,
-    coldMs,
-    warmMs: median(warm),
-    lastFileEditedMs: editedMs,
-    olderFileEditedMs: olderEditedMs,
-    lintWarmMs: median(lintWarm),
+    times: Object.fromEntries([['cold', cold], ...Object.entries(times)].map(([name, of]) => [name, summary(of)])),
   }
 }
 
-function writeProject() {
-  mkdirSync(join(folder, 'configs'))
-  writeFileSync(join(folder, 'configs/migrate.yaml'), 'version: 1\nproject: bench\ntracks:\n  operational: {}\n')
-  writePairs(migrationsFolder, migrations)
+function writeProject(name) {
+  const project = join(folder, name)
+  mkdirSync(join(project, 'configs'), { recursive: true })
+  writeFileSync(join(project, 'configs/migrate.yaml'), 'version: 1\nproject: bench\ntracks:\n  operational: {}\n')
+  writePairs(join(project, 'db/migrations/operational'), migrations)
+  return project
 }
 
-function timed(args) {
+function lastOf(project) {
+  return fileOf(project, migrations[historyLength])
+}
+
+function timed(project, args) {
   const started = performance.now()
-  const { status, stderr } = run(args)
-  const ms = Math.round(performance.now() - started)
-  if (status !== 0 && args[0] !== 'lint') throw new Error(stderr)
-  return ms
+  run(project, args)
+  return performance.now() - started
 }
 
-function run(args) {
-  return spawnSync(process.execPath, [plinth, ...args, '--quiet'], {
-    cwd: folder,
-    encoding: 'utf8',
-    env: withoutSettings(process.env),
-  })
+/** Lint ends with 4 where it finds errors. */
+function run(cwd, args, input = '') {
+  const env = withoutSettings(process.env)
+  const ran = spawnSync(process.execPath, args, { cwd, encoding: 'utf8', env, input })
+  if (ran.status !== 0 && ran.status !== 4) throw new Error(`${args.slice(1, 3).join(' ')}: ${ran.stderr.slice(-2000)}`)
+  return ran
 }
 
-function fileOf({ version, slug }) {
-  return join(migrationsFolder, `${version}_${slug}.up.sql`)
+function fileOf(project, { version, slug }) {
+  return join(project, 'db/migrations/operational', `${version}_${slug}.up.sql`)
 }
 
 /** Nothing around the benchmark decides what it measures. */
@@ -84,4 +111,33 @@ function withoutSettings(environment) {
   return Object.fromEntries(
     Object.entries(environment).filter(([name]) => !/^(DATABASE_URL|PLINTH_|PG[A-Z])/.test(name)),
   )
+}
+
+function writeTable({ machine, loaded, quick, times }) {
+  const { date, commit, node, postgres, platform, processors, processor, memoryGb, loadAtStart } = machine
+  const row = (question, name, target) => {
+    const { leastMs, medianMs, mostMs } = times[name]
+    const verdict =
+      target === undefined ? '' : medianMs < target ? 'met' : leastMs < target ? 'met by the least only' : 'missed'
+    return `| ${question} | ${leastMs} | ${medianMs} | ${mostMs} | ${target === undefined ? '' : `< ${target}`} | ${verdict} |`
+  }
+  return `# Rehearsing behind ${historyLength} migrations
+
+Taken on ${date} at ${commit ?? 'an unknown commit'}: ${processors} × ${processor}, ${memoryGb} GB, ${platform}, Node ${node}, PostgreSQL ${postgres}; load ${loadAtStart} at the start.
+${loaded ? '**The machine was busy with other work.**\n' : ''}${quick ? '**A quick run: too few rounds to compare.**\n' : ''}
+Contenders take turns, ${rounds} rounds (${coldRounds} for the cold one); each is a whole process, from its start to its end, but for the answer in one that stays.
+
+| question | least ms | median ms | most ms | target | |
+|---|---|---|---|---|---|
+${[
+  row('cold: no server yet, nothing replayed', 'cold', limits.coldMsMax),
+  row('warm: everything is there', 'warm', limits.warmMsMax),
+  row('the last file was edited', 'lastFileEdited', limits.warmMsMax),
+  row('a file of the history was edited, 50 before the last', 'olderFileEdited'),
+  row('`plinth lint` of one file, rehearsed', 'lint', limits.answerMsMax),
+  row('`plinth lint` of one edited file, by its text', 'lintByText', limits.answerMsMax),
+  row('lint of one text that is new, rehearsed, in a process that stays', 'lintInProcessThatStays', limits.answerMsMax),
+  row('a process of Node that does nothing', 'bareNode'),
+].join('\n')}
+`
 }

@@ -1,7 +1,7 @@
 // How fast texts are judged without a server, beside squawk from npm on the same files. `node bench/lint/text.js [--quick]`, after `npm run build`.
 // Writes text.json and text.md beside itself, unless it was quick.
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { appendFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -13,6 +13,8 @@ import { compare, summary, takeTurns } from '../support/statistics.js'
 const quick = process.argv.includes('--quick')
 const count = quick ? 300 : 2000
 const rounds = quick ? 3 : 9
+
+const bareParse = fileURLToPath(new URL('bare-parse.js', import.meta.url))
 
 const folder = mkdtempSync(join(tmpdir(), 'plinth-bench-'))
 try {
@@ -38,11 +40,14 @@ async function measure() {
   const ours = (args, cwd) =>
     wholeProcess(process.execPath, [plinth, 'lint', '--no-rehearsal', ...args], { cwd, statuses: [0, 4] })
   const theirs = (paths, cwd) => wholeProcess(squawk.program, paths, { cwd, statuses: [0, 1] })
-  // What is remembered is taken away in front of every first run.
+  const bare = args => wholeProcess(process.execPath, args)
+  // What is remembered is taken away in front of every first run. What Node compiled is kept beside the program, as a binary is.
   const first = (args, cwd) => {
     rmSync(join(cwd, '.plinth'), { recursive: true, force: true })
     return ours(args, cwd)
   }
+  await ours(['migrations'], project)
+  await ours([file], lone)
   const times = await takeTurns(
     {
       first: () => first(['migrations'], project),
@@ -51,6 +56,17 @@ async function measure() {
         return ours(['migrations'], project)
       },
       oneFile: () => first([file], lone),
+      oneFileEdited: async round => {
+        await ours([file], lone)
+        appendFileSync(join(lone, file), `-- ${round}\n`)
+        return ours([file], lone)
+      },
+      oneFileAgain: async () => {
+        await ours([file], lone)
+        return ours([file], lone)
+      },
+      bareNode: () => bare(['-e', '0']),
+      bareParse: () => bare(['--liftoff-only', bareParse, join(project, 'migrations')]),
       ...(squawk.reason ? {} : { squawk: () => theirs(files, project), squawkOneFile: () => theirs([file], lone) }),
     },
     rounds,
@@ -67,6 +83,9 @@ async function measure() {
     first: beside('first', 'squawk', 1.5),
     second: beside('second', 'squawk', 0.5),
     oneFile: beside('oneFile', 'squawkOneFile', 1),
+    oneFileEdited: beside('oneFileEdited', 'squawkOneFile', 1),
+    oneFileAgain: beside('oneFileAgain', 'squawkOneFile', 1),
+    bareParse: beside('bareParse', 'squawk', 1.5),
     times: Object.fromEntries(Object.entries(times).map(([name, values]) => [name, summary(values)])),
   }
 }
@@ -103,7 +122,9 @@ function installSquawk() {
   return version ? { program, version } : { reason: 'The npm package squawk-cli has no program for this platform.' }
 }
 
-function writeTable({ machine, loaded, quick, files, rounds, squawkVersion, first, second, oneFile, times }) {
+function writeTable(results) {
+  const { machine, loaded, quick, files, rounds, squawkVersion, first, second, bareParse: floor, times } = results
+  const { oneFile, oneFileEdited, oneFileAgain } = results
   const { date, commit, node, platform, processors, processor, memoryGb, loadAtStart } = machine
   const row = (question, { skipped, target, medianOfRatios, ratioOfLeast }) =>
     skipped
@@ -119,7 +140,12 @@ Contenders take turns, ${rounds} rounds; each is a whole process, from its start
 |---|---|---|---|---|
 ${row(`${files} files ÷ ${squawkVersion ?? 'squawk'} from npm`, first)}
 ${row('the same again, nothing changed ÷ the same', second)}
-${row('one file ÷ the same on one file', oneFile)}
+${row('one file ÷ the same on one file, in a project that was never linted', oneFile)}
+${row('one file that was edited ÷ the same', oneFileEdited)}
+${row('one file, nothing changed ÷ the same', oneFileAgain)}
+
+A process of Node that does nothing but read and parse the ${files} files with PostgreSQL's own parser takes ${floor.medianOfRatios ?? 'an unknown number of'} × of squawk's time
+(\`bareParse\` below), and one that does nothing at all is \`bareNode\`.
 
 | contender | least ms | median ms | most ms |
 |---|---|---|---|
