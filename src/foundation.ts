@@ -57,7 +57,10 @@ import { applyFleet, planFleet, rollbackFleet, statusOfFleet } from './foundatio
 import { type RehearseRequest, rehearseTracks } from './foundation/forecast.ts'
 import { readRollups } from './foundation/read.ts'
 import {
+  type BackfillRequest,
+  backfillRollups,
   listLateEvents,
+  planRollupBackfill,
   rollupHistory,
   type SealRequest,
   sealRollups,
@@ -190,6 +193,12 @@ export async function openFoundation(options: FoundationOptions) {
     seal: (request: SealRequest) =>
       run(
         () => sealRollups(desk, request),
+        report => report.status === 'nothing-to-do',
+      ),
+    planBackfill: (request: BackfillRequest) => planRollupBackfill(desk, request),
+    backfill: (request: BackfillRequest) =>
+      run(
+        () => backfillRollups(desk, request),
         report => report.status === 'nothing-to-do',
       ),
     quarantine: () => listLateEvents(desk),

@@ -5,6 +5,7 @@
 import { withTransaction } from '../engines/brackets.ts'
 import type { Session } from '../engines/engine.ts'
 import { type CellDigest, pendingMarks } from './capture.ts'
+import { type Backfill, readBackfill, remaining } from './backfill-ledger.ts'
 import { batchOfCells, listCells, type ListedBatch, rawCondition, spellingOf } from './cells.ts'
 import { namesOf } from './compile.ts'
 import { consumerOf, type Desk, refuseRestored, type RollupOptions, withDesk, withWarehouse } from './desk.ts'
@@ -66,8 +67,9 @@ export async function inspect(
       if (!stored?.snapshot) return { loaded: 'no', snapshot: desk.snapshot, cells: 0, rows: 0, pending: 0, found: [] }
       const scope = typeof chosen === 'function' ? await chosen(warehouse, desk.readAt) : chosen
       const pending = await pendingKeys(source, desk, stored.snapshot)
+      const coming = comingFrom(await readBackfill(warehouse, sourceKey(source)))
       const sealing = await readSealing(source, desk.reader, warehouse)
-      const context = { project, source, transforms, options, desk, warehouse, sealing }
+      const context = { project, source, transforms, options, desk, warehouse, sealing, coming }
       const found = new Map<string, Difference>()
       let cells = 0
       let rows = 0
@@ -103,6 +105,8 @@ interface Context {
   readonly desk: Desk
   readonly warehouse: Session
   readonly sealing: Sealing
+  /** True of hours that a backfill will load for the first time. */
+  readonly coming: (hour: string) => boolean
 }
 
 /** Cells that are held against the source, or against their seals. */
@@ -179,7 +183,7 @@ async function sealedDays({ source, warehouse }: Context, sealedBefore: string):
 }
 
 async function comparePart(
-  { project, source, transforms, options, desk, warehouse }: Context,
+  { project, source, transforms, options, desk, warehouse, coming }: Context,
   { batch, against }: Part,
   pending: ReadonlySet<string>,
 ): Promise<{ expected: readonly CellDigest[]; differences: readonly Difference[] }> {
@@ -191,7 +195,7 @@ async function comparePart(
       : await sealedCells(source, warehouse, listed)
   const raw = compareDigests(`${source.schema}.${source.identifier}`, expected, present)
   const differences = raw.filter(
-    ({ bucket, shard }) => against === 'seals' || !pending.has(keyOf({ hour: bucket, shard })),
+    ({ bucket, shard }) => against === 'seals' || !(pending.has(keyOf({ hour: bucket, shard })) || coming(bucket)),
   )
   for (const transform of transforms)
     if (hasCells(transform)) differences.push(...(await compareCells(warehouse, transform, names, listed)))
@@ -214,6 +218,11 @@ async function sealedCells(source: CapturedSource, warehouse: Session, listed: L
   const expected = sealedDigests(seals.values()).filter(cell => listed.whole === 'yes' || named.has(keyOf(cell)))
   const present = await warehouseCells(warehouse, source, rawCondition(listed))
   return { expected, present: present.map(cell => ({ ...cell, sums: [] })) }
+}
+
+function comingFrom(backfill: Backfill | null): (hour: string) => boolean {
+  const left = backfill?.purpose === 'load' ? remaining(backfill) : null
+  return hour => left !== null && hour >= left.from && hour < left.until
 }
 
 async function pendingKeys(source: CapturedSource, desk: Desk, cursor: string): Promise<ReadonlySet<string>> {

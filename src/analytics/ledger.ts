@@ -1,6 +1,7 @@
 /** Our tables in the warehouse: where it stands, what ran, what was compared. They live and commit with what they tell of. */
 import type { Session } from '../engines/engine.ts'
 import { PlinthError } from '../errors.ts'
+import { backfillTables } from './backfill-ledger.ts'
 import type { Cursor } from './capture.ts'
 import { spellingOf } from './cells.ts'
 import { historyTables } from './history-ledger.ts'
@@ -283,6 +284,7 @@ const tableNames = [
   'reconciliations',
   ...sealTables.names,
   ...historyTables.names,
+  ...backfillTables.names,
 ]
 
 const statements = [
@@ -329,4 +331,5 @@ const statements = [
    )`,
   ...sealTables.statements,
   ...historyTables.statements,
+  ...backfillTables.statements,
 ]

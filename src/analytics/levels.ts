@@ -14,6 +14,8 @@ import { rawTable } from './step.ts'
 export interface Levels {
   readonly sources: readonly SourceLevels[]
   /** Of the last run of checks; null before there was one. */
+  /** Sources of which the last look at freshness said that they are too old; null before there was one. */
+  readonly staleSources: number | null
   readonly checks: {
     readonly ran: number
     readonly failed: number
@@ -58,6 +60,7 @@ export async function readLevels(project: Project, options: LevelsOptions): Prom
   const stored = await withWarehouse(full, async warehouse => ({
     sources: await inOrder(sources, source => readStored(warehouse, source)),
     checks: await lastChecks(warehouse),
+    staleSources: await lastStale(warehouse),
   }))
   const { engine, url } = options.source
   const pending = await withSession(engine, url, { applicationName: 'plinth levels' }, reader =>
@@ -71,6 +74,7 @@ export async function readLevels(project: Project, options: LevelsOptions): Prom
   )
   return {
     checks: stored.checks,
+    staleSources: stored.staleSources,
     sources: stored.sources.map(({ snapshot: _, ...levels }, index) => {
       const { marks = 0, cells = 0 } = pending[index] ?? {}
       return {
@@ -145,6 +149,14 @@ async function lastChecks(warehouse: Session): Promise<Levels['checks']> {
   const row = rows[0]
   if (!row) return null
   return { ran: Number(row['ran']), failed: Number(row['failed']), warned: Number(row['warned']), at: row['at'] ?? '' }
+}
+
+async function lastStale(warehouse: Session): Promise<number | null> {
+  const { rows } = await warehouse.query<{ stale: string }>(
+    `select sum(case when status in ('failed', 'error') then 1 else 0 end) as stale, max(finished_at) as at
+     from plinth.freshness_runs group by run_id order by 2 desc limit 1`,
+  )
+  return rows[0] ? Number(rows[0].stale) : null
 }
 
 async function inOrder<A, B>(list: readonly A[], work: (item: A, index: number) => Promise<B>): Promise<B[]> {

@@ -32,7 +32,7 @@ export async function metricsOf(desk: Desk): Promise<string> {
   const known = remembered.get(desk.config)
   const age = known ? Math.round((Date.now() - known.atMs) / 1000) : null
   return writeMetrics([
-    ...(known ? [...sourceMetrics(known.levels.sources), ...checkMetrics(known.levels.checks)] : []),
+    ...(known ? [...sourceMetrics(known.levels.sources), ...checkMetrics(known.levels)] : []),
     ...jobMetrics(jobs),
     gauge('plinth_warehouse_busy', 'Whether another process had the warehouse open, so that its measures are older.', [
       { labels: {}, value: busy },
@@ -150,8 +150,8 @@ function sourceMetrics(sources: readonly SourceLevels[]): Metric[] {
   ]
 }
 
-function checkMetrics(checks: Levels['checks']): Metric[] {
-  const one = (value: number | undefined) => [{ labels: {}, value: value ?? null }]
+function checkMetrics({ checks, staleSources }: Levels): Metric[] {
+  const one = (value: number | null | undefined) => [{ labels: {}, value: value ?? null }]
   return [
     gauge(
       'plinth_checks_failed',
@@ -163,6 +163,7 @@ function checkMetrics(checks: Levels['checks']): Metric[] {
       'Checks of severity warn that failed in the last run of checks.',
       one(checks?.warned),
     ),
+    gauge('plinth_sources_stale', 'Sources that were too old at the last look.', one(staleSources)),
     gauge('plinth_checks_ran', 'Checks of the last run of checks.', one(checks?.ran)),
   ]
 }

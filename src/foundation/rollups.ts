@@ -1,6 +1,7 @@
 /** What is done with rollups beyond a run: sealing, late events, retention, and the jobs of the schedule. */
 import { createHash, createHmac, hkdfSync, randomUUID } from 'node:crypto'
 import { join } from 'node:path'
+import type { BackfillPlan, BackfillReport } from '../analytics/backfill.ts'
 import type { HistoryEntry } from '../analytics/history-ledger.ts'
 import type { PartitionReport } from '../analytics/partitions.ts'
 import type { Selection, SettleReport, SourceQuarantine } from '../analytics/quarantine.ts'
@@ -55,6 +56,38 @@ export async function rollupHistory(desk: Desk, limit: number): Promise<HistoryE
 export async function keepPartitions(desk: Desk): Promise<PartitionReport[]> {
   const { maintainPartitions } = await import('../analytics/partitions.ts')
   return maintainPartitions(await projectOf(desk), await flowOptions(desk))
+}
+
+export interface BackfillRequest {
+  readonly from: string | null
+  readonly until: string | null
+  readonly order: 'newest' | 'oldest' | null
+  /** Null leaves it to the configuration; 0 sets no limit. */
+  readonly rowsPerSecond: number | null
+  readonly loadMax: number | null
+}
+
+export async function planRollupBackfill(desk: Desk, request: BackfillRequest): Promise<BackfillPlan[]> {
+  const { planBackfill } = await import('../analytics/backfill.ts')
+  return planBackfill(await projectOf(desk), await backfillOptions(desk, request))
+}
+
+export async function backfillRollups(desk: Desk, request: BackfillRequest): Promise<BackfillReport> {
+  const { runBackfill } = await import('../analytics/backfill.ts')
+  return runBackfill(await projectOf(desk), await backfillOptions(desk, request))
+}
+
+/** It waits long for runs that come between its pieces. */
+async function backfillOptions(desk: Desk, request: BackfillRequest) {
+  const { backfillRowsPerSecond, backfillLoadMax } = desk.config.rollups
+  const options = await flowOptions(desk)
+  return {
+    ...options,
+    ...request,
+    waitMs: Math.max(options.waitMs, 600_000),
+    rowsPerSecond: request.rowsPerSecond ?? backfillRowsPerSecond,
+    loadMax: request.loadMax ?? backfillLoadMax,
+  }
 }
 
 /** A desk for one job of a process that does many: each has a run of its own in every ledger. */

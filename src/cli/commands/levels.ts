@@ -40,7 +40,7 @@ export function describeJobs(jobs: readonly JobState[]): string {
 }
 
 function describeSource(level: SourceLevels): string {
-  const ago = (seconds: number | null) => (seconds === null ? 'never' : `${duration(Math.max(0, seconds) * 1000)} ago`)
+  const ago = (seconds: number | null) => (seconds === null ? 'never' : `${age(seconds)} ago`)
   const waits = level.pendingMarks === 0 ? '' : `, ${count(level.pendingCells, 'cell')} waiting`
   const different = level.differentCells ?? 0
   const rows = [
@@ -63,6 +63,12 @@ function describeSource(level: SourceLevels): string {
     ],
   ]
   return `${paint.bold(level.source)}\n${table(['', ''], rows).split('\n').slice(1).join('\n')}`
+}
+
+function age(seconds: number): string {
+  const hours = seconds / 3600
+  if (hours < 3) return duration(Math.max(0, seconds) * 1000)
+  return hours < 72 ? count(Math.round(hours), 'hour') : count(Math.round(hours / 24), 'day')
 }
 
 function moment(at: string): string {
