@@ -141,9 +141,11 @@ export async function selectedModels(
   desk: Desk,
   request: ProjectRequest,
 ): Promise<{ readonly project: Project; readonly models: ReadonlySet<string> | null }> {
-  const { project, nodes } = await selected(desk, request)
   const isPart = Boolean(request.select?.trim() || request.exclude?.trim())
-  return { project, models: isPart ? namesOf(nodes, 'model') : null }
+  // Without a selection nothing but transforms is asked for.
+  if (!isPart) return { project: await projectOf(desk, request.variables, 'transforms'), models: null }
+  const { project, nodes } = await selected(desk, request)
+  return { project, models: namesOf(nodes, 'model') }
 }
 
 async function selected(desk: Desk, request: ProjectRequest) {
