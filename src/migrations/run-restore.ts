@@ -10,10 +10,11 @@ import { type StepContext, timeouts, type Work } from './context.ts'
 import { finishAttempt, type Outcome } from './history.ts'
 import { cancellable, refuseInterrupted, withLockRetries } from './patience.ts'
 import { worthBatches } from './preserve/apart.ts'
-import { type Batch, countDefaulted, restoreBatch, settleArchive } from './preserve/batch.ts'
+import { type Batch, restoreBatch } from './preserve/batch.ts'
 import type { Preserved } from './preserve/care.ts'
 import { plainly } from './preserve/plainly.ts'
 import { shapeOf } from './preserve/shape.ts'
+import { countDefaulted, settleArchive } from './preserve/settle.ts'
 import { classAfter } from './preserve/step.ts'
 import { type Archive, type ArchiveObject, queryArchives, readObjects, type RestoreReport } from './preserve/store.ts'
 import { closeWindow, keyIndex } from './preserve/window.ts'
@@ -119,7 +120,7 @@ async function restoreColumn(context: StepContext, begun: ArchiveObject): Promis
     ).catch((thrown: unknown) => {
       // A value that the table refuses is looked for by halves, so that it stays alone behind.
       const error = asPlinthError(thrown)
-      if (asked.how === 'leave' || !/^(22|23|42)/.test(error.sqlState ?? '')) throw error
+      if (asked.how === 'leave' || !/^(22|23|42|P0)/.test(error.sqlState ?? '')) throw error
       return null
     })
     if (done === null) {
@@ -147,7 +148,7 @@ function nextSize(size: number, tookMs: number): number {
 
 /** Triggers go in a moment of their own: dropping a large copy takes longer than anybody should wait for the table. */
 async function settle(context: StepContext, { id }: Archive): Promise<RestoreReport[]> {
-  const { session, origin, clock, preserve } = context
+  const { session, origin, clock } = context
   for (const object of await readObjects(session, id)) {
     const { window } = object.detail
     if (window?.routine) await unhurried(context, () => closeWindow(session, object, window))
@@ -157,7 +158,6 @@ async function settle(context: StepContext, { id }: Archive): Promise<RestoreRep
       archiveId: id,
       runId: origin.runId,
       endedAt: new Date(clock.now()).toISOString(),
-      tenantColumn: preserve?.tenantColumn ?? '',
     }),
   )
 }

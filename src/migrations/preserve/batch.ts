@@ -1,21 +1,14 @@
 /**
- * One batch of values that come back, and what is done when there are none left. The rows of a batch are locked first, as an update would lock
- * them, so that what the statements behind it see is what is there; the archived rows are not, so that nobody waits in a circle.
+ * One batch of values that come back. Its rows are locked first, as an update would lock them, so that what the statements behind it see is
+ * what is there; the archived rows are not, so that nobody waits in a circle.
  */
 import type { Session } from '../../engines/engine.ts'
-import { type Account, cast, commonColumns, countOf, nothing } from './account.ts'
+import { type Account, cast, commonColumns } from './account.ts'
 import { keyText, typedKey } from './images.ts'
+import { nextRange, type Range } from './range.ts'
 import { shapeOf } from './shape.ts'
-import {
-  type ArchiveObject,
-  type Digest,
-  endArchive,
-  type RestoreReport,
-  type RestoreWindow,
-  updateObject,
-} from './store.ts'
+import { type ArchiveObject, type Digest, type RestoreReport, type RestoreWindow, updateObject } from './store.ts'
 import { columnList, ident, rowDigest } from './text.ts'
-import { closeCopy } from './visible.ts'
 import { saysItself } from './window.ts'
 
 export interface Batch {
@@ -52,99 +45,6 @@ export async function restoreBatch(
   const next = { ...window, key: range.until, report }
   await updateObject(session, object, { detail: { ...detail, window: next } })
   return { window: next, seen: range.seen }
-}
-
-/** All batches are done and the triggers gone: what is left stays in the archive, and its copy goes. In one transaction. */
-export async function settleArchive(
-  session: Session,
-  objects: readonly ArchiveObject[],
-  end: { readonly archiveId: string; readonly runId: string; readonly endedAt: string; readonly tenantColumn: string },
-): Promise<RestoreReport[]> {
-  const reports: RestoreReport[] = []
-  for (const object of objects) {
-    const { window, digest: _digest, uniform: _uniform, ...detail } = object.detail
-    if (!window) {
-      reports.push(nothing(object))
-      continue
-    }
-    const { report } = window
-    const left = report.orphaned + report.unmatched
-    const gone = [object.copy, window.written, ...(left === 0 ? [window.left] : [])].filter(name => name !== null)
-    await session.script(`drop table if exists ${gone.join(', ')}`)
-    if (left > 0) await closeCopy(session, window.left)
-    await updateObject(session, object, { copy: left > 0 ? window.left : null, rows: left, detail })
-    reports.push(report)
-  }
-  await endArchive(session, end.archiveId, {
-    status: reports.every(report => report.orphaned + report.unmatched === 0) ? 'restored' : 'leftover',
-    endedAt: end.endedAt,
-    endedBy: end.runId,
-    report: reports,
-  })
-  return reports
-}
-
-/** Rows that have the column's default since nothing was archived for them. Reads the whole table, and keeps nobody waiting. */
-export async function countDefaulted(session: Session, object: ArchiveObject): Promise<void> {
-  const { window } = object.detail
-  if (!window) return
-  const { restored, kept, unmatched } = window.report
-  const { rows } = await session.query<{ there: boolean }>('select to_regclass($1) is not null as there', [
-    object.source,
-  ])
-  const all = rows[0]?.there === true ? await countOf(session, object.source) : 0
-  const report = { ...window.report, defaulted: Math.max(0, all - restored - kept - unmatched) }
-  await updateObject(session, object, { detail: { ...object.detail, window: { ...window, report } } })
-}
-
-interface Range {
-  /** Conditions on the key, with the values of its ends as parameters. */
-  readonly within: (alias: string) => string
-  readonly values: readonly string[]
-  readonly until: readonly string[]
-  readonly seen: number
-}
-
-async function nextRange(session: Session, { copy, detail }: ArchiveObject, size: number): Promise<Range | null> {
-  const key = detail.key ?? []
-  const types = await typesOf(session, copy ?? '', key)
-  const after = detail.window?.key ?? null
-  const tuple = (from: number) => `(${types.map((type, at) => `$${from + at}::${type}`).join(', ')})`
-  const names = (alias: string) => `(${columnList(key, alias === '' ? '' : `${alias}.`)})`
-  const { rows } = await session.query<Record<string, string>>(
-    `select ${key.map((name, at) => `${ident(name)}::text as key_${at}`).join(', ')}, (count(*) over ())::text as seen
-    from (
-      select ${columnList(key)}
-      from ${copy}
-      ${after === null ? '' : `where ${names('')} > ${tuple(1)}`}
-      order by ${columnList(key)}
-      limit ${size}
-    ) plinth_batch
-    order by ${key.map(name => `${ident(name)} desc`).join(', ')}
-    limit 1`,
-    after ?? [],
-  )
-  const [last] = rows
-  if (!last) return null
-  const until = key.map((_, at) => last[`key_${at}`] ?? '')
-  return {
-    within: alias =>
-      `${names(alias)} <= ${tuple(1)}${after === null ? '' : ` and ${names(alias)} > ${tuple(1 + key.length)}`}`,
-    values: [...until, ...(after ?? [])],
-    until,
-    seen: Number(last['seen']),
-  }
-}
-
-async function typesOf(session: Session, copy: string, key: readonly string[]): Promise<string[]> {
-  const { rows } = await session.query<{ name: string; type: string }>(
-    `select attname as name, format_type(atttypid, atttypmod) as type
-    from pg_catalog.pg_attribute
-    where attrelid = to_regclass($1) and attnum > 0 and not attisdropped`,
-    [copy],
-  )
-  const types = new Map(rows.map(({ name, type }) => [name, type]))
-  return key.map(name => types.get(name) ?? 'text')
 }
 
 interface Filling extends Pick<Account, 'object' | 'shape'> {
