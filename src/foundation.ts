@@ -59,6 +59,7 @@ import { readRollups } from './foundation/read.ts'
 import {
   type BackfillRequest,
   backfillRollups,
+  eraseFromRollups,
   listLateEvents,
   planRollupBackfill,
   rollupHistory,
@@ -205,6 +206,7 @@ export async function openFoundation(options: FoundationOptions) {
     quarantinedRows: (selection: LateSelection) => showLateEvents(desk, selection),
     settleQuarantine: (decision: 'admit' | 'dismiss', selection: LateSelection) =>
       run(() => settleLateEvents(desk, decision, selection)),
+    eraseFromRollups: (organization: string) => run(() => eraseFromRollups(desk, organization)),
     rollupHistory: (limit: number) => rollupHistory(desk, limit),
     levels: async () => (await import('./foundation/metrics.ts')).levelsOf(desk),
     metrics: async () => (await import('./foundation/metrics.ts')).metricsOf(desk),

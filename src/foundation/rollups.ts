@@ -2,6 +2,7 @@
 import { createHash, createHmac, hkdfSync, randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import type { BackfillPlan, BackfillReport } from '../analytics/backfill.ts'
+import type { EraseReport } from '../analytics/erase.ts'
 import type { HistoryEntry } from '../analytics/history-ledger.ts'
 import type { PartitionReport } from '../analytics/partitions.ts'
 import type { Selection, SettleReport, SourceQuarantine } from '../analytics/quarantine.ts'
@@ -45,6 +46,12 @@ export async function settleLateEvents(
   const { admitQuarantined, dismissQuarantined } = await import('../analytics/quarantine.ts')
   const options = { ...(await flowOptions(desk)), selection, signer: await signerOf(desk) }
   return (decision === 'admit' ? admitQuarantined : dismissQuarantined)(await projectOf(desk), options)
+}
+
+export async function eraseFromRollups(desk: Desk, organization: string): Promise<EraseReport> {
+  const { eraseFromSealed } = await import('../analytics/erase.ts')
+  const options = { ...(await flowOptions(desk)), signer: await signerOf(desk) }
+  return eraseFromSealed(await projectOf(desk), organization, options)
 }
 
 export async function rollupHistory(desk: Desk, limit: number): Promise<HistoryEntry[]> {

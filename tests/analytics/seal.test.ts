@@ -1,6 +1,7 @@
 /** Hours are sealed once they are proved; what comes too late waits for a decision, and retention stays behind the seals. */
 import { randomUUID } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
+import { eraseFromSealed } from '../../src/analytics/erase.ts'
 import {
   admitQuarantined,
   dismissQuarantined,
@@ -283,6 +284,27 @@ describe('retention', () => {
       rows: String(kept.n + 2),
       reason: 'admitted',
     })
+    expect((await world.reconcile({ action: 'report' })).status).toBe('equal')
+  })
+
+  test('an erased organization leaves what was retired as well, and the seals say what is left', async () => {
+    const world = await makeWorld()
+    await partitioned(world)
+    await fillEvents(world, 2500)
+    await world.run()
+    await world.sql('update platform.partition_settings set retention_days = 1')
+    await seal(world, { before: '2026-03-09' })
+    await world.sql('select from platform.retire_usage_event_partitions()')
+    const [gone, other] = world.tenants
+    const held = async (organization: string | undefined) =>
+      world.ask<{ n: string }>(
+        `select cast(sum(requests) as varchar) as n from analytics.usage_daily where organization_id = '${organization}' and bucket_day < date '2026-03-09'`,
+      )
+    const before = await held(other?.organization)
+    const report = await eraseFromSealed(world.project, gone?.organization ?? '', { ...world.options(), signer: null })
+    expect(report.sources[0]?.rows).toBeGreaterThan(100)
+    expect(await held(gone?.organization)).toEqual([{ n: null }])
+    expect(await held(other?.organization)).toEqual(before)
     expect((await world.reconcile({ action: 'report' })).status).toBe('equal')
   })
 

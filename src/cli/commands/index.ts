@@ -24,6 +24,7 @@ import { rollupCompile, rollupList, rollupPlan } from './rollup-project.ts'
 import { rollupRead } from './rollup-read.ts'
 import { quarantineAdmit, quarantineDismiss, quarantineList, quarantineShow } from './rollup-quarantine.ts'
 import { rollupBackfill } from './rollup-backfill.ts'
+import { rollupErase } from './rollup-erase.ts'
 import { rollupSeal } from './rollup-seal.ts'
 import { seed } from './seed.ts'
 import { serve } from './serve.ts'
@@ -36,7 +37,15 @@ const start = [up, stop]
 const migrations = [create, lint, rehearse, plan, apply, rollback, redo, status, verify, adopt, baseline, drift]
 const archive = [archiveList, archiveShow, archiveRestore, archivePurge]
 const data = [seed, rollupPlan, rollupRun, rollupStatus, rollupList, rollupCompile, rollupRead, check, reconcile]
-const sealing = [rollupBackfill, rollupSeal, quarantineList, quarantineShow, quarantineAdmit, quarantineDismiss]
+const sealing = [
+  rollupBackfill,
+  rollupSeal,
+  quarantineList,
+  quarantineShow,
+  quarantineAdmit,
+  quarantineDismiss,
+  rollupErase,
+]
 const contract = [docsGenerate, docsCheck, classifyCheck]
 const operations = [serve, maintain, doctor, configShow, explain]
 
