@@ -2,9 +2,10 @@
 import { basename } from 'node:path'
 import { type Place, PlinthError } from '../errors.ts'
 import { parseTemplate } from '../sql/template.ts'
-import { compile, type Names } from './compile.ts'
+import type { Names } from './compile.ts'
 import { type Layer, layered, type Settings, treeLayers } from './configs.ts'
 import { isEnabled, observed } from './describe.ts'
+import { contractChecks, type Declaration } from './contract-checks.ts'
 import { entryOf, genericTemplate } from './generic.ts'
 import { checkConfig } from './keys.ts'
 import { renderSetting, schemaOf } from './naming.ts'
@@ -45,17 +46,6 @@ export async function describeChecks(
   return checks.sort((a, b) => (a.name < b.name ? -1 : 1))
 }
 
-/** A generic test where it stands. */
-interface Declaration {
-  readonly entry: string | Readonly<Record<string, unknown>>
-  readonly relation: string
-  readonly subject: string
-  readonly column: string | null
-  readonly file: string
-  readonly path: string
-  readonly place: (path: readonly PropertyKey[]) => Place
-}
-
 type Entries = readonly (string | Readonly<Record<string, unknown>>)[] | null | undefined
 
 interface Tested {
@@ -93,59 +83,6 @@ function declarations(properties: PropertiesFile, disabled: ReadonlySet<string>)
     }
   }
   return found
-}
-
-/** What a contract promises of rows and a warehouse may not hold by itself. */
-function contractChecks(transform: Transform, isChecked: (subject: string, column: string) => boolean): Declaration[] {
-  if (!transform.contract) return []
-  const constraints = [
-    ...transform.contract.constraints,
-    ...transform.contract.columns.flatMap(column => column.constraints),
-  ]
-  const declared = (entry: Record<string, unknown>, place: Place): Declaration => ({
-    entry,
-    relation: `ref('${transform.name}')`,
-    subject: transform.name,
-    column: null,
-    file: place.file ?? '',
-    path: transform.path,
-    place: () => place,
-  })
-  return constraints.flatMap(({ type, columns, expression, name, to, toColumns, place }) => {
-    const named = (kind: string) => name ?? `contract_${kind}_${transform.name}_${columns.join('_') || 'rows'}`
-    const notNull = (column: string) =>
-      declared({ not_null: { name: `contract_not_null_${transform.name}_${column}`, column_name: column } }, place)
-    const unique = () => declared({ unique: { name: named(type), column_name: keyOf(columns) } }, place)
-    const unchecked = columns.filter(column => !isChecked(transform.name, column))
-    if (type === 'not_null') return unchecked.map(notNull)
-    if (type === 'unique') return [unique()]
-    if (type === 'primary_key') return [...unchecked.map(notNull), unique()]
-    if (type === 'check' && expression !== null)
-      return [
-        declared(
-          {
-            not_null: {
-              name: named(type),
-              column_name: `nullif(${expression}, false)`,
-              config: { where: `(${expression}) is not null` },
-            },
-          },
-          place,
-        ),
-      ]
-    if (type === 'foreign_key' && to !== null && columns.length === 1)
-      return [
-        declared(
-          { relationships: { name: named(type), column_name: columns[0], to, field: toColumns[0] ?? columns[0] } },
-          place,
-        ),
-      ]
-    return []
-  })
-}
-
-function keyOf(columns: readonly string[]): string {
-  return columns.length === 1 ? (columns[0] ?? '') : `concat(${columns.join(", '/', ")})`
 }
 
 async function genericCheck(
@@ -280,9 +217,4 @@ function freeName(name: string, taken: readonly CheckDefinition[]): string {
   let free = name
   for (let number = 2; names.has(free); number++) free = `${name}_${number}`
   return free
-}
-
-/** A query that is compiled with the project and never run by it. Throws TRANSFORM_INVALID. */
-export async function renderOnce(template: TemplateAt['template'], names: Names): Promise<void> {
-  await compile(template, names, { engine: 'duckdb', mode: 'whole', self: null })
 }

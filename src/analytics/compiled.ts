@@ -41,7 +41,7 @@ export async function compileProject(
     if (!select.has(id)) return
     const { sql } = await compile(template, names, { engine, quote, mode: 'whole', self })
     // A generic test stands in a file with others.
-    const at = /\.sql$/.test(path) ? path : `${path}/${name}.sql`
+    const at = path.endsWith('.sql') ? path : `${path}/${name}.sql`
     files.push({ id, kind, name, path: `${project.name}/${at}`, sql: `${sql.trim()}\n` })
   }
   for (const transform of [...project.ephemerals, ...project.transforms]) await add('model', transform, transform)

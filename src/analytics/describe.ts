@@ -6,9 +6,10 @@ import { compile, type Names } from './compile.ts'
 import { type Layer, layered, type Settings, treeLayers } from './configs.ts'
 import { modelConfig } from './keys.ts'
 import { renderSetting, schemaOf } from './naming.ts'
-import type { Column, Constraint, Contract, Transform } from './project.ts'
+import type { Transform } from './project.ts'
+import { columnsOf, contractOf, type Patch } from './promises.ts'
 import { described, type SettingsFile, type TemplateAt } from './files.ts'
-import { isYes, mappingOf, type ModelProperties, type PropertiesFile, textOf, wordsOf } from './shapes.ts'
+import { isYes, mappingOf, type PropertiesFile, textOf, wordsOf } from './shapes.ts'
 
 /** A transform before the schemas of all are known, or null for one that is switched off. */
 export interface Described {
@@ -24,12 +25,6 @@ export interface Describing {
   readonly docs: ReadonlyMap<string, string>
   /** With all transforms by name, whatever their schemas. */
   readonly names: Names
-}
-
-/** What a properties file says of a transform, with its place. */
-export interface Patch {
-  readonly model: ModelProperties
-  readonly place: (path: readonly PropertyKey[]) => Place
 }
 
 /** Properties by the name of the transform. Throws TRANSFORM_INVALID for two of one, and for one of none. */
@@ -226,76 +221,4 @@ async function refuseMoments(name: string, template: Template, names: Names): Pr
 function lineOfMoment(source: string): number {
   const at = source.search(/run_started_at|invocation_id/)
   return at < 0 ? 1 : source.slice(0, at).split('\n').length
-}
-
-function columnsOf(patch: Patch | undefined, docs: ReadonlyMap<string, string>): Column[] {
-  return (patch?.model.columns ?? []).map((column, index) => {
-    const place = patch?.place(['columns', index, 'name']) ?? {}
-    return {
-      name: column.name,
-      type: column.data_type ?? '',
-      description: described(column.description, docs, place),
-      constraints: (column.constraints ?? []).map((given, at) =>
-        constraintOf(given, [column.name], patch?.place(['columns', index, 'constraints', at]) ?? place),
-      ),
-      place,
-    }
-  })
-}
-
-type GivenConstraint = NonNullable<ModelProperties['constraints']>[number]
-
-function constraintOf(given: GivenConstraint, columns: readonly string[], place: Place): Constraint {
-  return {
-    type: given.type,
-    name: given.name ?? null,
-    columns: given.columns ?? columns,
-    expression: given.expression ?? null,
-    to: given.to ?? null,
-    toColumns: given.to_columns ?? [],
-    place,
-  }
-}
-
-function contractOf(
-  name: string,
-  columns: readonly Column[],
-  patch: Patch | undefined,
-  place: Place,
-  materialized: Materialized,
-): Contract {
-  const at = patch?.place(['name']) ?? place
-  if (materialized === 'ephemeral') {
-    throw new PlinthError('TRANSFORM_INVALID', `The contract of "${name}" cannot be held: it is ephemeral.`, {
-      at: place,
-      hint: 'Contracts are held by incremental transforms, tables and views.',
-    })
-  }
-  if (columns.length === 0) {
-    throw new PlinthError('TRANSFORM_INVALID', `The contract of "${name}" lists no columns.`, {
-      at,
-      hint: 'List every column with its data_type in the properties file.',
-    })
-  }
-  const untyped = columns.find(column => column.type === '')
-  if (untyped)
-    throw new PlinthError(
-      'TRANSFORM_INVALID',
-      `In the contract of "${name}" the column "${untyped.name}" has no data_type.`,
-      {
-        at: untyped.place,
-      },
-    )
-  const known = new Set(columns.map(column => column.name))
-  const constraints = (patch?.model.constraints ?? []).map((given, index) =>
-    constraintOf(given, [], patch?.place(['constraints', index]) ?? at),
-  )
-  for (const constraint of constraints) {
-    const unknown = constraint.columns.find(column => !known.has(column))
-    if (unknown === undefined) continue
-    throw new PlinthError('TRANSFORM_INVALID', `A constraint of "${name}" names an unknown column "${unknown}".`, {
-      at: constraint.place,
-    })
-  }
-  return { columns, constraints, place: at }
 }

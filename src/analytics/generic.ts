@@ -85,10 +85,8 @@ export function entryOf(
   place: Place,
 ): { readonly kind: string; readonly given: Readonly<Record<string, unknown>> } {
   if (typeof entry === 'string') return { kind: plainKind(entry), given: {} }
-  if (typeof entry['test_name'] === 'string') {
-    const { test_name: kind, ...given } = entry
-    return { kind: plainKind(kind as string), given }
-  }
+  const { test_name: named, ...others } = entry
+  if (typeof named === 'string') return { kind: plainKind(named), given: others }
   const [pair, ...rest] = Object.entries(entry)
   if (!pair || (rest.length > 0 && typeof pair[1] !== 'object' && pair[1] !== null))
     throw new PlinthError('TRANSFORM_INVALID', 'This entry does not name one test.', { at: place })

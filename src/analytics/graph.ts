@@ -40,10 +40,7 @@ export function descendantsOf<
 }
 
 /** The names with those of everything that they read, directly or through others. */
-export function withInputs<T extends GraphNode>(
-  ordered: readonly T[],
-  names: ReadonlySet<string>,
-): ReadonlySet<string> {
+export function withInputs(ordered: readonly GraphNode[], names: ReadonlySet<string>): ReadonlySet<string> {
   const wanted = new Set(names)
   for (const node of ordered.toReversed()) if (wanted.has(node.name)) for (const ref of node.refs) wanted.add(ref)
   return wanted

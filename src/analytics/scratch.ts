@@ -4,6 +4,7 @@ import { PlinthError } from '../errors.ts'
 import { compile, namesOf } from './compile.ts'
 import type { Given, GivenRows, Project, Transform } from './project.ts'
 import { sourceKey } from './project.ts'
+import { textOf } from './shapes.ts'
 
 export interface ScratchColumn {
   readonly name: string
@@ -126,15 +127,18 @@ const patterns: readonly (readonly [RegExp, string])[] = [
 
 /** The narrowest type that holds all values. */
 function typeOf(values: readonly unknown[]): string {
-  const present = values.filter(value => value !== null && value !== undefined)
+  const present = values.filter(value => value !== null && value !== undefined).map(plainText)
   if (present.length === 0) return 'varchar'
-  return patterns.find(([pattern]) => present.every(value => pattern.test(String(value))))?.[1] ?? 'varchar'
+  return patterns.find(([pattern]) => present.every(text => pattern.test(text)))?.[1] ?? 'varchar'
 }
 
 function literal(value: unknown): string {
-  if (value === null || value === undefined) return 'null'
-  const text = typeof value === 'object' ? JSON.stringify(value) : String(value as string | number | boolean)
-  return `'${text.replaceAll("'", "''")}'`
+  return value === null || value === undefined ? 'null' : `'${plainText(value).replaceAll("'", "''")}'`
+}
+
+/** A list or mapping as JSON, which DuckDB reads as either. */
+function plainText(value: unknown): string {
+  return textOf(value) ?? JSON.stringify(value)
 }
 
 async function placed(rows: GivenRows, work: () => Promise<void>): Promise<void> {

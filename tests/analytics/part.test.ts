@@ -113,7 +113,7 @@ describe('the plan of a run', () => {
     await world.run()
     expect(await plan(world)).toMatchObject({ status: 'nothing-to-do', sources: [{ cells: 0, rows: 0, batches: 0 }] })
     await world.sql(insertEvent, event(world, { at: '2026-03-02T10:15:00Z' }))
-    await world.sql(insertEvent, event(world, { at: '2026-03-05T11:15:00Z', tenant: world.tenants[1] }))
+    await world.sql(insertEvent, event(world, { at: '2026-03-05T11:15:00Z' }))
     const planned = await plan(world)
     expect(planned.sources[0]).toMatchObject({ mode: 'changes', reason: null, marks: 2, cells: 2, batches: 1 })
     expect(planned.sources[0]?.hours.map(({ hour, shards }) => [hour, shards])).toEqual([
