@@ -7,7 +7,7 @@ import { type Code, nearest, type Place, PlinthError } from '../errors.ts'
 export interface YamlFile<T> {
   readonly value: T
   /** Where the value at this path stands; the nearest parent when the path is not in the file. */
-  place(path: readonly PropertyKey[]): Place
+  readonly place: (path: readonly PropertyKey[]) => Place
 }
 
 /**
