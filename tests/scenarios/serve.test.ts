@@ -99,7 +99,7 @@ test('two servers do each job once, and answer how it went', { timeout: 240_000 
   for (const { ended } of servers) expect((await ended).status).toBe(0)
   const history = await run('rollup', 'status', '--history', '--json')
   expect(new Set(history.json.data.history.map((entry: { kind: string }) => entry.kind))).toEqual(
-    new Set(['run', 'reconciliation', 'checks']),
+    new Set(['run', 'reconciliation', 'checks', 'freshness', 'seal']),
   )
 })
 
