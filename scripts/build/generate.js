@@ -21,10 +21,6 @@ function drop(file) {
   else rmSync(file)
 }
 
-function isRulePage(file) {
-  return file === 'README.md' || rulePages().some(({ name }) => file === `${name}.md`)
-}
-
 function usage() {
   const groups = {
     start: 'Start',
@@ -112,8 +108,9 @@ put('docs/commands.md', commandsPage())
 put('docs/errors.md', errorsPage())
 mkdirSync('docs/rules', { recursive: true })
 put('docs/rules/README.md', ruleIndex())
-for (const { name, text } of rulePages()) put(`docs/rules/${name}.md`, text)
-for (const file of readdirSync('docs/rules')) if (!isRulePage(file)) drop(`docs/rules/${file}`)
+const pages = new Map(rulePages().map(({ name, text }) => [`${name}.md`, text]))
+for (const [file, text] of pages) put(`docs/rules/${file}`, text)
+for (const file of readdirSync('docs/rules')) if (file !== 'README.md' && !pages.has(file)) drop(`docs/rules/${file}`)
 
 const rules = spawnSync(process.execPath, ['scripts/build/rules.js', ...(check ? ['--check'] : [])], {
   stdio: 'inherit',

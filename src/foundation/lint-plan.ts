@@ -8,6 +8,7 @@ import type { Plan } from '../migrations/plan.ts'
 import type { PlanInFull } from '../migrations/track.ts'
 import type { Finding } from '../schema/finding.ts'
 import type { Desk } from './desk.ts'
+import { today } from './lint-day.ts'
 
 /** Refuses a run whose steps have errors; undefined where apply does not lint. */
 export function refusal(desk: Desk, track: Track) {
@@ -65,7 +66,7 @@ export async function findingsOf(
   const report = await lint({
     ...(await declarations(config)),
     sources: group.sources.map(one => (one.direction === 'down' ? { ...one, role: 'context' } : one)),
-    today: new Date().toISOString().slice(0, 10),
+    today: today(),
     baseline: await baselineOf(config),
     scope: 'some files',
     read: await openReader(),

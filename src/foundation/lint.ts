@@ -11,8 +11,7 @@ import type { LintInput, LintReport } from '../lint/run.ts'
 import type { LintSource } from '../lint/source.ts'
 import { type Desk, databaseOf, onDatabase, serverFolder } from './desk.ts'
 import { classesIn } from './lint-classes.ts'
-import { openReader } from './lint-read.ts'
-import { rehearseOf } from './lint-rehearse.ts'
+import { today } from './lint-day.ts'
 import { rememberReport } from './lint-remember.ts'
 import { isSeed, readSeed, seedSources } from './lint-seeds.ts'
 import {
@@ -23,7 +22,6 @@ import {
   standardInputGroup,
   withoutIgnored,
 } from './lint-sources.ts'
-import { knock } from './rehearse.ts'
 
 export interface LintRequest {
   /** Files and folders; `-` is the text of `standardInput`. Empty means the folders of the tracks. */
@@ -58,7 +56,7 @@ export async function lintProject(desk: Desk, request: LintRequest): Promise<Lin
   const { config } = desk
   const notices: string[] = []
   const wish = request.rehearsal ?? config.lint.rehearsal
-  if (wish !== 'off') knock(desk).catch(() => undefined)
+  if (wish !== 'off') void import('./rehearse.ts').then(({ knock }) => knock(desk)).catch(() => undefined)
   const groups = (await groupsOf(desk, request, notices)).map(group => withoutIgnored(group, config))
   const baseline = await readBaselineIfAny(config, request)
   if (groups.length === 0) await declarations(config)
@@ -122,6 +120,8 @@ async function judgeGroup(
   asked: Pick<LintInput, 'scope' | 'baseline'> & { readonly wish: 'required' | 'preferred' | 'off' },
 ): Promise<LintReport> {
   const { lint } = await import('../lint/run.ts')
+  const { openReader } = await import('./lint-read.ts')
+  const { rehearseOf } = await import('./lint-rehearse.ts')
   const { config } = desk
   const declared = await declarations(config)
   const { settings, severities } = declared
@@ -277,9 +277,4 @@ async function updateBaseline(
 function near(file: string): string {
   const path = relative(process.cwd(), file)
   return path.startsWith('..') ? file : path
-}
-
-/** The day in UTC, so that an allowance ends everywhere at once. */
-function today(): string {
-  return new Date().toISOString().slice(0, 10)
 }
