@@ -5,6 +5,7 @@ import { PlinthError } from '../errors.ts'
 import { rowHashes, summedColumns } from './canonical.ts'
 import { type Batch, type ChangedHour, hourAfter, stretchesOf } from './plan.ts'
 import type { CapturedSource } from './project.ts'
+import { fits } from './source-types.ts'
 
 /** Which database a cursor belongs to. Null where this user may not ask. */
 export interface SourceIdentity {
@@ -297,17 +298,30 @@ async function clusterIdentity(session: Session): Promise<Pick<SourceIdentity, '
 
 async function checkColumns(session: Session, source: CapturedSource): Promise<void> {
   const { rows } = await session.query<{ name: string; type: string }>(
-    `select attname as name, format_type(atttypid, atttypmod) as type
+    `select attname as name,
+       case when typbasetype = 0 then format_type(atttypid, atttypmod) else format_type(typbasetype, typtypmod) end as type
      from pg_attribute
+     join pg_type on pg_type.oid = atttypid
      where attrelid = to_regclass($1) and attnum > 0 and not attisdropped`,
     [source.capture.table],
   )
-  const known = new Set(rows.map(row => row.name))
+  const known = new Map(rows.map(row => [row.name, row.type]))
   for (const column of source.columns) {
-    if (known.has(column.name)) continue
+    const type = known.get(column.name)
+    if (type !== undefined && !fits(column.type, type)) {
+      throw new PlinthError(
+        'TRANSFORM_INVALID',
+        `The column "${column.name}" of ${source.capture.table} is ${type}, which ${column.type} does not hold.`,
+        {
+          at: column.place,
+          hint: 'Widen data_type here and the column of the warehouse by a migration, then run `plinth rollup run --rebase`.',
+        },
+      )
+    }
+    if (type !== undefined) continue
     throw new PlinthError('TRANSFORM_INVALID', `The table ${source.capture.table} has no column "${column.name}".`, {
       at: column.place,
-      hint: `Its columns: ${[...known].sort().join(', ')}.`,
+      hint: `Its columns: ${[...known.keys()].sort().join(', ')}.`,
     })
   }
 }

@@ -246,6 +246,29 @@ describe('what the warehouse or the source refuses has a file and a line', () =>
     await expectExact(world)
   })
 
+  test.each([
+    ['cost', 'numeric(20, 8)', 'name: cost', /numeric\(20,8\), which numeric\(18, 6\) does not hold/],
+    ['input_tokens', 'bigint', 'name: input_tokens', /bigint, which integer does not hold/],
+  ])('a column of the source whose type changed: %s', async (column, type, needle, message) => {
+    const world = await makeWorld()
+    await fillEvents(world, 20)
+    await world.run()
+    await world.sql(`alter table platform.usage_events alter ${column} type ${type}`)
+    await world.sql('update platform.usage_events set input_tokens = input_tokens + 1')
+    const failure = await failureOf(world.run())
+    const line = lineWith(sources, text => text, needle)
+    expect(failure).toMatchObject({ code: 'TRANSFORM_INVALID', at: { file: `analytics/${sources}`, line } })
+    expect(String(failure)).toMatch(message)
+    // Nothing was replaced, and the cursor has not moved: the next run takes it all.
+    const [before] = await world.ask('select count(*) as rows from raw.usage_events')
+    expect(before).toEqual({ rows: '20' })
+    await world.sql(
+      `alter table platform.usage_events alter ${column} type ${column === 'cost' ? 'numeric(18, 6)' : 'integer'}`,
+    )
+    await world.run()
+    await expectExact(world)
+  })
+
   test('a source whose rows this user may not all see is refused', async () => {
     const world = await makeWorld()
     await fillEvents(world, 20)
