@@ -34,12 +34,12 @@ export async function rewriteColumns(session: Session, rewrite: Rewrite): Promis
     for (const { column, name } of walkers) await session.script(walkerOf(rewrite, column, { name, index }))
     const alterations = walkers.map(
       ({ column, name }) =>
-        `alter column ${ident(column.name)} type ${column.type}${collation(column)} using ${valueOf(column, key, `walk_${name}`)}`,
+        `alter column ${ident(column.name)} type ${column.type}${collation(column)} using ${archiveSchema}.${ident(`walk_${name}`)}(${columnList([...key, column.name])}, ${literal(`walk_${name}`)})`,
     )
     await session.script(`alter table ${shape.name} ${alterations.join(', ')}`)
     for (const { name } of walkers)
       await session.script(
-        `close ${ident(`walk_${name}`)}; drop function ${archiveSchema}.${ident(`walk_${name}`)}, ${archiveSchema}.${ident(`kept_${name}`)}, ${archiveSchema}.${ident(`miss_${name}`)}`,
+        `close ${ident(`walk_${name}`)}; drop function ${archiveSchema}.${ident(`walk_${name}`)}, ${archiveSchema}.${ident(`miss_${name}`)}`,
       )
     await session.query('release savepoint plinth_rewrite')
     return true
@@ -76,14 +76,6 @@ function collation(column: ShapeColumn): string {
   return column.collation === null ? '' : ` collate ${column.collation}`
 }
 
-/** Mostly nothing stands in the column yet, and each argument costs as much as a comparison. */
-function valueOf({ name }: ShapeColumn, key: readonly string[], walk: string): string {
-  const cursor = literal(walk)
-  const kept = walk.replace('walk_', 'kept_')
-  return `case when ${ident(name)} is null then ${archiveSchema}.${ident(walk)}(${columnList(key)}, ${cursor})
-    else ${archiveSchema}.${ident(kept)}(${columnList([...key, name])}, ${cursor}) end`
-}
-
 /** The indexes of the table are built anew, too. */
 const sortKibibytes = 256 * 1024
 
@@ -115,15 +107,18 @@ function walkerOf(
       ? `scroll cursor for ${values}, c.ctid from ${copy} c`
       : `no scroll cursor for ${values} from ${copy} c`
   const old = `$${key.length + 1}`
+  const cursor = `$${key.length + 2}`
   const walk = ident(`walk_${name}`)
   const miss = `${archiveSchema}.${ident(`miss_${name}`)}`
   const declared = ['declare', ...keyTypes.map((type, at) => `  k${at} ${type};`), `  v ${column.type};`].join('\n')
   // It runs for each row, so it has no variable too many: the cursor is an argument, and where it stands is asked only when a row is missed.
-  const step = (cursor: string, before: string) => `${declared}
+  const step = `${declared}
 begin
   fetch ${cursor} into ${next}, v;
-  return case when ${key.map((_, at) => `k${at} = $${at + 1}`).join(' and ')} then v
-    else ${miss}(${[...given, before, next].join(', ')}) end;
+  if ${key.map((_, at) => `k${at} = $${at + 1}`).join(' and ')} then
+    return v;
+  end if;
+  return ${miss}(${[...given, old, next].join(', ')});
 end`
   const missed = `${declared}
   walk refcursor := ${literal(`walk_${name}`)};
@@ -159,8 +154,7 @@ end`
     `create function ${routine}(${list}) returns ${column.type} language plpgsql volatile as ${literal(body)}`
   return [
     made(miss, [takes, ...keyTypes].join(', '), missed),
-    made(`${archiveSchema}.${walk}`, [...keyTypes, 'refcursor'].join(', '), step(old, `null::${column.type}`)),
-    made(`${archiveSchema}.${ident(`kept_${name}`)}`, `${takes}, refcursor`, step(`$${key.length + 2}`, old)),
+    made(`${archiveSchema}.${walk}`, `${takes}, refcursor`, step),
     `declare ${walk} ${first}`,
   ].join(';\n')
 }
