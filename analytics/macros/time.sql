@@ -34,3 +34,16 @@
 {% macro bigquery__utc_day(column) -%}
   date({{ column }}, 'UTC')
 {%- endmacro %}
+
+{#- A moment one day later. #}
+{% macro day_after(moment) -%}
+  {{ return(adapter.dispatch('day_after', 'platform')(moment)) }}
+{%- endmacro %}
+
+{% macro default__day_after(moment) -%}
+  {{ moment }} + interval '1 day'
+{%- endmacro %}
+
+{% macro bigquery__day_after(moment) -%}
+  timestamp_add({{ moment }}, interval 1 day)
+{%- endmacro %}

@@ -3,4 +3,4 @@
 -- A sender's clock that runs ahead: the events count, in an hour that nobody expects.
 select bucket_hour
 from {{ ref('usage_hourly') }}
-where bucket_hour > current_timestamp + interval '1 day'
+where bucket_hour > {{ day_after('current_timestamp') }}

@@ -62,14 +62,15 @@ interface Arguments {
 
 const builtIn: Readonly<Record<string, (given: Arguments) => string>> = {
   not_null: ({ rows, column }) => `select * from ${rows} as tested where ${column} is null`,
+  // BigQuery does not know an expression again in its own `group by`, and a column may be given as one.
   unique: ({ rows, column }) =>
-    `select ${column} as unique_field, count(*) as n_records from ${rows} as tested where ${column} is not null group by ${column} having count(*) > 1`,
+    `select unique_field, count(*) as n_records from (select ${column} as unique_field from ${rows} as tested) as valued where unique_field is not null group by unique_field having count(*) > 1`,
   accepted_values: ({ rows, column, values, place }) => {
     const accepted = values['values']
     if (!Array.isArray(accepted) || accepted.length === 0) throw missing('values', 'accepted_values', place)
     const quote = values['quote'] !== false
     const list = accepted.map(value => (quote ? `'${String(value).replaceAll("'", "''")}'` : String(value))).join(', ')
-    return `select ${column} as value_field, count(*) as n_records from ${rows} as tested where ${column} is not null and ${column} not in (${list}) group by ${column}`
+    return `select value_field, count(*) as n_records from (select ${column} as value_field from ${rows} as tested) as valued where value_field is not null and value_field not in (${list}) group by value_field`
   },
   relationships: ({ rows, column, values, place }) => {
     const { to, field } = values

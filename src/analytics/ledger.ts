@@ -213,7 +213,7 @@ export interface ReconciliationRecord {
 export async function recordReconciliation(session: Session, record: ReconciliationRecord): Promise<void> {
   await session.query(
     `insert into plinth.reconciliations (run_id, source, snapshot, cells, pending, different, repaired, differences, duration_ms, finished_at)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, now())`,
+     values ($1, $2, $3, $4, $5, $6, $7, $8::json, $9, now())`,
     [
       record.runId,
       record.source,

@@ -4,6 +4,7 @@ import { columnKind, scaleOf } from './canonical.ts'
 import { spellingOf } from './cells.ts'
 import type { Readable } from './measures.ts'
 import type { Answer, Question } from './reading.ts'
+import { textOf } from './shapes.ts'
 import { offsetText, type Unit } from './window.ts'
 
 /** A row of a reading, by the names of its columns. */
@@ -53,7 +54,7 @@ function periodText(answer: Answer, unit: Unit): string {
 function plain(value: unknown, type = ''): string | number | null {
   if (value === null || value === undefined) return null
   if (typeof value === 'number') return value
-  const text = String(value)
+  const text = textOf(value) ?? ''
   if (/int/i.test(type)) return Number.isSafeInteger(Number(text)) ? Number(text) : text
   if (!/^(big)?(numeric|decimal)/i.test(type) || columnKind(type.replace(/^big/i, '')) !== 'decimal') return text
   const [whole = '0', digits = ''] = text.split('.')

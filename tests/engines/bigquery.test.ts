@@ -65,6 +65,7 @@ describe('GoogleSQL', () => {
         'create table plinth.runs (id text primary key, rows bigint not null check (rows > 0), at timestamptz, unique (id, at))',
       ),
     ).toBe('create table if not exists plinth.runs (`id` string not null, `rows` int64 not null, `at` timestamp)')
+    expect(spell('alter table plinth.runs add column note text')).toBe('alter table plinth.runs add column note string')
     expect(spell('update plinth.runs set rows = $2::bigint, note = $3::json, at = now() where "id" = $1')).toBe(
       'update plinth.runs set `rows` = cast($2 as int64), note = parse_json($3), at = current_timestamp() where `id` = $1',
     )

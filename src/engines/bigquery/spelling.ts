@@ -19,7 +19,15 @@ export function spell(text: string): string {
   const plain = withStandardQuotes(text)
   const tokens = plain.filter(({ kind }) => kind !== 'blank')
   if (/^create$/i.test(tokens[0]?.text ?? '') && /^table$/i.test(tokens[1]?.text ?? '')) return createTable(tokens)
-  return join(casts(plain.map(token => ({ ...token, text: word(token, plain) }))))
+  const typed = /^alter$/i.test(tokens[0]?.text ?? '') ? plain.map(addedType) : plain
+  return join(casts(typed.map(token => ({ ...token, text: word(token, plain) }))))
+}
+
+/** The word behind the name of an added column is its type. */
+function addedType(token: Token, index: number, all: readonly Token[]): Token {
+  const before = all.slice(0, index).filter(({ kind }) => kind !== 'blank')
+  const isType = token.kind === 'word' && before.length > 1 && /^column$/i.test(before.at(-2)?.text ?? '')
+  return isType ? { ...token, text: types[token.text.toLowerCase()] ?? token.text } : token
 }
 
 const types: Readonly<Record<string, string>> = {

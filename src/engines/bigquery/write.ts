@@ -21,9 +21,9 @@ export const warehouse: Warehouse = {
   day: (at, otherwise) => `date ${quoteString(at ?? moments[otherwise].slice(0, 10))}`,
   dayOf: moment => `date(${moment}, 'UTC')`,
   localStart: (moment, offsetSeconds, unit) =>
-    `timestamp_trunc(timestamp_add(${moment}, interval ${offsetSeconds} second), ${unit === 'week' ? 'isoweek' : unit})`,
+    `timestamp_trunc(timestamp_micros(unix_micros(${moment}) + cast(${offsetSeconds} as int64) * 1000000), ${unit === 'week' ? 'isoweek' : unit})`,
   localHour: (moment, offsetSeconds) =>
-    `timestamp_sub(timestamp_trunc(timestamp_add(${moment}, interval ${offsetSeconds} second), hour), interval ${offsetSeconds} second)`,
+    `timestamp_micros(unix_micros(timestamp_trunc(timestamp_micros(unix_micros(${moment}) + cast(${offsetSeconds} as int64) * 1000000), hour)) - cast(${offsetSeconds} as int64) * 1000000)`,
   isListed: (bucket, shard, cells) =>
     `exists (select 1 from ${cells} as cell where cell.bucket = ${bucket} and cell.shard = ${shard})`,
   // Lengths stand before the texts, so that no two rows share a text. Halves of the hash are summed, since a sum of integers has 64 bits as well.

@@ -188,7 +188,7 @@ async function copy(world: World, { client, dice, tally, known }: Writer): Promi
   for (let n = 5 + dice.below(10); n > 0; n--) {
     const id = randomUUID()
     const values = event(world, { id, at: moment(dice), ...some(world, dice) })
-    lines.push(`${values.map(value => (value === null ? '\\N' : String(value))).join('\t')}\n`)
+    lines.push(`${values.map(value => (value === null ? '\\N' : `${value as string | number}`)).join('\t')}\n`)
     if (n % 5 === 0) known.push(id)
   }
   const columns = insertEvent.slice(insertEvent.indexOf('('), insertEvent.indexOf('values'))
