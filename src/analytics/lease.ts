@@ -51,8 +51,13 @@ export async function withLease<T>(
   work: (lease: Lease) => Promise<T>,
 ): Promise<T> {
   const options = { kind: 'lease', owner: { actor: owner, runId }, waitMs, leaseMs: ttlMs, emit, signal } as const
-  return withLock(session, name, options, ({ token, lost, fence }) =>
-    work({ name, token: token ?? 0n, assertHeld: () => lost?.throwIfAborted(), fence }),
+  return withLock(session, name, options, held =>
+    work({
+      name,
+      token: held.token ?? 0n,
+      assertHeld: () => held.lost?.throwIfAborted(),
+      fence: inner => held.fence(inner),
+    }),
   )
 }
 

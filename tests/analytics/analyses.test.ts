@@ -39,7 +39,8 @@ const figures: Readonly<Record<string, { readonly of: (rows: Row[]) => unknown; 
     source: 'select true',
   },
   month_over_month: {
-    of: rows => rows.map(row => row['requests_growth'] ?? '-').join(),
+    of: rows =>
+      rows.map(row => (row['requests_growth'] === null ? '-' : String(Number(row['requests_growth'])))).join(),
     source: `select string_agg(coalesce(round(n::numeric / nullif(before, 0) - 1, 4)::float8::text, '-'), ',' order by month) from (
       select month, n, lag(n) over (order by month) as before from (
         select date_trunc('month', occurred_at, 'UTC') as month, count(*) as n from platform.usage_events group by 1) as counted) as months`,

@@ -86,7 +86,7 @@ export function analyst(): Analyst {
     } catch (error) {
       const complaint = (error as { details?: string }).details ?? String(error)
       // What is nested deeper than an answer may be was understood nevertheless.
-      return /^Response message parsing error/.test(complaint) ? null : complaint
+      return complaint.startsWith('Response message parsing error') ? null : complaint
     }
   }
   return {
