@@ -95,7 +95,7 @@ export async function migrateWarehouse(session: Session): Promise<void> {
 }
 
 export interface EventChange {
-  readonly tenant?: Tenant
+  readonly tenant?: Tenant | undefined
   readonly model?: string
   readonly id?: string
   readonly at?: string
