@@ -312,10 +312,10 @@ function contextOf(
   }
 }
 
-/** Large enough to be worth its sessions, small enough that a limit on the rate leaves the warehouse to others every half minute or so. */
+/** Large enough to be worth its sessions, small enough that a limit on the rate leaves the warehouse to others every ten seconds or so. */
 function pieceRows({ rowsPerSecond, limits }: BackfillOptions): number {
   if (limits) return limits.rows
-  return rowsPerSecond > 0 ? Math.min(4_000_000, Math.max(50_000, rowsPerSecond * 30)) : 4_000_000
+  return rowsPerSecond > 0 ? Math.min(4_000_000, Math.max(50_000, rowsPerSecond * 10)) : 4_000_000
 }
 
 /** The next hours in the order, until they hold enough rows; hours without rows go with those beside them. */

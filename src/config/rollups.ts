@@ -24,7 +24,7 @@ export const rollupDefaults: RollupSetting = {
   runMinutes: 60,
   maintainMinutes: 60,
   proveMinutes: 60,
-  backfillRowsPerSecond: 50_000,
+  backfillRowsPerSecond: 20_000,
   backfillLoadMax: 20,
 }
 
