@@ -64,8 +64,11 @@ export function frame(
 
 /** What is wrong with a text that cannot be read. */
 export function unparsed(read: readonly ReadSource[]): Found[] {
-  return read.flatMap(({ source, failure }) => {
-    if (source.role !== 'judged' || !failure) return []
+  return read.flatMap(one => {
+    const { source } = one
+    // Context is not parsed to learn whether it could be.
+    const failure = source.role === 'judged' ? one.failure : null
+    if (!failure) return []
     const { line = 1, column = 1 } = failure.at ?? {}
     const found = frame('syntax', source, { start: 0, end: 0 }, { message: failure.message, hint: failure.hint })
     return [{ ...found, line, column, endLine: line, endColumn: column }]
