@@ -32,6 +32,7 @@ const sources = texts.map(
     role: 'judged',
   }),
 )
+const last = sources.at(-1) as LintSource
 const asked = {
   settings: settingsOf({}),
   classOf: () => undefined,
@@ -71,6 +72,30 @@ describe('texts that are judged in parts', () => {
     })
     expect(whole.findings.length).toBeGreaterThan(3)
     expect(shared).toEqual(whole)
+  })
+
+  it('do not have what is only their context read before a rule asks for it', async () => {
+    const parse = await openParser('postgres')
+    const past = sources.map(source => ({ ...source, role: 'context' as const }))
+    const seen: string[] = []
+    const read: ReadScript = ({ text, path }) => {
+      seen.push(path)
+      return parse(text, path)
+    }
+    const judge = (text: string) =>
+      lint({
+        ...asked,
+        sources: [...past, { ...last, path: 'next.up.sql', version: '9', text }],
+        read,
+        baseline: null,
+        scope: 'some files',
+        rehearse: null,
+      })
+    await judge('create table lonely (id bigint primary key);')
+    expect(seen).toEqual(['next.up.sql'])
+    const { findings } = await judge('alter table persons alter column name type varchar(3);')
+    expect(seen.length).toBeGreaterThan(2)
+    expect(findings.map(({ rule }) => rule)).toContain('data-narrow-type')
   })
 
   it('are as many parts as their length asks for, in their order', () => {
