@@ -95,9 +95,8 @@ export async function prepareRestores(context: StepContext): Promise<void> {
         directives.restore === 'batches' || (detail.uniform === undefined && Number(shape?.bytes) >= worthBatches)
       if (!isWorthIt) continue
       const { key } = detail
-      await shortly(context, async () => {
-        await session.script(`set local statement_timeout = 0; ${keyIndex(copy, key)}; analyze ${copy}`)
-      })
+      const prepare = () => session.script(`set local statement_timeout = 0; ${keyIndex(copy, key)}; analyze ${copy}`)
+      await withLockRetries(context, () => shortly(context, prepare, vacuumGivesWayMs), passing)
     }
 }
 
@@ -170,10 +169,10 @@ async function unhurried<T>(context: StepContext, work: () => Promise<T>): Promi
  * A transaction of ours, which sees what others commit. It gives up a lock before the server would look for a deadlock, and so never has it end
  * somebody else's transaction.
  */
-async function shortly<T>(context: StepContext, work: () => Promise<T>): Promise<T> {
+async function shortly<T>(context: StepContext, work: () => Promise<T>, patienceMs = deadlockFoundMs): Promise<T> {
   const { session, waiting, held, signal } = context
   refuseInterrupted(signal)
-  const lockTimeoutMs = Math.min(waiting.lockTimeoutMs || deadlockFoundMs, deadlockFoundMs)
+  const lockTimeoutMs = Math.min(waiting.lockTimeoutMs || patienceMs, patienceMs)
   return cancellable(context, () =>
     withTransaction(session, async () => {
       const settings = timeouts({ ...context, waiting: { ...waiting, lockTimeoutMs } }, 'set local')
@@ -187,6 +186,9 @@ async function shortly<T>(context: StepContext, work: () => Promise<T>): Promise
 
 /** Below the server's default of one second. */
 const deadlockFoundMs = 600
+
+/** Nobody but a vacuum has a lock on a copy, and it is cancelled once somebody has waited as long as for a deadlock. */
+const vacuumGivesWayMs = 3000
 
 async function estimateOf({ session }: StepContext, { copy }: ArchiveObject): Promise<number> {
   const { rows } = await session.query<{ rows: number }>(
