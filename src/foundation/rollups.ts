@@ -1,7 +1,8 @@
 /** What is done with rollups beyond a run: sealing, late events, retention, and the jobs of the schedule. */
 import { createHash, createHmac, hkdfSync, randomUUID } from 'node:crypto'
 import { join } from 'node:path'
-import type { BackfillPlan, BackfillReport } from '../analytics/backfill.ts'
+import type { BackfillPlan } from '../analytics/backfill-plan.ts'
+import type { BackfillReport } from '../analytics/backfill.ts'
 import type { EraseReport } from '../analytics/erase.ts'
 import type { HistoryEntry } from '../analytics/history-ledger.ts'
 import type { PartitionReport } from '../analytics/partitions.ts'
@@ -75,7 +76,7 @@ export interface BackfillRequest {
 }
 
 export async function planRollupBackfill(desk: Desk, request: BackfillRequest): Promise<BackfillPlan[]> {
-  const { planBackfill } = await import('../analytics/backfill.ts')
+  const { planBackfill } = await import('../analytics/backfill-plan.ts')
   return planBackfill(await projectOf(desk), await backfillOptions(desk, request))
 }
 

@@ -30,24 +30,24 @@ describe.skipIf(withoutBigQuery)('sealing in BigQuery', { timeout: 240_000 }, ()
     await world.sql(
       `select from platform.ensure_usage_event_partitions('2026-02-20T00:00:00Z', '2026-03-20T00:00:00Z')`,
     )
-    await fillEvents(world, 1900)
+    await fillEvents(world, 400)
     const backfill = { ...far(), from: null, until: null, order: null, rowsPerSecond: 0, loadMax: 0 }
     expect((await runBackfill(world.project, backfill)).status).toBe('done')
     await expectHours(world, url)
-    const sealed = await sealBuckets(world.project, { ...far(), before: '2026-03-09', afterDays: 0, signer: null })
+    const sealed = await sealBuckets(world.project, { ...far(), before: '2026-03-02', afterDays: 0, signer: null })
     expect(sealed).toMatchObject({ status: 'sealed', sources: [{ blocked: null }] })
     const seals = await withSession(bigquery, url, {}, session =>
       readSeals(session, 'raw.usage_events', { from: null, until: null }),
     )
     const { rows } = await world.sql(
       `select date_trunc('hour', occurred_at, 'UTC') as hour, count(*)::text as n, sum(input_tokens)::text as tokens, sum(cost)::text as cost
-       from platform.usage_events where occurred_at < '2026-03-09' group by 1 order by 1`,
+       from platform.usage_events where occurred_at < '2026-03-02' group by 1 order by 1`,
     )
     expect(seals.map(({ hour, rows: held, sums }) => [hour.slice(0, 13), held, sums[0], sums.at(-1)])).toEqual(
       rows.map(row => [(row['hour'] as Date).toISOString().slice(0, 13), row['n'], row['tokens'], row['cost']]),
     )
 
-    await world.sql(insertEvent, event(world, { at: '2026-03-03T05:20:00Z', cost: '3.25' }))
+    await world.sql(insertEvent, event(world, { at: '2026-03-01T05:20:00Z', cost: '3.25' }))
     await world.sql(`delete from platform.usage_events where input_tokens = 60 and occurred_at < '2026-03-02'`)
     expect((await runRollup(world.project, far())).sources[0]).toMatchObject({ quarantined: 2 })
     expect(await admitQuarantined(world.project, decide())).toMatchObject({ sources: [{ cells: 2, moved: 0 }] })
@@ -56,23 +56,23 @@ describe.skipIf(withoutBigQuery)('sealing in BigQuery', { timeout: 240_000 }, ()
     await world.sql('update platform.partition_settings set retention_days = 1')
     const [kept] = (
       await world.sql(
-        `select count(*)::text as n, sum(cost)::text as cost from platform.usage_events where date_trunc('hour', occurred_at, 'UTC') = '2026-03-03T05:00:00Z'`,
+        `select count(*)::text as n, sum(cost)::text as cost from platform.usage_events where date_trunc('hour', occurred_at, 'UTC') = '2026-03-01T05:00:00Z'`,
       )
     ).rows
     await runRollup(world.project, far())
     expect((await world.sql('select from platform.retire_usage_event_partitions()')).rowCount).toBeGreaterThan(0)
-    await world.sql(insertEvent, event(world, { at: '2026-03-03T05:21:00Z', cost: '1' }))
+    await world.sql(insertEvent, event(world, { at: '2026-03-01T05:21:00Z', cost: '1' }))
     expect((await runRollup(world.project, far())).sources[0]).toMatchObject({ quarantined: 1 })
     expect(await admitQuarantined(world.project, decide())).toMatchObject({ sources: [{ cells: 1, moved: 1 }] })
     expect(
       await ask(
         url,
-        `select cast(sum(requests) as string) as n, cast(sum(cost) as string) as cost from analytics.usage_hourly where bucket_hour = timestamp '2026-03-03T05:00:00Z'`,
+        `select cast(sum(requests) as string) as n, cast(sum(cost) as string) as cost from analytics.usage_hourly where bucket_hour = timestamp '2026-03-01T05:00:00Z'`,
       ),
     ).toEqual([{ n: String(Number(kept.n) + 1), cost: String(Number((Number(kept.cost) + 1).toFixed(6))) }])
     await runRollup(world.project, far())
+    // One row a cell: the late events of both times were of the same one.
     expect((await listQuarantine(world.project, far()))[0]?.cells.map(({ state }) => state)).toEqual([
-      'admitted',
       'admitted',
       'admitted',
     ])
@@ -80,7 +80,7 @@ describe.skipIf(withoutBigQuery)('sealing in BigQuery', { timeout: 240_000 }, ()
       ...far(),
       signer: null,
     })
-    expect(erased.sources[0]?.rows).toBeGreaterThan(100)
+    expect(erased.sources[0]?.rows).toBeGreaterThan(20)
     expect(await reconcile(world.project, { ...far(), action: 'report' })).toMatchObject({ status: 'equal' })
   })
 })
