@@ -17,10 +17,19 @@ import { argument, has, store } from './report.js'
 const quick = has('--quick')
 const count = Number(argument('--events', quick ? 200_000 : 1_500_000))
 const rate = argument('--rate', undefined)
-const rounds = quick ? 1 : 4
-const windowMs = quick ? 5000 : 12_000
+const rounds = quick ? 1 : 3
+const windowMs = quick ? 5000 : 20_000
 const perSecond = 100
 const tenants = { organizations: 1000, models: 20 }
+
+const insert = `
+insert into platform.usage_events
+  (organization_id, event_id, occurred_at, api_key_id, model_id, input_tokens, output_tokens, latency_ms, status, region, cost)
+values ($1, $2, now(), $3, $4, 10, 5, 120, 'success', 'eu-west-1', 0.000123)`
+
+const newest = `
+select sum(cost) as cost, count(*) as calls from platform.usage_events
+where organization_id = $1 and occurred_at >= now() - interval '30 days'`
 
 const results = await withServer(async server => {
   const machine = machineFacts(server.version)
@@ -40,6 +49,8 @@ const results = await withServer(async server => {
     PLINTH_STATE: join(server.folder, 'state'),
   }
   const pool = new Pool({ connectionString: url, max: 16 })
+  // The server ends before the pool when something fails.
+  pool.on('error', () => undefined)
   const people = await peopleOf(pool)
   await operate(pool, people, 3000)
   const without = []
@@ -100,15 +111,6 @@ async function operate(pool, people, forMs) {
   await Promise.all(pending)
   return times
 }
-
-const insert = `
-insert into platform.usage_events
-  (organization_id, event_id, occurred_at, api_key_id, model_id, input_tokens, output_tokens, latency_ms, status, region, cost)
-values ($1, $2, now(), $3, $4, 10, 5, 120, 'success', 'eu-west-1', 0.000123)`
-
-const newest = `
-select sum(cost) as cost, count(*) as calls from platform.usage_events
-where organization_id = $1 and occurred_at >= now() - interval '30 days'`
 
 async function peopleOf(pool) {
   const keys = await pool.query('select organization_id, id from platform.api_keys order by id limit 500')
