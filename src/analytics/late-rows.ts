@@ -109,6 +109,6 @@ async function warehouseRows(source: CapturedSource, warehouse: Session, { hour,
 /** A value as both sides write it: decimals without the zeros at their end. */
 function plain(value: unknown): string {
   if (value === null || value === undefined) return ''
-  const text = typeof value === 'object' ? JSON.stringify(value) : String(value as string | number | boolean | bigint)
+  const text = typeof value === 'object' ? JSON.stringify(value) : String(value)
   return /^-?\d+\.\d+$/.test(text) ? text.replace(/\.?0+$/, '') : text
 }

@@ -75,7 +75,7 @@ export async function readLevels(project: Project, options: LevelsOptions): Prom
   return {
     checks: stored.checks,
     staleSources: stored.staleSources,
-    sources: stored.sources.map(({ snapshot: _, ...levels }, index) => {
+    sources: stored.sources.map(({ levels }, index) => {
       const { marks = 0, cells = 0 } = pending[index] ?? {}
       return {
         ...levels,
@@ -87,7 +87,10 @@ export async function readLevels(project: Project, options: LevelsOptions): Prom
   }
 }
 
-type Stored = Omit<SourceLevels, 'pendingMarks' | 'pendingCells'> & { readonly snapshot: string | null }
+interface Stored {
+  readonly snapshot: string | null
+  readonly levels: Omit<SourceLevels, 'pendingMarks' | 'pendingCells'>
+}
 
 async function readStored(warehouse: Session, source: CapturedSource): Promise<Stored> {
   const key = sourceKey(source)
@@ -111,9 +114,8 @@ async function readStored(warehouse: Session, source: CapturedSource): Promise<S
   const newest = snapshot === null ? null : await newestEvent(warehouse, source)
   const quarantine = await readQuarantine(warehouse, key)
   const last = await lastRun(warehouse, key)
-  return {
+  const levels = {
     source: key,
-    snapshot,
     lagSeconds: age,
     ageSeconds: age,
     freshnessSeconds: since(newest),
@@ -131,6 +133,7 @@ async function readStored(warehouse: Session, source: CapturedSource): Promise<S
     quarantinedCells: quarantine.filter(({ state }) => state === 'open' || state === 'moving').length,
     sealedBefore: (await readHorizon(warehouse, key))?.sealedBefore ?? null,
   }
+  return { snapshot, levels }
 }
 
 async function newestEvent(warehouse: Session, source: CapturedSource): Promise<string | null> {

@@ -31,7 +31,7 @@ import {
 import { replaceCells } from './replace.ts'
 import { contentsOf } from './seal.ts'
 import { rawTable } from './step.ts'
-import { loadRows, sourceCells, warehouseCells } from './transfer.ts'
+import { loadRows, warehouseCells } from './transfer.ts'
 
 /** What rewriting needs, beside the cells. */
 export interface Reopening {

@@ -10,11 +10,12 @@ export const rollupErase: CommandSpec = {
   group: 'data',
   arguments: [{ name: '<organization>', description: 'id of the organization' }],
   examples: ['plinth rollup erase 7f3c2b1a-0000-4000-8000-000000000007 --yes'],
-  async run({ foundation, arguments: [organization], confirm }) {
+  async run(context) {
+    const [organization] = context.arguments
     if (organization === undefined) throw new PlinthError('USAGE', 'Which organization?')
     const consequence = `The sealed usage of ${organization} will be gone for good.`
-    await confirm({ consequence, name: organization })
-    const report = await foundation.eraseFromRollups(organization)
+    await context.confirm({ consequence, name: organization })
+    const report = await context.foundation.eraseFromRollups(organization)
     const lines = report.sources.map(
       ({ source, cells, rows }) =>
         `${paint.bold(source)}: ${count(rows, 'event')} left ${count(cells, 'sealed cell')}.`,
