@@ -18,7 +18,7 @@ import { event, fillEvents, insertEvent, makeWorld, root, type World } from './s
 
 const server = emulator()
 
-describe.skipIf(withoutBigQuery)('sealing in BigQuery', { timeout: 240_000 }, () => {
+describe.skipIf(withoutBigQuery)('sealing in BigQuery', { timeout: 600_000 }, () => {
   test('seals, quarantines, admits what the source has and what it has retired, and erases', async () => {
     const world = await makeWorld()
     const url = server.url()
@@ -30,7 +30,7 @@ describe.skipIf(withoutBigQuery)('sealing in BigQuery', { timeout: 240_000 }, ()
     await world.sql(
       `select from platform.ensure_usage_event_partitions('2026-02-20T00:00:00Z', '2026-03-20T00:00:00Z')`,
     )
-    await fillEvents(world, 400)
+    await fillEvents(world, 150)
     const backfill = { ...far(), from: null, until: null, order: null, rowsPerSecond: 0, loadMax: 0 }
     expect((await runBackfill(world.project, backfill)).status).toBe('done')
     await expectHours(world, url)
