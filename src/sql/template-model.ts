@@ -53,3 +53,24 @@ export interface Relation {
 export interface Program {
   readonly type: 'Program'
 }
+
+export interface Environment {
+  readonly parent?: Environment
+  readonly variables: ReadonlyMap<string, RuntimeValue>
+  set(name: string, value: unknown): RuntimeValue
+  setVariable(name: string, value: RuntimeValue): void
+  lookupVariable(name: string): RuntimeValue
+}
+
+export interface RuntimeValue {
+  readonly type: string
+  readonly value: unknown
+}
+
+export interface RuntimeClasses {
+  readonly text: new (value: string) => RuntimeValue
+  readonly list: new (value: RuntimeValue[]) => RuntimeValue
+  readonly object: new (value: Map<string, RuntimeValue>) => RuntimeValue
+  readonly call: new (value: (args: RuntimeValue[], scope: Environment) => RuntimeValue) => RuntimeValue
+  readonly plain: (value: string | number | boolean | null) => RuntimeValue
+}

@@ -1,7 +1,16 @@
 /** Runs a parsed template so that every failure has a place and our functions see plain values. */
 import { nearest, type Place, PlinthError } from '../errors.ts'
 import { filterOf, memberOf, percentFormat } from './template-words.ts'
-import type { Program, Relation, Template, TemplateFunction, TemplateValue } from './template-model.ts'
+import type {
+  Environment,
+  Program,
+  Relation,
+  RuntimeClasses,
+  RuntimeValue,
+  Template,
+  TemplateFunction,
+  TemplateValue,
+} from './template-model.ts'
 import { invalid, malformed, type Tokenize, type Token } from './template-tags.ts'
 
 /** What is used of the engine. */
@@ -10,14 +19,6 @@ export interface TemplateEngine {
   parse(tokens: readonly Token[]): Program
   readonly Environment: new () => Environment
   readonly Interpreter: new (environment: Environment) => Interpreter
-}
-
-export interface Environment {
-  readonly parent?: Environment
-  readonly variables: ReadonlyMap<string, RuntimeValue>
-  set(name: string, value: unknown): RuntimeValue
-  setVariable(name: string, value: RuntimeValue): void
-  lookupVariable(name: string): RuntimeValue
 }
 
 interface Interpreter {
@@ -43,19 +44,6 @@ interface FilterNode {
   readonly value?: unknown
   readonly callee?: { readonly value?: unknown }
   readonly args?: readonly Node[]
-}
-
-export interface RuntimeValue {
-  readonly type: string
-  readonly value: unknown
-}
-
-export interface RuntimeClasses {
-  readonly text: new (value: string) => RuntimeValue
-  readonly list: new (value: RuntimeValue[]) => RuntimeValue
-  readonly object: new (value: Map<string, RuntimeValue>) => RuntimeValue
-  readonly call: new (value: (args: RuntimeValue[], scope: Environment) => RuntimeValue) => RuntimeValue
-  readonly plain: (value: string | number | boolean | null) => RuntimeValue
 }
 
 /** The engine exports no value classes, so they are taken from values that it makes. */

@@ -1,5 +1,5 @@
 /** Methods and filters that templates use and the engine lacks. */
-import type { RuntimeClasses, RuntimeValue } from './template-trace.ts'
+import type { RuntimeClasses, RuntimeValue } from './template-model.ts'
 
 type Method = (args: readonly RuntimeValue[]) => RuntimeValue
 type Filter = (
