@@ -1,8 +1,8 @@
 // What late events cost. `node bench/rollup/late.js [--events N] [--quick]`, after `npm run build`. Writes late.json and late.md beside
 // itself, unless it was quick.
 import { join } from 'node:path'
-import { loadProject } from '../../dist/analytics/load.js'
-import { runRollup } from '../../dist/analytics/run.js'
+import { loadProject } from '../../dist/analytics/project/load.js'
+import { runRollup } from '../../dist/analytics/run/run.js'
 import { withSession, withTransaction } from '../../dist/engines/brackets.js'
 import { duckdb } from '../../dist/engines/duckdb/index.js'
 import { loadCsv } from '../../dist/engines/duckdb/write.js'

@@ -3,9 +3,9 @@
 // was quick.
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { loadProject } from '../../dist/analytics/load.js'
-import { reconcile } from '../../dist/analytics/reconcile.js'
-import { runRollup } from '../../dist/analytics/run.js'
+import { loadProject } from '../../dist/analytics/project/load.js'
+import { reconcile } from '../../dist/analytics/prove/reconcile.js'
+import { runRollup } from '../../dist/analytics/run/run.js'
 import { withSession } from '../../dist/engines/brackets.js'
 import { duckdb } from '../../dist/engines/duckdb/index.js'
 import { postgres } from '../../dist/engines/postgres/index.js'

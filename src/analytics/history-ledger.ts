@@ -1,6 +1,6 @@
 /** Our tables of what was looked at: days that were proved in rotation, checks that ran, how fresh sources were. */
 import type { Session } from '../engines/engine.ts'
-import { spellingOf } from './cells.ts'
+import { spellingOf } from './run/cells.ts'
 
 export interface CheckRecord {
   readonly check: string

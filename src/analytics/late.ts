@@ -1,9 +1,9 @@
 /** How much came late: rows that joined cells whose hour had ended when the warehouse was last brought up to date. */
 import type { Session } from '../engines/engine.ts'
-import { spellingOf } from './cells.ts'
-import { keyOf } from './digest.ts'
-import { type Batch, hourAfter } from './plan.ts'
-import type { CapturedSource } from './project.ts'
+import { spellingOf } from './run/cells.ts'
+import { keyOf } from './prove/digest.ts'
+import { type Batch, hourAfter } from './run/plan.ts'
+import type { CapturedSource } from './project/project.ts'
 
 export interface Late {
   readonly cells: number

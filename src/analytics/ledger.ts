@@ -1,12 +1,12 @@
 /** Our tables in the warehouse: where it stands, what ran, what was compared. They live and commit with what they tell of. */
 import type { Session } from '../engines/engine.ts'
 import { PlinthError } from '../errors.ts'
-import { backfillTables } from './backfill-ledger.ts'
-import type { Cursor } from './capture.ts'
-import { spellingOf } from './cells.ts'
+import { backfillTables } from './run/backfill-ledger.ts'
+import type { Cursor } from './run/capture.ts'
+import { spellingOf } from './run/cells.ts'
 import { historyTables } from './history-ledger.ts'
-import { leaseLost } from './lease.ts'
-import { sealTables } from './seal-ledger.ts'
+import { leaseLost } from './run/lease.ts'
+import { sealTables } from './seal/seal-ledger.ts'
 
 export async function ensureWarehouseLedger(session: Session): Promise<void> {
   const { columns } = spellingOf(session)

@@ -4,12 +4,12 @@
  */
 import { withSession, withTransaction } from '../engines/brackets.ts'
 import type { Session } from '../engines/engine.ts'
-import { inspectSource, pendingMarks } from './capture.ts'
-import { type RollupOptions, withWarehouse } from './desk.ts'
+import { inspectSource, pendingMarks } from './run/capture.ts'
+import { type RollupOptions, withWarehouse } from './run/desk.ts'
 import { lastRun, readCursor } from './ledger.ts'
-import { capturedSources, type CapturedSource, type Project, sourceKey } from './project.ts'
-import { readHorizon, readQuarantine } from './seal-ledger.ts'
-import { rawTable } from './step.ts'
+import { capturedSources, type CapturedSource, type Project, sourceKey } from './project/project.ts'
+import { readHorizon, readQuarantine } from './seal/seal-ledger.ts'
+import { rawTable } from './run/step.ts'
 
 export interface Levels {
   readonly sources: readonly SourceLevels[]

@@ -3,8 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { withSession, withTransaction } from '../engines/brackets.ts'
 import type { Session } from '../engines/engine.ts'
 import { PlinthError } from '../errors.ts'
-import type { RollupOptions } from './desk.ts'
-import { capturedSources, type Project, sourceKey } from './project.ts'
+import type { RollupOptions } from './run/desk.ts'
+import { capturedSources, type Project, sourceKey } from './project/project.ts'
 
 export interface PartitionReport {
   readonly source: string

@@ -1,9 +1,9 @@
 /** Where the warehouse stands: how far it has read, what is pending, what ran last. Takes no lease and changes nothing. */
 import { withSession, withTransaction } from '../engines/brackets.ts'
 import type { Session } from '../engines/engine.ts'
-import { inspectSource, pendingMarks } from './capture.ts'
-import { spellingOf } from './cells.ts'
-import { descendantsOf } from './graph.ts'
+import { inspectSource, pendingMarks } from './run/capture.ts'
+import { spellingOf } from './run/cells.ts'
+import { descendantsOf } from './project/graph.ts'
 import {
   columnsOf,
   type LastReconciliation,
@@ -13,8 +13,8 @@ import {
   readCursor,
   type StoredCursor,
 } from './ledger.ts'
-import { capturedSources, type CapturedSource, type Project, sourceKey } from './project.ts'
-import { type RollupOptions, withWarehouse } from './desk.ts'
+import { capturedSources, type CapturedSource, type Project, sourceKey } from './project/project.ts'
+import { type RollupOptions, withWarehouse } from './run/desk.ts'
 
 export type StatusOptions = Pick<RollupOptions, 'source' | 'warehouse' | 'waitMs' | 'emit'>
 

@@ -1,14 +1,14 @@
 /** The analytics project: what is in it, what it compiles to, what a run would do, and what its checks say. */
 import { mkdir, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import type { CheckReport } from '../analytics/check.ts'
-import type { CompiledFile } from '../analytics/compiled.ts'
-import type { FreshnessReport } from '../analytics/freshness.ts'
-import type { GraphNode } from '../analytics/nodes.ts'
-import type { RollupPlan } from '../analytics/preview.ts'
-import type { Project } from '../analytics/project.ts'
-import type { Selection } from '../analytics/select.ts'
-import type { UnitTestReport } from '../analytics/unit-test.ts'
+import type { CheckReport } from '../analytics/check/check.ts'
+import type { CompiledFile } from '../analytics/project/compiled.ts'
+import type { FreshnessReport } from '../analytics/check/freshness.ts'
+import type { GraphNode } from '../analytics/project/nodes.ts'
+import type { RollupPlan } from '../analytics/run/preview.ts'
+import type { Project } from '../analytics/project/project.ts'
+import type { Selection } from '../analytics/project/select.ts'
+import type { UnitTestReport } from '../analytics/check/unit-test.ts'
 import { engineNamed } from '../engines/registry.ts'
 import { PlinthError } from '../errors.ts'
 import { type Desk, flowOf, onDatabase } from './desk.ts'
@@ -31,7 +31,7 @@ export async function projectOf(
   parts: 'everything' | 'transforms' = 'everything',
 ): Promise<Project> {
   const { config } = desk
-  const { loadProject } = await import('../analytics/load.ts')
+  const { loadProject } = await import('../analytics/project/load.ts')
   return loadProject(config.analytics, {
     root: config.root,
     variables: await variablesOf(variables),
@@ -57,7 +57,7 @@ export interface CompileRequest extends ProjectRequest {
 }
 
 export async function compileTransforms(desk: Desk, request: CompileRequest): Promise<readonly CompiledFile[]> {
-  const { compileProject } = await import('../analytics/compiled.ts')
+  const { compileProject } = await import('../analytics/project/compiled.ts')
   const { project, nodes } = await selected(desk, request)
   const track = desk.config.tracks.find(one => one.name === 'analytics') ?? desk.config.tracks.at(-1)
   const engine = await engineNamed(request.engine ?? track?.engine ?? 'duckdb')
@@ -85,7 +85,7 @@ export interface PlanRollupRequest extends ProjectRequest {
 }
 
 export async function planRollup(desk: Desk, request: PlanRollupRequest): Promise<RollupPlan> {
-  const { previewRollup } = await import('../analytics/preview.ts')
+  const { previewRollup } = await import('../analytics/run/preview.ts')
   const { project, nodes } = await selected(desk, request)
   const select = new Set(nodes.flatMap(({ kind, name }) => (kind === 'model' ? [name] : [])))
   const { mode, bytesMax } = request
@@ -94,7 +94,7 @@ export async function planRollup(desk: Desk, request: PlanRollupRequest): Promis
 }
 
 export async function checkWarehouse(desk: Desk, request: CheckRequest = {}): Promise<CheckReport> {
-  const { runChecks } = await import('../analytics/check.ts')
+  const { runChecks } = await import('../analytics/check/check.ts')
   const { project, nodes } = await selected(desk, request)
   const { warehouse } = await flowOf(desk)
   const select = namesOf(nodes, 'test')
@@ -111,7 +111,7 @@ export async function checkWarehouse(desk: Desk, request: CheckRequest = {}): Pr
 }
 
 export async function checkFreshness(desk: Desk, request: ProjectRequest): Promise<FreshnessReport> {
-  const freshness = await import('../analytics/freshness.ts')
+  const freshness = await import('../analytics/check/freshness.ts')
   const { project, nodes } = await selected(desk, request)
   const { warehouse } = await flowOf(desk)
   const { emit, signal } = desk
@@ -128,7 +128,7 @@ export async function checkFreshness(desk: Desk, request: ProjectRequest): Promi
 
 /** In memory, whatever the warehouse is. */
 export async function runUnitTests(desk: Desk, request: ProjectRequest): Promise<UnitTestReport> {
-  const units = await import('../analytics/unit-test.ts')
+  const units = await import('../analytics/check/unit-test.ts')
   const { project, nodes } = await selected(desk, request)
   const { emit, signal } = desk
   const select = namesOf(nodes, 'unit_test')
@@ -149,8 +149,8 @@ export async function selectedModels(
 }
 
 async function selected(desk: Desk, request: ProjectRequest) {
-  const { nodesOf } = await import('../analytics/nodes.ts')
-  const { selectNodes } = await import('../analytics/select.ts')
+  const { nodesOf } = await import('../analytics/project/nodes.ts')
+  const { selectNodes } = await import('../analytics/project/select.ts')
   const project = await projectOf(desk, request.variables)
   return { project, nodes: selectNodes(nodesOf(project), request) }
 }

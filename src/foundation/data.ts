@@ -1,7 +1,7 @@
 /** Seeds, rollups, checks and reconciliation of a project. */
 import { join } from 'node:path'
-import type { ReconciliationReport } from '../analytics/reconcile.ts'
-import type { RollupReport } from '../analytics/run.ts'
+import type { ReconciliationReport } from '../analytics/prove/reconcile.ts'
+import type { RollupReport } from '../analytics/run/run.ts'
 import type { RollupStatus } from '../analytics/status.ts'
 import { engineNamed } from '../engines/registry.ts'
 import { PlinthError } from '../errors.ts'
@@ -44,7 +44,7 @@ export async function rollUp(
   mode: 'changes' | 'rebase',
   request: ProjectRequest = {},
 ): Promise<RollupReport> {
-  const { runRollup } = await import('../analytics/run.ts')
+  const { runRollup } = await import('../analytics/run/run.ts')
   const { project, models } = await selectedModels(desk, request)
   return runRollup(project, { ...(await flowOptions(desk)), mode, ...(models ? { select: models } : {}) })
 }
@@ -59,7 +59,7 @@ export async function reconcileWarehouse(
   action: 'repair' | 'report',
   scope: 'everything' | 'rotation' = 'everything',
 ): Promise<ReconciliationReport> {
-  const { reconcile } = await import('../analytics/reconcile.ts')
+  const { reconcile } = await import('../analytics/prove/reconcile.ts')
   const everyDays = scope === 'rotation' ? desk.config.rollups.proveEveryDays : undefined
   return reconcile(await projectOf(desk), { ...(await flowOptions(desk)), action, everyDays })
 }

@@ -1,14 +1,14 @@
 /** What is done with rollups beyond a run: sealing, late events, retention, and the jobs of the schedule. */
 import { createHash, createHmac, hkdfSync, randomUUID } from 'node:crypto'
 import { join } from 'node:path'
-import type { BackfillPlan } from '../analytics/backfill-plan.ts'
-import type { BackfillReport } from '../analytics/backfill.ts'
-import type { EraseReport } from '../analytics/erase.ts'
+import type { BackfillPlan } from '../analytics/run/backfill-plan.ts'
+import type { BackfillReport } from '../analytics/run/backfill.ts'
+import type { EraseReport } from '../analytics/seal/erase.ts'
 import type { HistoryEntry } from '../analytics/history-ledger.ts'
 import type { PartitionReport } from '../analytics/partitions.ts'
-import type { Selection, SettleReport, SourceQuarantine } from '../analytics/quarantine.ts'
-import type { Signer } from '../analytics/seal-ledger.ts'
-import type { SealReport } from '../analytics/seal.ts'
+import type { Selection, SettleReport, SourceQuarantine } from '../analytics/seal/quarantine.ts'
+import type { Signer } from '../analytics/seal/seal-ledger.ts'
+import type { SealReport } from '../analytics/seal/seal.ts'
 import { projectOf } from './analytics.ts'
 import { flowOptions } from './data.ts'
 import type { Desk } from './desk.ts'
@@ -19,7 +19,7 @@ export interface SealRequest {
 }
 
 export async function sealRollups(desk: Desk, { before }: SealRequest): Promise<SealReport> {
-  const { sealBuckets } = await import('../analytics/seal.ts')
+  const { sealBuckets } = await import('../analytics/seal/seal.ts')
   const { sealAfterDays: afterDays } = desk.config.rollups
   return sealBuckets(await projectOf(desk), {
     ...(await flowOptions(desk)),
@@ -30,12 +30,12 @@ export async function sealRollups(desk: Desk, { before }: SealRequest): Promise<
 }
 
 export async function listLateEvents(desk: Desk): Promise<SourceQuarantine[]> {
-  const { listQuarantine } = await import('../analytics/quarantine.ts')
+  const { listQuarantine } = await import('../analytics/seal/quarantine.ts')
   return listQuarantine(await projectOf(desk), await flowOptions(desk))
 }
 
 export async function showLateEvents(desk: Desk, selection: Selection) {
-  const { showQuarantined } = await import('../analytics/late-rows.ts')
+  const { showQuarantined } = await import('../analytics/seal/late-rows.ts')
   return showQuarantined(await projectOf(desk), { ...(await flowOptions(desk)), selection })
 }
 
@@ -44,20 +44,20 @@ export async function settleLateEvents(
   decision: 'admit' | 'dismiss',
   selection: Selection,
 ): Promise<SettleReport> {
-  const { admitQuarantined, dismissQuarantined } = await import('../analytics/quarantine.ts')
+  const { admitQuarantined, dismissQuarantined } = await import('../analytics/seal/quarantine.ts')
   const options = { ...(await flowOptions(desk)), selection, signer: await signerOf(desk) }
   return (decision === 'admit' ? admitQuarantined : dismissQuarantined)(await projectOf(desk), options)
 }
 
 export async function eraseFromRollups(desk: Desk, organization: string): Promise<EraseReport> {
-  const { eraseFromSealed } = await import('../analytics/erase.ts')
+  const { eraseFromSealed } = await import('../analytics/seal/erase.ts')
   const options = { ...(await flowOptions(desk)), signer: await signerOf(desk) }
   return eraseFromSealed(await projectOf(desk), organization, options)
 }
 
 export async function rollupHistory(desk: Desk, limit: number): Promise<HistoryEntry[]> {
   const { readHistory } = await import('../analytics/history-ledger.ts')
-  const { withWarehouse } = await import('../analytics/desk.ts')
+  const { withWarehouse } = await import('../analytics/run/desk.ts')
   return withWarehouse(await flowOptions(desk), warehouse => readHistory(warehouse, limit))
 }
 
@@ -76,12 +76,12 @@ export interface BackfillRequest {
 }
 
 export async function planRollupBackfill(desk: Desk, request: BackfillRequest): Promise<BackfillPlan[]> {
-  const { planBackfill } = await import('../analytics/backfill-plan.ts')
+  const { planBackfill } = await import('../analytics/run/backfill-plan.ts')
   return planBackfill(await projectOf(desk), await backfillOptions(desk, request))
 }
 
 export async function backfillRollups(desk: Desk, request: BackfillRequest): Promise<BackfillReport> {
-  const { runBackfill } = await import('../analytics/backfill.ts')
+  const { runBackfill } = await import('../analytics/run/backfill.ts')
   return runBackfill(await projectOf(desk), await backfillOptions(desk, request))
 }
 

@@ -1,9 +1,9 @@
 /** The whole foundation in one go. Every step finds what is there already, so a second run changes nothing. */
 import { writeFile } from 'node:fs/promises'
 import { join, relative } from 'node:path'
-import type { CheckReport } from '../analytics/check.ts'
-import type { ReconciliationReport } from '../analytics/reconcile.ts'
-import type { RollupReport } from '../analytics/run.ts'
+import type { CheckReport } from '../analytics/check/check.ts'
+import type { ReconciliationReport } from '../analytics/prove/reconcile.ts'
+import type { RollupReport } from '../analytics/run/run.ts'
 import type { WrittenDocument } from '../contract/files.ts'
 import type { Report } from '../migrations/run.ts'
 import type { SeedReport } from '../seeds/run.ts'

@@ -1,8 +1,8 @@
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { compile, namesOf } from '../../src/analytics/compile.ts'
-import type { Project } from '../../src/analytics/project.ts'
+import { compile, namesOf } from '../../src/analytics/project/compile.ts'
+import type { Project } from '../../src/analytics/project/project.ts'
 import { seed } from '../seeds/support.ts'
 import { makeWorld, root, type World } from './support/world.ts'
 

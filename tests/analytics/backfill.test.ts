@@ -1,9 +1,9 @@
 /** Years are loaded piece by piece, in either order, beside runs and writers, and gone on with after a kill. */
 import { describe, expect, test } from 'vitest'
-import { runBackfill } from '../../src/analytics/backfill.ts'
-import { readBackfill } from '../../src/analytics/backfill-ledger.ts'
-import { type BackfillOptions, planBackfill } from '../../src/analytics/backfill-plan.ts'
-import { sealBuckets } from '../../src/analytics/seal.ts'
+import { runBackfill } from '../../src/analytics/run/backfill.ts'
+import { readBackfill } from '../../src/analytics/run/backfill-ledger.ts'
+import { type BackfillOptions, planBackfill } from '../../src/analytics/run/backfill-plan.ts'
+import { sealBuckets } from '../../src/analytics/seal/seal.ts'
 import { event, expectExact, fillEvents, insertEvent, makeWorld, type World } from './support/world.ts'
 
 const options = (world: World, change: Partial<BackfillOptions> = {}): BackfillOptions => ({

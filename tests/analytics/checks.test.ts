@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { type CheckReport, runChecks } from '../../src/analytics/check.ts'
-import { checkFreshness } from '../../src/analytics/freshness.ts'
+import { type CheckReport, runChecks } from '../../src/analytics/check/check.ts'
+import { checkFreshness } from '../../src/analytics/check/freshness.ts'
 import { afterRun, emit, failureOf, inMemory, project } from './support/project.ts'
 
 describe('checks', () => {

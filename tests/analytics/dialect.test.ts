@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { type LoadOptions } from '../../src/analytics/load.ts'
+import { type LoadOptions } from '../../src/analytics/project/load.ts'
 import { afterRun, compiled, failureOf, project } from './support/project.ts'
 
 describe('settings', () => {

@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { withSession } from '../../src/engines/brackets.ts'
 import { postgres } from '../../src/engines/postgres/index.ts'
-import { withLease } from '../../src/analytics/lease.ts'
-import type { Stage } from '../../src/analytics/step.ts'
+import { withLease } from '../../src/analytics/run/lease.ts'
+import type { Stage } from '../../src/analytics/run/step.ts'
 import { event, expectExact, fillEvents, insertEvent, makeWorld, root, type World } from './support/world.ts'
 
 const stages: readonly Stage[] = [

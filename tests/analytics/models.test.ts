@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { runChecks } from '../../src/analytics/check.ts'
+import { runChecks } from '../../src/analytics/check/check.ts'
 import { fillEvents, insertEvent, event, makeWorld, type World } from './support/world.ts'
 
 test('sketches answer quantiles within one percent, for hours, days and everything, also after changes', async () => {

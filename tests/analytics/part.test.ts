@@ -2,9 +2,9 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { loadProject } from '../../src/analytics/load.ts'
-import { previewRollup } from '../../src/analytics/preview.ts'
-import { runRollup } from '../../src/analytics/run.ts'
+import { loadProject } from '../../src/analytics/project/load.ts'
+import { previewRollup } from '../../src/analytics/run/preview.ts'
+import { runRollup } from '../../src/analytics/run/run.ts'
 import { event, expectExact, fillEvents, insertEvent, makeWorld, root, type World } from './support/world.ts'
 
 /** The platform's project in which every error counts twice. */

@@ -1,6 +1,6 @@
 import { assert, integer, property, record, uniqueArray } from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { type ChangedHour, hourAfter, planBatches, stretchesOf } from '../../src/analytics/plan.ts'
+import { type ChangedHour, hourAfter, planBatches, stretchesOf } from '../../src/analytics/run/plan.ts'
 
 const hour = (n: number) => new Date(Date.UTC(2026, 0, 1) + n * 3_600_000).toISOString().replace('.000Z', '.000000Z')
 

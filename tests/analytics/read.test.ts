@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { type ReadRequest, readUsage } from '../../src/analytics/read.ts'
+import { type ReadRequest, readUsage } from '../../src/analytics/read/read.ts'
 import { failureOf } from '../engines/conformance.ts'
 import { event, fillEvents, insertEvent, makeWorld, type World } from './support/world.ts'
 import { askSource } from './support/windows.ts'

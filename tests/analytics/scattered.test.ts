@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { allHours } from '../../src/analytics/estimate.ts'
-import { capturedSources } from '../../src/analytics/project.ts'
+import { allHours } from '../../src/analytics/run/estimate.ts'
+import { capturedSources } from '../../src/analytics/project/project.ts'
 import { withSession } from '../../src/engines/brackets.ts'
 import { postgres } from '../../src/engines/postgres/index.ts'
 import { event, expectExact, fillEvents, insertEvent, makeWorld, type World } from './support/world.ts'

@@ -1,15 +1,15 @@
 /** Hours are sealed once they are proved; what comes too late waits for a decision, and retention stays behind the seals. */
 import { randomUUID } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
-import { eraseFromSealed } from '../../src/analytics/erase.ts'
+import { eraseFromSealed } from '../../src/analytics/seal/erase.ts'
 import {
   admitQuarantined,
   dismissQuarantined,
   listQuarantine,
   type SettleOptions,
-} from '../../src/analytics/quarantine.ts'
-import { digestOf, presentSeals, readSeals } from '../../src/analytics/seal-ledger.ts'
-import { type SealOptions, sealBuckets } from '../../src/analytics/seal.ts'
+} from '../../src/analytics/seal/quarantine.ts'
+import { digestOf, presentSeals, readSeals } from '../../src/analytics/seal/seal-ledger.ts'
+import { type SealOptions, sealBuckets } from '../../src/analytics/seal/seal.ts'
 import { event, expectExact, fillEvents, insertEvent, makeWorld, type World } from './support/world.ts'
 
 const all = { from: null, until: null, shard: null }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { mermaid, nodesOf } from '../../src/analytics/nodes.ts'
-import { selectNodes } from '../../src/analytics/select.ts'
+import { mermaid, nodesOf } from '../../src/analytics/project/nodes.ts'
+import { selectNodes } from '../../src/analytics/project/select.ts'
 import { project } from './support/project.ts'
 
 describe('selection', () => {

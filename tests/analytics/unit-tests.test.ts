@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { type Project } from '../../src/analytics/project.ts'
-import { runUnitTests } from '../../src/analytics/unit-test.ts'
+import { type Project } from '../../src/analytics/project/project.ts'
+import { runUnitTests } from '../../src/analytics/check/unit-test.ts'
 import { emit, inMemory, project } from './support/project.ts'
 
 describe('unit tests', () => {

@@ -8,7 +8,7 @@ import { loadBlocks, readColumns } from '../../src/engines/duckdb/write.ts'
 import { readBinary, wireType } from '../../src/engines/postgres/binary.ts'
 import type { Session } from '../../src/engines/engine.ts'
 import { postgres } from '../../src/engines/postgres/index.ts'
-import { createFold } from '../../src/analytics/fold.ts'
+import { createFold } from '../../src/analytics/run/fold.ts'
 import { emptyDatabase } from '../support/database.ts'
 
 const columns: readonly { readonly name: string; readonly type: BlockType; readonly stored: string }[] = [

@@ -1,4 +1,4 @@
-import type { SourceReconciliation } from '../../analytics/reconcile.ts'
+import type { SourceReconciliation } from '../../analytics/prove/reconcile.ts'
 import type { CommandSpec } from '../command.ts'
 import { count, duration, paint, table } from '../print.ts'
 

@@ -1,5 +1,5 @@
 import { constants, setPriority } from 'node:os'
-import type { BackfillPlan } from '../../analytics/backfill-plan.ts'
+import type { BackfillPlan } from '../../analytics/run/backfill-plan.ts'
 import { PlinthError } from '../../errors.ts'
 import type { BackfillRequest } from '../../foundation/rollups.ts'
 import { type CommandSpec, type Context, text } from '../command.ts'

@@ -1,6 +1,6 @@
 /** Commands about the analytics project: what is in it, what it compiles to, and what a run would do. */
-import type { GraphNode } from '../../analytics/nodes.ts'
-import type { SourcePlan } from '../../analytics/preview.ts'
+import type { GraphNode } from '../../analytics/project/nodes.ts'
+import type { SourcePlan } from '../../analytics/run/preview.ts'
 import { type CommandSpec, type Context, type OptionSpec, text } from '../command.ts'
 import { count, paint, table } from '../print.ts'
 
@@ -41,7 +41,7 @@ export const rollupList: CommandSpec = {
     const nodes = await context.foundation.listNodes(projectRequest(context))
     const data = { nodes: nodes.map(nodeData) }
     if (text(context, 'format') === 'mermaid') {
-      const { mermaid } = await import('../../analytics/nodes.ts')
+      const { mermaid } = await import('../../analytics/project/nodes.ts')
       return { data, text: mermaid(nodes) }
     }
     const rows = nodes.map(node => [

@@ -1,4 +1,4 @@
-import type { Selection, SettleReport, SourceQuarantine } from '../../analytics/quarantine.ts'
+import type { Selection, SettleReport, SourceQuarantine } from '../../analytics/seal/quarantine.ts'
 import { PlinthError } from '../../errors.ts'
 import { type CommandSpec, type Context, text } from '../command.ts'
 import { count, paint, table } from '../print.ts'

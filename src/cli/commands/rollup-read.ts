@@ -1,4 +1,4 @@
-import type { Pending, ReadRequest, UsageReading } from '../../analytics/read.ts'
+import type { Pending, ReadRequest, UsageReading } from '../../analytics/read/read.ts'
 import { PlinthError } from '../../errors.ts'
 import { type CommandSpec, type Context, text, wholeNumber } from '../command.ts'
 import { count, paint, table } from '../print.ts'

@@ -1,4 +1,4 @@
-import type { SourceSeal } from '../../analytics/seal.ts'
+import type { SourceSeal } from '../../analytics/seal/seal.ts'
 import { PlinthError } from '../../errors.ts'
 import { type CommandSpec, text } from '../command.ts'
 import { count, duration, paint, table } from '../print.ts'

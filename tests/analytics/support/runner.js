@@ -13,8 +13,8 @@ const server = await createServer({
   optimizeDeps: { noDiscovery: true },
 })
 const load = path => server.ssrLoadModule(join(root, path))
-const { loadProject } = await load('src/analytics/load.ts')
-const { runRollup } = await load('src/analytics/run.ts')
+const { loadProject } = await load('src/analytics/project/load.ts')
+const { runRollup } = await load('src/analytics/run/run.ts')
 const { postgres } = await load('src/engines/postgres/index.ts')
 const { duckdb } = await load('src/engines/duckdb/index.ts')
 await runRollup(await loadProject(join(root, 'analytics'), { root }), {

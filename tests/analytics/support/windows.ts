@@ -54,7 +54,9 @@ function tell(row: Record<string, unknown>, { unit, keys }: Asked): Record<strin
   const values = Object.entries(rest)
   const place = unit === null ? 0 : unit === 'hour' ? 2 : 1
   const period =
-    unit === null ? {} : { [unit]: unit === 'hour' ? `${String(row['c0'])}${offsetText(Number(row['c1']))}` : row['c0'] }
+    unit === null
+      ? {}
+      : { [unit]: unit === 'hour' ? `${String(row['c0'])}${offsetText(Number(row['c1']))}` : row['c0'] }
   const named = keys.map((key, index) => [`${key}_id`, row[`c${place + index}`]])
   const measures = values.filter(([name]) => !/^c\d$/.test(name))
   const quantiles = [0.5, 0.95, 0.99].map(part => [

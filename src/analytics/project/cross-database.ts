@@ -1,0 +1,116 @@
+/** dbt's own macros that say the same on every engine, as `dbt.dateadd(…)` or without the `dbt.`. */
+import type { TemplateFunction } from '../../sql/template.ts'
+import { textOf } from './shapes.ts'
+
+/** The functions of an engine; DuckDB's spelling, which is mostly PostgreSQL's, where it has none of its own. */
+export function crossDatabase(engine: string): Readonly<Record<string, TemplateFunction>> {
+  const spelled = { ...common, ...(engine === 'bigquery' ? bigquery : {}) }
+  return Object.fromEntries(
+    Object.entries(spelled).map(([name, { parameters, write }]): [string, TemplateFunction] => [
+      name,
+      (positional, named) =>
+        write(...parameters.map((parameter, index) => argument(positional[index] ?? named[parameter]))),
+    ]),
+  )
+}
+
+interface Spelled {
+  readonly parameters: readonly string[]
+  readonly write: (...values: string[]) => string
+}
+
+const word = (parameters: string, write: Spelled['write']): Spelled => ({
+  parameters: parameters.split(' ').filter(Boolean),
+  write,
+})
+
+const common: Readonly<Record<string, Spelled>> = {
+  dateadd: word(
+    'datepart interval from_date_or_timestamp',
+    (part = '', count = '', from = '') => `(${from} + (${count}) * interval 1 ${part})`,
+  ),
+  datediff: word(
+    'first_date second_date datepart',
+    (first = '', second = '', part = '') =>
+      `date_diff('${part}', cast(${first} as timestamp), cast(${second} as timestamp))`,
+  ),
+  date_trunc: word('datepart date', (part = '', date = '') => `date_trunc('${part}', ${date})`),
+  last_day: word(
+    'date datepart',
+    (date = '', part = '') => `cast(date_trunc('${part}', ${date}) + interval 1 ${part} - interval 1 day as date)`,
+  ),
+  date: word('year month day', (year = '', month = '', day = '') => `make_date(${year}, ${month}, ${day})`),
+  current_timestamp: word('', () => 'current_timestamp'),
+  cast: word('field type', (field = '', type = '') => `cast(${field} as ${type})`),
+  safe_cast: word('field type', (field = '', type = '') => `try_cast(${field} as ${type})`),
+  cast_bool_to_text: word('field', (field = '') => `cast(${field} as varchar)`),
+  concat: word('fields', (fields = '') => fields.split('\u0000').join(' || ')),
+  length: word('expression', (expression = '') => `length(${expression})`),
+  position: word('substring_text string_text', (part = '', text = '') => `position(${part} in ${text})`),
+  replace: word('field old_chars new_chars', (field = '', from = '', to = '') => `replace(${field}, ${from}, ${to})`),
+  right: word('string_text length_expression', (text = '', length = '') => `right(${text}, ${length})`),
+  split_part: word(
+    'string_text delimiter_text part_number',
+    (text = '', delimiter = '', part = '') => `split_part(${text}, ${delimiter}, ${part})`,
+  ),
+  hash: word('field', (field = '') => `md5(cast(${field} as varchar))`),
+  any_value: word('expression', (expression = '') => `any_value(${expression})`),
+  bool_or: word('expression', (expression = '') => `bool_or(${expression})`),
+  listagg: word(
+    'measure delimiter_text order_by_clause limit_num',
+    (measure = '', delimiter = "','", order = '') =>
+      `string_agg(${measure}, ${delimiter || "','"}${order ? ` ${order}` : ''})`,
+  ),
+  array_construct: word('inputs', (inputs = '') => `[${inputs.split('\u0000').join(', ')}]`),
+  string_literal: word('value', (value = '') => `'${value}'`),
+  escape_single_quotes: word('expression', (expression = '') => expression.replaceAll("'", "''")),
+  except: word('', () => 'except'),
+  intersect: word('', () => 'intersect'),
+  type_string: word('', () => 'varchar'),
+  type_timestamp: word('', () => 'timestamp'),
+  type_float: word('', () => 'float'),
+  type_numeric: word('', () => 'numeric(28, 6)'),
+  type_bigint: word('', () => 'bigint'),
+  type_int: word('', () => 'integer'),
+  type_boolean: word('', () => 'boolean'),
+}
+
+const bigquery: Readonly<Record<string, Spelled>> = {
+  dateadd: word(
+    'datepart interval from_date_or_timestamp',
+    (part = '', count = '', from = '') => `datetime_add(cast(${from} as datetime), interval ${count} ${part})`,
+  ),
+  datediff: word(
+    'first_date second_date datepart',
+    (first = '', second = '', part = '') =>
+      `datetime_diff(cast(${second} as datetime), cast(${first} as datetime), ${part})`,
+  ),
+  date_trunc: word('datepart date', (part = '', date = '') => `timestamp_trunc(cast(${date} as timestamp), ${part})`),
+  last_day: word('date datepart', (date = '', part = '') => `last_day(cast(${date} as date), ${part})`),
+  date: word('year month day', (year = '', month = '', day = '') => `date(${year}, ${month}, ${day})`),
+  current_timestamp: word('', () => 'current_timestamp()'),
+  safe_cast: word('field type', (field = '', type = '') => `safe_cast(${field} as ${type})`),
+  cast_bool_to_text: word('field', (field = '') => `cast(${field} as string)`),
+  position: word('substring_text string_text', (part = '', text = '') => `strpos(${text}, ${part})`),
+  split_part: word(
+    'string_text delimiter_text part_number',
+    (text = '', delimiter = '', part = '') => `split(${text}, ${delimiter})[safe_offset(${part} - 1)]`,
+  ),
+  hash: word('field', (field = '') => `to_hex(md5(cast(${field} as string)))`),
+  bool_or: word('expression', (expression = '') => `logical_or(${expression})`),
+  except: word('', () => 'except distinct'),
+  intersect: word('', () => 'intersect distinct'),
+  type_string: word('', () => 'string'),
+  type_float: word('', () => 'float64'),
+  type_numeric: word('', () => 'numeric'),
+  type_bigint: word('', () => 'int64'),
+  type_int: word('', () => 'int64'),
+  type_boolean: word('', () => 'bool'),
+}
+
+/** Lists come as one text, since every other argument is one. */
+function argument(value: unknown): string {
+  if (Array.isArray(value)) return value.map(item => argument(item)).join('\u0000')
+  if (typeof value === 'object' && value !== null && 'text' in value) return String(value.text)
+  return textOf(value) ?? ''
+}

@@ -1,0 +1,111 @@
+/** The words that files of a project may use: acted upon, or harmless and passed over. Everything else is refused with its place. */
+import { nearest, type Place, PlinthError } from '../../errors.ts'
+
+const words = (text: string): readonly string[] => text.trim().split(/\s+/)
+
+/** Settings of a transform. */
+export const modelConfig = {
+  acted: words('materialized schema tags meta enabled contract alias database'),
+  passed:
+    words(`unique_key incremental_strategy on_schema_change full_refresh docs group access persist_docs description
+    event_time begin batch_size lookback concurrent_batches incremental_predicates predicates on_configuration_change
+    partition_by cluster_by partition_expiration_days hours_to_expiration kms_key_name labels resource_tags
+    require_partition_filter copy_partitions indexes index transient unlogged quoting static_analysis merge_update_columns
+    merge_exclude_columns node_color freshness latest_version deprecation_date table_type location format options sorted_by
+    partitioned_by contract_config time_ingestion_partitioning`),
+}
+
+/** Settings of a check. */
+export const checkConfig = {
+  acted:
+    words(`severity warn_if error_if fail_calc where limit store_failures store_failures_as schema alias enabled tags
+    meta`),
+  passed: words('group docs database static_analysis sql_header description'),
+}
+
+export const sourceConfig = {
+  acted: words('enabled meta tags freshness loaded_at_field loaded_at_query schema identifier'),
+  passed: words('event_time quoting database loader description docs'),
+}
+
+export const unitTestConfig = { acted: words('enabled tags meta'), passed: words('static_analysis') }
+
+/** Why a word is refused, where more can be said than that it is not known. */
+const reasons: Readonly<Record<string, string>> = {
+  pre_hook: 'Hooks are not supported: a transform is one query, and what else happens to the warehouse is a migration.',
+  post_hook:
+    'Hooks are not supported: a transform is one query, and what else happens to the warehouse is a migration.',
+  grants: 'Grants are not supported here: write them into a migration of the warehouse.',
+  sql_header: 'A header before the query is not supported: a transform is one query.',
+  'on-run-start': 'Hooks are not supported: what happens to the warehouse beside transforms is a migration.',
+  'on-run-end': 'Hooks are not supported: what happens to the warehouse beside transforms is a migration.',
+  snapshots: 'Snapshots are not supported. Supported materializations: incremental, table, view, ephemeral.',
+  seeds:
+    'Seeds are not supported here: load such rows by a migration of the warehouse, and name the table as a source.',
+  semantic_models: 'The semantic layer is not supported. Write the aggregation as a transform.',
+  metrics: 'The semantic layer is not supported. Write the aggregation as a transform.',
+  saved_queries: 'The semantic layer is not supported. Write the query into the folder of analyses.',
+  versions: 'Versions of transforms are not supported. Give the new one a name of its own.',
+  functions: 'Functions are not supported. Make them in a migration of the warehouse, or write a macro.',
+}
+
+/** Keys of `dbt_project.yml`. */
+export const projectKeys = words(`name version config-version profile model-paths macro-paths test-paths analysis-paths
+  seed-paths snapshot-paths docs-paths asset-paths function-paths target-path clean-targets log-path packages-install-path
+  require-dbt-version vars models tests data_tests unit_tests sources analyses exposures flags dispatch quoting query-comment
+  macros dbt-cloud restrict-access anchors`)
+
+export const propertiesKeys = words(
+  'version sources models unit_tests data_tests analyses macros exposures groups anchors',
+)
+export const modelKeys = words(`name description docs access config constraints data_tests tests columns meta tags group
+  deprecation_date latest_version time_spine primary_entity derived_semantics`)
+export const columnKeys =
+  words(`name description meta quote constraints data_tests tests tags data_type config policy_tags
+  granularity docs dimension entity`)
+export const sourceKeys =
+  words(`name description database schema loader loaded_at_field loaded_at_query freshness quoting meta
+  tags overrides config tables docs`)
+export const tableKeys =
+  words(`name description identifier loader loaded_at_field loaded_at_query freshness quoting meta tags
+  config columns data_tests tests external docs`)
+export const unitTestKeys = words('name description model given expect overrides config tags meta versions')
+
+export interface KnownConfig {
+  readonly acted: readonly string[]
+  readonly passed: readonly string[]
+}
+
+/** Throws TRANSFORM_INVALID for a setting that is neither acted upon nor harmless. */
+export function refuseConfig(key: string, known: KnownConfig, at: Place): void {
+  if (known.acted.includes(key) || known.passed.includes(key)) return
+  throw refused(`The setting "${key}"`, key, [...known.acted, ...known.passed], at, known.acted)
+}
+
+/** Throws TRANSFORM_INVALID for the first key that is not known. */
+export function refuseKeys(
+  value: Readonly<Record<string, unknown>>,
+  known: readonly string[],
+  place: (key: string) => Place,
+): void {
+  for (const [key, given] of Object.entries(value)) {
+    // An empty list of something that is not supported asks for nothing.
+    if (known.includes(key) || given === null || (Array.isArray(given) && given.length === 0)) continue
+    throw refused(`The key "${key}"`, key, known, place(key), known)
+  }
+}
+
+function refused(
+  what: string,
+  key: string,
+  known: readonly string[],
+  at: Place,
+  supported: readonly string[],
+): PlinthError {
+  const reason = reasons[key]
+  const guess = reason === undefined ? nearest(key, known) : undefined
+  return new PlinthError('TRANSFORM_INVALID', `${what} is not ${reason === undefined ? 'known' : 'supported'} here.`, {
+    at,
+    hint: reason ?? (guess ? `Did you mean "${guess}"?` : `Supported: ${supported.join(', ')}.`),
+  })
+}

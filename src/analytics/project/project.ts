@@ -1,0 +1,260 @@
+/** An analytics project as plain data: sources to capture, transforms in the order of their dependencies, checks. */
+import type { Place } from '../../errors.ts'
+import type { Template } from '../../sql/template.ts'
+
+export interface Project {
+  readonly name: string
+  /** Absolute folder of `dbt_project.yml`. */
+  readonly folder: string
+  readonly variables: Readonly<Record<string, unknown>>
+  readonly sources: readonly Source[]
+  /** Each after those that it refers to. What an ephemeral one refers to, those refer to that use it. */
+  readonly transforms: readonly Transform[]
+  /** Transforms that are no table or view but a part of the queries that refer to them. */
+  readonly ephemerals: readonly Transform[]
+  /** Names of transforms that are switched off. */
+  readonly disabled: readonly string[]
+  /** Queries that are compiled and run by hand. */
+  readonly analyses: readonly Analysis[]
+  readonly macros: readonly Template[]
+  readonly checks: readonly CheckDefinition[]
+  readonly unitTests: readonly UnitTest[]
+  readonly surroundings: Surroundings
+}
+
+/** What the same files may compile differently by. */
+export interface Surroundings {
+  /** The environment's name, dbt's `target.name`. */
+  readonly target: string
+  /** Schema of transforms that name none, dbt's `target.schema`. */
+  readonly schema: string
+  /** For `env_var`. */
+  readonly environment: Readonly<Record<string, string | undefined>>
+  readonly moment: Moment
+}
+
+/** When and in which run something is rendered. */
+export interface Moment {
+  /** ISO 8601. */
+  readonly startedAt: string
+  readonly runId: string
+}
+
+/** For what is compared from run to run. */
+export const noMoment: Moment = {
+  startedAt: '2000-01-01T00:00:00.000Z',
+  runId: '00000000-0000-0000-0000-000000000000',
+}
+
+export interface Analysis {
+  readonly name: string
+  readonly template: Template
+  readonly path: string
+  readonly refs: readonly string[]
+  readonly sources: readonly string[]
+  readonly description: string
+  readonly tags: readonly string[]
+}
+
+/** A table of the warehouse that is not made by a transform. */
+export interface Source {
+  /** The group's name, the first argument of `source()`. */
+  readonly group: string
+  /** The second argument of `source()`. */
+  readonly name: string
+  readonly schema: string
+  readonly identifier: string
+  readonly columns: readonly SourceColumn[]
+  /** Null for a table that somebody else fills. */
+  readonly capture: Capture | null
+  /** Null where no freshness is asked for. */
+  readonly freshness: Freshness | null
+  readonly description: string
+  readonly tags: readonly string[]
+  /** The properties file, relative to the project. */
+  readonly path: string
+  readonly place: Place
+}
+
+/** How old a source's newest row may be. */
+export interface Freshness {
+  /** SQL of the time at which a row was loaded; null where a query says it. */
+  readonly field: string | null
+  /** SQL of a query that answers the newest such time; null where a field says it. */
+  readonly query: string | null
+  /** Condition on the rows that are looked at. */
+  readonly filter: string | null
+  readonly warnAfterMs: number | null
+  readonly errorAfterMs: number | null
+  readonly place: Place
+}
+
+export interface SourceColumn {
+  readonly name: string
+  /** As both engines know it, such as `numeric(18, 6)`; empty when the file does not say. */
+  readonly type: string
+  readonly place: Place
+}
+
+/** Where a source's rows come from and how its changes are known (`meta.plinth.capture`). Table names are qualified. */
+export interface Capture {
+  readonly table: string
+  readonly marks: string
+  readonly timeColumn: string
+  readonly organizationColumn: string
+  /** A function of the source that gives an organization's shard. */
+  readonly shardFunction: string
+  readonly shards: number
+  /** Table of the warehouse that holds when each cell was last proved; null when the project keeps none. */
+  readonly reconciledCells: string | null
+  /** Table of the source in which each warehouse tells how far it has sealed; null where nothing can be sealed. */
+  readonly seals: string | null
+  /** Table of the source that lists what was dropped behind the seals; null where nothing is. */
+  readonly retirements: string | null
+  /** Function of the source that makes the partitions that will be needed; null where none are to be made. */
+  readonly maintain: string | null
+  /** Function of the source that drops what is sealed and past its retention; null where everything is kept. */
+  readonly retire: string | null
+}
+
+export type Grain = 'hour' | 'day'
+
+export interface Transform {
+  readonly name: string
+  readonly schema: string
+  readonly template: Template
+  readonly materialized: 'incremental' | 'table' | 'view'
+  /** What is replaced as a whole; null for tables and views, which are made anew. */
+  readonly cell: TransformCell | null
+  /** Names of the transforms that it refers to. */
+  readonly refs: readonly string[]
+  /** Sources that it reads, as `group.name`. */
+  readonly sources: readonly string[]
+  /** The same as its file has them, with ephemeral transforms for what stands behind them. */
+  readonly reads: { readonly refs: readonly string[]; readonly sources: readonly string[] }
+  /** Path within the project. */
+  readonly path: string
+  readonly description: string
+  readonly tags: readonly string[]
+  /** Its settings as they stand after the project's, its properties' and its own were laid over each other. */
+  readonly config: Readonly<Record<string, unknown>>
+  /** What properties say of its columns. */
+  readonly columns: readonly Column[]
+  /** Null where none is enforced. */
+  readonly contract: Contract | null
+}
+
+export interface Column {
+  readonly name: string
+  /** Empty when the file does not say. */
+  readonly type: string
+  readonly description: string
+  readonly constraints: readonly Constraint[]
+  readonly place: Place
+}
+
+/** The columns and types that a transform promises, all of them, and what holds for its rows. */
+export interface Contract {
+  readonly columns: readonly Column[]
+  /** Those of several columns; those of one stand with it. */
+  readonly constraints: readonly Constraint[]
+  readonly place: Place
+}
+
+export interface Constraint {
+  readonly type: 'not_null' | 'unique' | 'primary_key' | 'check' | 'foreign_key'
+  readonly name: string | null
+  readonly columns: readonly string[]
+  /** Of a check, the condition; of a foreign key without `to`, what it references. */
+  readonly expression: string | null
+  /** Of a foreign key: the table, as `ref('x')` or `source('x', 'y')`, and its columns. */
+  readonly to: string | null
+  readonly toColumns: readonly string[]
+  readonly place: Place
+}
+
+export interface TransformCell {
+  readonly bucket: string
+  readonly grain: Grain
+  readonly shard: string
+}
+
+export type Severity = 'error' | 'warn'
+
+/** A check answers the rows that are wrong. */
+export interface CheckDefinition {
+  readonly name: string
+  /** The generic test, such as `not_null`; null for a file of its own. */
+  readonly kind: string | null
+  readonly severity: Severity
+  /** Conditions on the number of failures, such as `> 10`. */
+  readonly warnIf: string
+  readonly errorIf: string
+  /** An aggregate over the wrong rows; what it answers is the number of failures. */
+  readonly failCalc: string
+  /** At most so many wrong rows are looked at; null for all. */
+  readonly limit: number | null
+  /** Where the wrong rows are kept; null where they are not. */
+  readonly store: StoredFailures | null
+  /** The same, should the caller ask for it. */
+  readonly storable: StoredFailures
+  /** The table or transform that it looks at, for people; null for a check of its own. */
+  readonly subject: string | null
+  readonly column: string | null
+  /** Where it is declared in a properties file; null for a file of its own. */
+  readonly declared: Place | null
+  readonly template: Template
+  readonly path: string
+  readonly tags: readonly string[]
+  readonly config: Readonly<Record<string, unknown>>
+  readonly refs: readonly string[]
+  readonly sources: readonly string[]
+}
+
+/** A table or view in the warehouse that holds the rows that failed a check. */
+export interface StoredFailures {
+  readonly schema: string
+  readonly name: string
+  readonly as: 'table' | 'view'
+}
+
+/** Rows that a transform is given and rows that it must answer for them. */
+export interface UnitTest {
+  readonly name: string
+  readonly transform: string
+  readonly description: string
+  readonly tags: readonly string[]
+  readonly given: readonly Given[]
+  readonly expected: GivenRows
+  readonly overrides: {
+    readonly macros: Readonly<Record<string, unknown>>
+    readonly variables: Readonly<Record<string, unknown>>
+    readonly environment: Readonly<Record<string, string>>
+  }
+  readonly path: string
+  readonly place: Place
+}
+
+export interface Given {
+  /** A transform's name, a source's `group.name`, or `this`: what stands in the table before. */
+  readonly input: { readonly kind: 'ref' | 'source' | 'this'; readonly name: string }
+  readonly rows: GivenRows
+  readonly place: Place
+}
+
+/** Rows as values, or a query that answers them. */
+export type GivenRows =
+  | { readonly kind: 'values'; readonly rows: readonly Readonly<Record<string, unknown>>[]; readonly place: Place }
+  | { readonly kind: 'query'; readonly query: string; readonly place: Place }
+
+/** `group.name`, by which sources are told apart. */
+export function sourceKey(source: { readonly group: string; readonly name: string }): string {
+  return `${source.group}.${source.name}`
+}
+
+/** A source that is copied from another database. */
+export type CapturedSource = Source & { readonly capture: Capture }
+
+export function capturedSources(project: Project): CapturedSource[] {
+  return project.sources.filter((source): source is CapturedSource => source.capture !== null)
+}

@@ -1,0 +1,119 @@
+/** dbt's words that do not depend on the graph: variables, the environment, dispatch, and what is refused with its reason. */
+import { nearest, PlinthError } from '../../errors.ts'
+import type { CallContext, TemplateFunction, TemplateValue } from '../../sql/template.ts'
+import type { Moment } from './project.ts'
+import { textOf } from './shapes.ts'
+
+export function varFunction(variables: Readonly<Record<string, unknown>>): TemplateFunction {
+  return (positional, named) => {
+    const name = textOf(positional[0]) ?? ''
+    if (name in variables) return (variables[name] ?? null) as TemplateValue
+    if (positional.length > 1) return positional[1] as TemplateValue
+    if ('default' in named) return named['default'] as TemplateValue
+    const guess = nearest(name, Object.keys(variables))
+    throw new PlinthError('TRANSFORM_INVALID', `The variable "${name}" is not set and has no default.`, {
+      hint: guess ? `Did you mean var('${guess}')?` : 'Add it to vars in dbt_project.yml, or give a default.',
+    })
+  }
+}
+
+/** What is compiled is printed, stored and compared, so that a secret must not get into it. */
+export function environmentFunction(environment: Readonly<Record<string, string | undefined>>): TemplateFunction {
+  return ([given, fallback]) => {
+    const name = textOf(given) ?? ''
+    if (/SECRET|PASSWORD|PASSWD|TOKEN|CREDENTIAL|PRIVATE|DATABASE_URL|WAREHOUSE_URL/i.test(name)) {
+      throw new PlinthError('TRANSFORM_INVALID', `env_var('${name}') would put a secret into compiled SQL.`, {
+        hint: 'Compiled SQL is printed and stored. Use another name for what is no secret.',
+      })
+    }
+    const value = environment[name] ?? fallback
+    if (value !== undefined && value !== null) return textOf(value) ?? ''
+    throw new PlinthError('TRANSFORM_INVALID', `The environment variable ${name} is not set and has no default.`, {
+      hint: `Set it, or write env_var('${name}', 'default').`,
+    })
+  }
+}
+
+/** The engine's own macro where there is one, else the default. */
+export function dispatchFunction(
+  engine: string,
+  builtIn: Readonly<Record<string, TemplateFunction>>,
+): TemplateFunction {
+  return ([given, namespace], _named, context: CallContext) => {
+    const name = textOf(given) ?? ''
+    const found = context.callable(`${engine}__${name}`) ?? context.callable(`default__${name}`) ?? builtIn[name]
+    if (found !== undefined) return found
+    const of = typeof namespace === 'string' ? ` of "${namespace}"` : ''
+    return raise(`No macro "${engine}__${name}" or "default__${name}"${of} exists.`)
+  }
+}
+
+/** `run_started_at`: prints as Python prints it, and formats itself. */
+export function momentValue({ startedAt }: Moment): TemplateValue {
+  const at = new Date(startedAt)
+  const text = `${at.toISOString().slice(0, 23).replace('T', ' ')}000+00:00`
+  return {
+    kind: 'relation',
+    schema: '',
+    identifier: '',
+    text,
+    attributes: {
+      strftime: ([format]) => strftime(at, textOf(format) ?? '%Y-%m-%d %H:%M:%S'),
+      isoformat: () => text.replace(' ', 'T'),
+      year: at.getUTCFullYear(),
+      month: at.getUTCMonth() + 1,
+      day: at.getUTCDate(),
+      hour: at.getUTCHours(),
+    },
+  }
+}
+
+function strftime(at: Date, format: string): string {
+  const iso = at.toISOString()
+  const parts: Readonly<Record<string, string>> = {
+    Y: iso.slice(0, 4),
+    m: iso.slice(5, 7),
+    d: iso.slice(8, 10),
+    H: iso.slice(11, 13),
+    M: iso.slice(14, 16),
+    S: iso.slice(17, 19),
+    f: `${iso.slice(20, 23)}000`,
+    y: iso.slice(2, 4),
+    F: iso.slice(0, 10),
+    T: iso.slice(11, 19),
+    s: String(Math.floor(at.getTime() / 1000)),
+    z: '+0000',
+    Z: 'UTC',
+    '%': '%',
+  }
+  return format.replace(/%(.)/g, (all, letter: string) => parts[letter] ?? all)
+}
+
+export function raise(message: string): never {
+  throw new PlinthError('TRANSFORM_INVALID', message)
+}
+
+const notWhileCompiling =
+  'Transforms do not ask the warehouse while they are compiled, so that the same project compiles to the same SQL. Supported: ref, source, config, var, env_var, this, is_incremental, target, adapter.dispatch, execute, model, flags, log, exceptions, run_started_at, invocation_id, dbt.* and macros of the project.'
+const noPackages =
+  'Packages are not supported. Copy the macro that you need into the folder of macros, and call it by its own name.'
+
+/** Names that dbt has and that are left out, with the reason. */
+export const refusedWords: Readonly<Record<string, string>> = {
+  run_query: notWhileCompiling,
+  statement: notWhileCompiling,
+  load_result: notWhileCompiling,
+  graph: notWhileCompiling,
+  modules:
+    'Python modules are not supported. Use run_started_at.strftime(…), dbt.dateadd(…) and SQL for dates and patterns.',
+  selected_resources: notWhileCompiling,
+  database_schemas: notWhileCompiling,
+  dbt_utils: noPackages,
+  dbt_expectations: noPackages,
+  dbt_date: noPackages,
+  codegen: noPackages,
+  audit_helper: noPackages,
+  elementary: noPackages,
+  metrics: noPackages,
+  snapshot: 'Snapshots are not supported. Supported materializations: incremental, table, view, ephemeral.',
+}
