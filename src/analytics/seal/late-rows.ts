@@ -109,6 +109,6 @@ async function warehouseRows(source: CapturedSource, warehouse: Session, { hour,
 /** A value as both sides write it: decimals without the zeros at their end. */
 function plain(value: unknown): string {
   if (value === null || value === undefined) return ''
-  const text = typeof value === 'string' ? value : JSON.stringify(value)
+  const text = typeof value === 'object' ? JSON.stringify(value) : `${value as string | number | bigint | boolean}`
   return /^-?\d+\.\d+$/.test(text) ? text.replace(/\.?0+$/, '') : text
 }
