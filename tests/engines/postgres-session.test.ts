@@ -269,6 +269,17 @@ describe('copies', () => {
     expect((await session.query('select 1 as one')).rows).toEqual([{ one: 1 }])
   })
 
+  test('a reader that leaves at the first piece of a short copy, all of which has come, does not hold the session', async () => {
+    const session = await open()
+    for await (const _chunk of session.copyOut(
+      "copy (select repeat('x', 200) from generate_series(1, 500)) to stdout",
+    )) {
+      await new Promise(resolve => setTimeout(resolve, 100))
+      break
+    }
+    expect((await session.query('select 1 as one')).rows).toEqual([{ one: 1 }])
+  })
+
   test.each([
     ['a table that is not there', 'copy never_made from stdin', '42P01'],
     ['a row that cannot be read', 'copy t from stdin (format csv)', '22P02'],

@@ -234,6 +234,8 @@ class PostgresSession implements Session {
 
   /** The reader went away: the server is told to stop and the rest is read past, so that the session can go on. */
   async #abandon(stream: Readable): Promise<void> {
+    // All of it may have come already, and its last piece was only not asked for.
+    if (stream.readableEnded || stream.destroyed) return
     const ended = new Promise<void>(resolve => {
       for (const event of ['end', 'error', 'close']) stream.once(event, () => resolve())
     })
