@@ -76,7 +76,9 @@ test('two servers do each job once, and answer how it went', { timeout: 240_000 
     expect(JSON.parse(await read(one, '/health'))).toEqual({ status: 'ok' })
     expect(JSON.parse(await read(two, '/ready'))).toEqual({ status: 'ok' })
     const jobs = JSON.parse(await read(one, '/jobs')) as { jobs: { status: string; runs: number }[] }
-    expect(jobs.jobs.map(({ status, runs: times }) => [status, times])).toEqual(Array.from({ length: 3 }, () => ['succeeded', 1]))
+    expect(jobs.jobs.map(({ status, runs: times }) => [status, times])).toEqual(
+      Array.from({ length: 3 }, () => ['succeeded', 1]),
+    )
     const metrics = await read(two, '/metrics')
     expect(metrics).toMatch(/^plinth_rollup_lag_seconds\{source="raw\.usage_events"\} 0$/m)
     expect(metrics).toMatch(/^plinth_rollup_runs_total\{source="raw\.usage_events"\} 1$/m)
