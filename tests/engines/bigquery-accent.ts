@@ -2,7 +2,8 @@
 import type { Parameterized, Result, Session, StatementDone, Value } from '../../src/engines/engine.ts'
 import type { Accent } from './conformance.ts'
 
-const notEnforced = 'BigQuery enforces no keys and checks, and has no indexes; bigquery.peer.test.ts tells what it reads'
+const notEnforced =
+  'BigQuery enforces no keys and checks, and has no indexes; bigquery.peer.test.ts tells what it reads'
 const emulatorDecimals = 'the emulator casts decimals to three digits; bigquery.peer.test.ts tells them through tables'
 const emulatorPlaces =
   'the emulator does not tell where in a text an error is; the stories of failures tell it of what BigQuery says'
