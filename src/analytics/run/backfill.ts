@@ -7,7 +7,7 @@ import { PlinthError } from '../../errors.ts'
 import { acknowledge, markCells } from './capture.ts'
 import { type Backfill, remaining, writeBackfill } from './backfill-ledger.ts'
 import { type BackfillOptions, lookAhead } from './backfill-plan.ts'
-import { consumerOf, type Desk, type RollupOptions, withDesk, withWarehouse } from './desk.ts'
+import { claimOf, consumerOf, type Desk, type RollupOptions, withDesk, withWarehouse } from './desk.ts'
 import { storeRawRows } from '../ledger.ts'
 import { hasCells } from './materialize.ts'
 import type { ChangedHour } from './plan.ts'
@@ -196,13 +196,7 @@ function contextOf(
     emit: options.emit,
     onStage: async (stage: Parameters<NonNullable<RollupOptions['onStage']>>[0]) =>
       options.onStage?.(stage, sourceKey(source)),
-    claim: {
-      source: sourceKey(source),
-      lease: desk.lease.name,
-      token: desk.lease.token,
-      runId: options.runId,
-      fresh: work.fresh,
-    },
+    claim: claimOf(source, options, desk, work.fresh),
   }
 }
 

@@ -4,7 +4,7 @@ import type { Engine, Session } from '../../engines/engine.ts'
 import { PlinthError } from '../../errors.ts'
 import type { Emit } from '../../telemetry/event.ts'
 import { currentSnapshot, inspectSource, isAhead, type SourceIdentity } from './capture.ts'
-import { ensureWarehouseLedger, type StoredCursor } from '../ledger.ts'
+import { type Claim, ensureWarehouseLedger, type StoredCursor } from '../ledger.ts'
 import { ensureSourceLedger, type Lease, withLease } from './lease.ts'
 import { type CapturedSource, sourceKey } from '../project/project.ts'
 import type { Stage } from './step.ts'
@@ -117,6 +117,16 @@ export async function withWarehouse<T>(options: RollupOptions, work: (session: S
 
 export function consumerOf(options: RollupOptions): string {
   return options.consumer ?? 'warehouse'
+}
+
+/** As whom the run writes into the warehouse; `fresh` where the stored token is that of another source. */
+export function claimOf(
+  source: CapturedSource,
+  { runId }: Pick<RollupOptions, 'runId'>,
+  { lease }: Pick<Desk, 'lease'>,
+  fresh: Claim['fresh'] = 'no',
+): Claim {
+  return { source: sourceKey(source), lease: lease.name, token: lease.token, runId, fresh }
 }
 
 /** Refuses a source that is not the one of the cursor, unless everything is loaded anyway. */

@@ -5,7 +5,7 @@
  */
 import type { Session } from '../../engines/engine.ts'
 import { acknowledge, acknowledgedToken, trimMarks } from './capture.ts'
-import { consumerOf, type Desk, type RollupOptions, withDesk, withWarehouse } from './desk.ts'
+import { claimOf, consumerOf, type Desk, type RollupOptions, withDesk, withWarehouse } from './desk.ts'
 import { addLate, type Late, measureLate, recordLate } from '../late.ts'
 import { forgetFingerprints, type StoredCursor } from '../ledger.ts'
 import type { Batch } from './plan.ts'
@@ -148,13 +148,7 @@ async function applyAll(
     readAt: desk.readAt,
     emit: options.emit,
     onStage: async (stage: Stage) => options.onStage?.(stage, sourceKey(source)),
-    claim: {
-      source: sourceKey(source),
-      lease: desk.lease.name,
-      token: desk.lease.token,
-      runId: options.runId,
-      fresh: work.fresh,
-    },
+    claim: claimOf(source, options, desk, work.fresh),
   }
   for (const [index, batch] of batches.entries()) {
     desk.lease.assertHeld()

@@ -4,7 +4,15 @@ import type { Session } from '../../engines/engine.ts'
 import { PlinthError } from '../../errors.ts'
 import { batchOfCells } from '../run/cells.ts'
 import { namesOf } from '../project/compile.ts'
-import { consumerOf, type Desk, refuseRestored, type RollupOptions, withDesk, withWarehouse } from '../run/desk.ts'
+import {
+  claimOf,
+  consumerOf,
+  type Desk,
+  refuseRestored,
+  type RollupOptions,
+  withDesk,
+  withWarehouse,
+} from '../run/desk.ts'
 import { descendantsOf } from '../project/graph.ts'
 import { claimTarget, readCursor } from '../ledger.ts'
 import { hasCells, prepareTable } from '../run/materialize.ts'
@@ -177,13 +185,7 @@ async function dismiss(
     (cell): Quarantined => ({ ...cell, state: 'dismissed', settledBy: options.owner, settledAt: desk.readAt }),
   )
   await withTransaction(warehouse, async () => {
-    await claimTarget(warehouse, {
-      source: sourceKey(source),
-      lease: desk.lease.name,
-      token: desk.lease.token,
-      runId: options.runId,
-      fresh: 'no',
-    })
+    await claimTarget(warehouse, claimOf(source, options, desk))
     await writeQuarantine(warehouse, sourceKey(source), changes)
   })
   return { changes, sealing, moved: 0 }

@@ -11,7 +11,7 @@ import { type CellDigest, copyRows } from '../run/capture.ts'
 import { batchOfCells, listCells, rawCondition, spellingOf } from '../run/cells.ts'
 import type { Names } from '../project/compile.ts'
 import { assertCells, assertTransform } from '../run/deferred.ts'
-import type { Desk, RollupOptions } from '../run/desk.ts'
+import { claimOf, type Desk, type RollupOptions } from '../run/desk.ts'
 import { compareDigests, type Difference, keyOf } from '../prove/digest.ts'
 import { claimTarget, storeRawRows } from '../ledger.ts'
 import { type CellTransform, compareCells } from '../run/materialize.ts'
@@ -68,13 +68,7 @@ export async function rewriteSealed(
   const hours = wholeHours(source, batch)
   const reason: SealReason = rewrite.how === 'without' ? 'erased' : 'admitted'
   return withTransaction(warehouse, async () => {
-    await claimTarget(warehouse, {
-      source: key,
-      lease: desk.lease.name,
-      token: desk.lease.token,
-      runId: options.runId,
-      fresh: 'no',
-    })
+    await claimTarget(warehouse, claimOf(source, options, desk))
     const before = await warehouseCells(warehouse, source, rawCondition(await listCells(warehouse, hours)))
     if (rewrite.how !== 'restore') await refuseAltered(context, hours, before)
     const after = await rewriteRows(context, batch, rewrite)
@@ -105,13 +99,7 @@ export async function rewriteSealed(
 export async function deriveSealed(context: Reopening, batch: Batch): Promise<void> {
   const { source, desk, warehouse, options } = context
   await withTransaction(warehouse, async () => {
-    await claimTarget(warehouse, {
-      source: sourceKey(source),
-      lease: desk.lease.name,
-      token: desk.lease.token,
-      runId: options.runId,
-      fresh: 'no',
-    })
+    await claimTarget(warehouse, claimOf(source, options, desk))
     await deriveTransforms(context, batch)
   })
 }

@@ -10,7 +10,15 @@ import { scaleOf, summedColumns } from '../prove/canonical.ts'
 import { type CellDigest, pendingMarks } from '../run/capture.ts'
 import { listCells, type ListedBatch, rawCondition, spellingOf } from '../run/cells.ts'
 import { namesOf } from '../project/compile.ts'
-import { consumerOf, type Desk, refuseRestored, type RollupOptions, withDesk, withWarehouse } from '../run/desk.ts'
+import {
+  claimOf,
+  consumerOf,
+  type Desk,
+  refuseRestored,
+  type RollupOptions,
+  withDesk,
+  withWarehouse,
+} from '../run/desk.ts'
 import { compareDigests, type Difference } from '../prove/digest.ts'
 import { descendantsOf } from '../project/graph.ts'
 import { claimTarget, readCursor } from '../ledger.ts'
@@ -156,13 +164,7 @@ async function sealUntil(
     desk.lease.assertHeld()
     options.signal?.throwIfAborted()
     const step = await withTransaction(warehouse, async () => {
-      await claimTarget(warehouse, {
-        source: sourceKey(source),
-        lease: desk.lease.name,
-        token: desk.lease.token,
-        runId: options.runId,
-        fresh: 'no',
-      })
+      await claimTarget(warehouse, claimOf(source, options, desk))
       const listed = await listCells(warehouse, batch)
       const expected = await sourceCells(desk.reader, warehouse, source, batch)
       const present = await warehouseCells(warehouse, source, rawCondition(listed))
