@@ -4,6 +4,7 @@ import { spawnSync } from 'node:child_process'
 import { appendFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { removeEmbedded } from '../../dist/engines/postgres/embedded.js'
 import { generateMigrations, writePairs } from '../migrate/generate.js'
 import { isLoaded, machineFacts } from '../support/machine.js'
 import { median, summary, takeTurns } from '../support/statistics.js'
@@ -31,7 +32,7 @@ try {
     writeFileSync(join(import.meta.dirname, 'rehearse.md'), table)
   }
 } finally {
-  for (const project of projects) run(project, [plinth, 'stop', '--quiet'])
+  for (const project of projects) await removeEmbedded({ folder: join(project, '.plinth/postgres') })
   rmSync(folder, { recursive: true, force: true })
 }
 

@@ -97,11 +97,12 @@ export function temporaryFolder(files: Readonly<Record<string, string>> = {}): s
 const serverGoesMs = 60_000
 
 function serverFolders(folder: string): string[] {
-  const below = existsSync(folder)
-    ? readdirSync(folder, { withFileTypes: true }).filter(entry => entry.isDirectory())
-    : []
-  const projects = [folder, ...below.map(entry => join(folder, entry.name))]
-  return projects.map(project => join(project, '.plinth/postgres')).filter(state => existsSync(state))
+  const below = (parent: string) =>
+    existsSync(parent)
+      ? readdirSync(parent, { withFileTypes: true }).flatMap(one => (one.isDirectory() ? [join(parent, one.name)] : []))
+      : []
+  const states = below(folder).flatMap(one => [one, ...below(one)])
+  return states.map(state => join(state, 'postgres')).filter(state => existsSync(state))
 }
 
 /** A copy of the platform's own project (migrations, seeds, transforms, configuration) that a story may edit. */
