@@ -1,4 +1,5 @@
 // Puts the command line into a few files under dist/bundle, so that a command starts without reading hundreds (docs/adr/0005-bundle-the-command-line.md).
+import { createHash } from 'node:crypto'
 import {
   copyFileSync,
   existsSync,
@@ -61,6 +62,8 @@ export async function bundle() {
     tsconfig: false,
     preserveEntrySignatures: 'allow-extension',
   })
+  // Nothing is kept compiled of scripts that are half old and half new.
+  rmSync(join(folder, 'digest.txt'), { force: true })
   const { output } = await build.write({
     dir: folder,
     // Node reads these ten milliseconds sooner than modules.
@@ -81,7 +84,15 @@ export async function bundle() {
   await build.close()
   copyWhole(wasm, join(folder, 'libpg-query.wasm'))
   writeFileSync(join(folder, 'LICENSES.txt'), licences(output.flatMap(chunk => chunk.moduleIds ?? [])))
-  removeOld(new Set([...output.map(chunk => chunk.fileName), 'LICENSES.txt', 'libpg-query.wasm']))
+  writeFileSync(join(folder, 'digest.txt'), digestOf(output))
+  removeOld(new Set([...output.map(chunk => chunk.fileName), 'LICENSES.txt', 'libpg-query.wasm', 'digest.txt']))
+}
+
+/** By it the program knows what is kept compiled of these very scripts; see src/config/compiled.ts. */
+function digestOf(output) {
+  const hash = createHash('sha256')
+  for (const { fileName, code } of output) hash.update(JSON.stringify([fileName, code]))
+  return hash.digest('hex')
 }
 
 /** A process that starts meanwhile finds the old one or the new one. */

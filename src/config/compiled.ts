@@ -3,23 +3,26 @@
  * the functions that it called. It lies beside the bundle, so whoever can write there could write the program itself; where nobody may, every run compiles
  * (docs/adr/0005-bundle-the-command-line.md).
  */
-import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import Module from 'node:module'
 import { basename, dirname, join } from 'node:path'
 import { Script } from 'node:vm'
 
 /** Loads the scripts of the folder from what an earlier run of the same command kept; call the answer when the work is done, to keep what is new. */
 export function useCompiled(bundle: string, command: string): () => void {
+  const build = buildOf(bundle)
+  if (build === null) return () => undefined
   const file = join(bundle, '..', 'compiled', `${command}-${process.version}-${process.arch}.bin`)
   const kept = readKept(file)
   const loaded = new Map<string, Script>()
   let news: 'some' | 'none' = 'none'
   extensions['.cjs'] = (module, path) => {
-    const source = dirname(path) === bundle ? readFileSync(path, 'utf8') : null
-    const stamp = `${basename(path)} ${statSync(path).mtimeMs}`
+    if (dirname(path) !== bundle) return extensions['.js']?.(module, path)
+    const source = readFileSync(path, 'utf8')
+    const stamp = `${basename(path)} ${build}`
     const cachedData = kept.get(stamp)
     // What Node keeps of a script does not know how to import a module while it runs.
-    if (source === null || (!cachedData && /^[^*\n]*\bimport\(/m.test(source))) return extensions['.js']?.(module, path)
+    if (!cachedData && /^[^*\n]*\bimport\(/m.test(source)) return extensions['.js']?.(module, path)
     const script = new Script(Module.wrap(source), { filename: path, ...(cachedData ? { cachedData } : {}) })
     if (!cachedData || script.cachedDataRejected) news = 'some'
     loaded.set(stamp, script)
@@ -34,6 +37,18 @@ export function useCompiled(bundle: string, command: string): () => void {
 
 const { _extensions: extensions } = Module as unknown as {
   readonly _extensions: Record<string, (module: NodeJS.Module, path: string) => void>
+}
+
+/**
+ * The digest of all scripts, which the build writes beside them. V8 itself compares lengths alone, packages give their files one time, and to
+ * digest the scripts here would take as long as it saves.
+ */
+function buildOf(bundle: string): string | null {
+  try {
+    return readFileSync(join(bundle, 'digest.txt'), 'utf8')
+  } catch {
+    return null
+  }
 }
 
 /** A line that tells the parts and their lengths, then the parts. */
