@@ -81,9 +81,12 @@ export function slugOf(title: string): string {
 /** The newest version that the folder has decides the form: a minute, a second, a millisecond, or a plain number, of which the last part counts. */
 function nextVersion(versions: readonly string[], clock: Clock): string {
   const newest = versions.at(-1)
+  // A day and its time that the layout put a dot between.
+  const [, day, time] = /^(\d{8})\.(\d{4}|\d{6})$/.exec(newest ?? '') ?? []
+  if (day !== undefined) return nextVersion([`${day}${time}`], clock).replace(/^\d{8}/, '$&.')
   if (newest === undefined || newest.length === 12) return nextTime(newest, clock, 12, 60_000)
   if (newest.length === 14) return nextTime(newest, clock, 14, 1000)
-  if (newest.length === 13 && compareVersions(String(clock.now()), newest) > 0) return String(clock.now())
+  if (/^\d{13}$/.test(newest) && compareVersions(String(clock.now()), newest) > 0) return String(clock.now())
   const [, head = '', last = ''] = /^((?:\d+\.)*)(\d+)$/.exec(newest) ?? []
   return head + String(BigInt(last) + 1n).padStart(last.length, '0')
 }

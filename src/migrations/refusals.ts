@@ -15,7 +15,7 @@ export function downMissing(migration: Migration): PlinthError {
 function irreversible(migration: Migration): PlinthError {
   return new PlinthError('DOWN_MISSING', `${label(migration)} cannot be rolled back: it has no down.`, {
     at: { file: migration.up.file },
-    hint: 'Write one where its layout has a place for it (a section of the file, U<version>__<name>.sql, down.sql, <number>.down.sql), or write a new migration that undoes it.',
+    hint: 'Write one where its layout has a place for it (a section of the file, U<version>__<name>.sql, down.sql, <version>_<name>.down.sql), or write a new migration that undoes it.',
     details: { version: migration.version },
   })
 }

@@ -83,6 +83,25 @@ const folders: Readonly<Record<string, { readonly files: Tree; readonly versions
     },
     versions: ['000001', '000002'],
   },
+  folders: {
+    files: {
+      '2024-01-01-000000_a/up.sql': a,
+      '2024-01-01-000000_a/down.sql': 'drop table a;',
+      '20240102000000_b/up.sql': b,
+      '20240102000000_b/down.sql': 'drop table b;',
+      '20240102000000_b/metadata.toml': 'run_in_transaction = false\n',
+    },
+    versions: ['20240101000000', '20240102000000'],
+  },
+  plain: {
+    files: {
+      '20240101_0930_a.sql': a,
+      '20240101_0930_a.down.sql': 'drop table a;',
+      '20240101_1100-b.sql': `-- no-transaction\n${b}`,
+      '20240101_1100-b.down.sql': 'drop table b;',
+    },
+    versions: ['20240101.0930', '20240101.1100'],
+  },
 }
 
 describe.each(Object.entries(folders))('the layout of %s', (layout, { files, versions }) => {
@@ -116,6 +135,8 @@ describe('a new migration', () => {
     ['node-pg-migrate', [`${clock.now()}_c.sql`]],
     ['flyway', ['V1.11__c.sql', 'U1.11__c.sql']],
     ['prisma', ['20300102030405_c/migration.sql', '20300102030405_c/down.sql']],
+    ['folders', ['20300102030405_c/up.sql', '20300102030405_c/down.sql']],
+    ['plain', ['20300102_0304_c.sql', '20300102_0304_c.down.sql']],
   ])('is written as %s has its own', async (layout, paths) => {
     const folder = await treeOf(folders[layout]?.files ?? {})
     const content = { up: 'create table c (id int);', down: 'drop table c;' }
@@ -142,6 +163,8 @@ describe('a layout that knows no downs', () => {
     ['flyway', { 'V1__a.sql': a }],
     ['graphile-migrate', { 'committed/000001.sql': `--! Previous: -\n--! Hash: sha1:11\n${a}` }],
     ['goose', { '1_a.sql': `-- +goose Up\n${a}` }],
+    ['folders', { '1_a/up.sql': a }],
+    ['plain', { '1_a.sql': a }],
   ])('%s is applied with a notice, and its rollback is refused', async (_layout, files: Tree) => {
     const folder = await treeOf(files)
     const session = await openSession((await emptyDatabase()).url)
@@ -243,6 +266,64 @@ describe('what a file asks of its tool', () => {
       repeatables: [{ text: expect.stringContaining('create or replace') }],
       warnings: [expect.stringContaining('R__views.sql is repeatable')],
     })
+  })
+})
+
+describe('files that are numbered and say nothing more', () => {
+  test.each<[string, readonly string[], readonly (readonly [string, string])[]]>([
+    [
+      'counts past a release',
+      ['00.05.00_02_b.sql', '00.05.00_01_a.sql', '01.00.00_01_c.sql'],
+      [
+        ['00.05.00.01', 'a'],
+        ['00.05.00.02', 'b'],
+        ['01.00.00.01', 'c'],
+      ],
+    ],
+    [
+      'nothing but a number',
+      ['10.sql', '9.sql'],
+      [
+        ['9', ''],
+        ['10', ''],
+      ],
+    ],
+    [
+      'a slug that begins with a digit',
+      ['001_2fa.sql', '002_3.sql'],
+      [
+        ['001', '2fa'],
+        ['002', '3'],
+      ],
+    ],
+    [
+      'days beside minutes',
+      ['20240201_a.sql', '20240131_2359_b.sql'],
+      [
+        ['20240131.2359', 'b'],
+        ['20240201', 'a'],
+      ],
+    ],
+  ])('are ordered by %s', async (_name, files, versions) => {
+    const folder = await treeOf(Object.fromEntries(files.map(file => [file, a])))
+    const { migrations, layout, warnings } = await loadMigrations(folder)
+    expect({ layout, warnings, versions: migrations.map(one => [one.version, one.slug]) }).toEqual({
+      layout: 'plain',
+      warnings: [],
+      versions,
+    })
+  })
+
+  test('are left out, and told, where others say more', async () => {
+    const { migrations, warnings } = await loadMigrations(await treeOf({ '1_a.up.sql': a, '2_b.sql': b }))
+    expect(migrations.map(one => one.version)).toEqual(['1'])
+    expect(warnings).toEqual([expect.stringContaining('2_b.sql')])
+  })
+
+  test('a folder that lost its up is told', async () => {
+    const { migrations, warnings } = await loadMigrations(await treeOf({ '1_a/up.sql': a, '2_b/down.sql': '' }))
+    expect(migrations.map(one => one.version)).toEqual(['1'])
+    expect(warnings).toEqual(['2_b has no up.sql, so it is left out.'])
   })
 })
 

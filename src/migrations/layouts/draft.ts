@@ -15,6 +15,7 @@ export function draftFiles(
   draft: Draft,
 ): readonly { readonly path: string; readonly text: string }[] {
   const { version, slug, up, down } = draft
+  const spelled = version.replace(/^(\d{8})\.(\d{4}|\d{6})$/, '$1_$2')
   const together = (first: string, second: string) => [
     { path: `${version}_${slug}.sql`, text: `${first}\n${up.trimEnd()}\n\n${second}\n${down.trimEnd()}\n` },
   ]
@@ -38,6 +39,16 @@ export function draftFiles(
     case 'prisma':
       return [
         { path: `${version}_${slug}/migration.sql`, text: up },
+        { path: `${version}_${slug}/down.sql`, text: down },
+      ]
+    case 'plain':
+      return [
+        { path: `${spelled}_${slug}.sql`, text: up },
+        { path: `${spelled}_${slug}.down.sql`, text: down },
+      ]
+    case 'folders':
+      return [
+        { path: `${version}_${slug}/up.sql`, text: up },
         { path: `${version}_${slug}/down.sql`, text: down },
       ]
     case 'graphile-migrate':

@@ -1,13 +1,24 @@
 /** Which layout a folder has. To add one, write a file like the others and name it here. */
 import { PlinthError } from '../../errors.ts'
 import { flyway } from './flyway.ts'
+import { folders } from './folders.ts'
 import { graphileMigrate } from './graphile.ts'
 import { type Layout, type Listing, refusePrograms } from './layout.ts'
 import { dbmate, goose, nodePgMigrate } from './marked.ts'
 import { pairs } from './pairs.ts'
+import { isPlain, plain } from './plain.ts'
 import { prisma } from './prisma.ts'
 
-export const layouts: readonly Layout[] = [pairs, goose, dbmate, nodePgMigrate, flyway, prisma, graphileMigrate]
+export const layouts: readonly Layout[] = [
+  pairs,
+  goose,
+  dbmate,
+  nodePgMigrate,
+  flyway,
+  prisma,
+  graphileMigrate,
+  folders,
+]
 
 /** The only layout that has files here; an empty folder is one of pairs. Throws LAYOUT_AMBIGUOUS, and LAYOUT_UNSUPPORTED for programs alone. */
 export async function layoutOf(listing: Listing): Promise<Layout> {
@@ -24,6 +35,9 @@ export async function layoutOf(listing: Listing): Promise<Layout> {
       },
     )
   }
-  if (!first) refusePrograms(listing, new Set())
-  return first?.layout ?? pairs
+  if (first) return first.layout
+  // A file without a mark is of every layout that marks its files, so it counts only where there are no others.
+  if (isPlain(listing)) return plain
+  refusePrograms(listing, new Set())
+  return pairs
 }

@@ -3,7 +3,16 @@ import { PlinthError } from '../../errors.ts'
 import type { Direction } from '../../telemetry/event.ts'
 import type { MigrationFile } from '../migration.ts'
 
-export type LayoutName = 'pairs' | 'goose' | 'dbmate' | 'node-pg-migrate' | 'flyway' | 'prisma' | 'graphile-migrate'
+export type LayoutName =
+  | 'pairs'
+  | 'goose'
+  | 'dbmate'
+  | 'node-pg-migrate'
+  | 'flyway'
+  | 'prisma'
+  | 'graphile-migrate'
+  | 'folders'
+  | 'plain'
 
 /** A folder's names, and the way to its texts; each file is read once. */
 export interface Listing {

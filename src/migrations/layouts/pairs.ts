@@ -1,11 +1,12 @@
 /** `<version>_<slug>.up.sql` beside `<version>_<slug>.down.sql`: the layout of this house, and of golang-migrate. */
 import type { Layout, Part } from './layout.ts'
 import { refusePrograms } from './layout.ts'
+import { isPlain } from './plain.ts'
 
 export const pairs: Layout = {
   name: 'pairs',
   looks: 'named <version>_<slug>.up.sql and .down.sql',
-  claims: async listing => listing.files.filter(name => readName(name) !== null),
+  claims: async listing => (isPlain(listing) ? [] : listing.files.filter(name => readName(name) !== null)),
   async load(listing) {
     const parts = await Promise.all(
       listing.files.flatMap(name => {
