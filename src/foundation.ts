@@ -75,7 +75,7 @@ import type { Selection as LateSelection } from './analytics/seal/quarantine.ts'
 import type { FleetReport } from './migrations/fleet.ts'
 import type { ExpandRequest } from './migrations/expand/request.ts'
 import { createEmitter, type Emit, type Fact } from './telemetry/event.ts'
-import { closeSinks, openSinks } from './telemetry/sinks/index.ts'
+import { closeSinks, metricExporter, openSinks } from './telemetry/sinks/index.ts'
 import { applicationName, runTrace } from './telemetry/trace.ts'
 
 export interface FoundationOptions {
@@ -119,6 +119,19 @@ export async function openFoundation(options: FoundationOptions) {
     } catch (thrown) {
       const { code } = asPlinthError(thrown)
       finish(code === 'INTERRUPTED' ? 'interrupted' : 'failed', code)
+      throw thrown
+    }
+  }
+
+  /** A run that changes service levels: they are sent after it, unless nothing can be reached or it was broken off. */
+  async function measured<T>(work: () => Promise<T>, idle?: (result: T) => boolean): Promise<T> {
+    const send = async () => desk.exporter && (await import('./foundation/metrics.ts')).sendMetrics(desk)
+    try {
+      const result = await run(work, idle)
+      await send()
+      return result
+    } catch (thrown) {
+      if (asPlinthError(thrown).exitStatus < 6) await send()
       throw thrown
     }
   }
@@ -177,44 +190,48 @@ export async function openFoundation(options: FoundationOptions) {
         report => !report.changed,
       ),
     rollup: (mode: 'changes' | 'rebase', request: ProjectRequest = {}) =>
-      run(
+      measured(
         () => rollUp(desk, mode, request),
         report => report.status === 'nothing-to-do',
       ),
     rollupStatus: () => statusOfRollups(desk),
     readRollup: (request: ReadRequest) => readRollups(desk, request),
-    check: (request: CheckRequest = {}) => run(() => checkWarehouse(desk, request)),
-    checkFreshness: (request: ProjectRequest = {}) => run(() => checkFreshness(desk, request)),
+    check: (request: CheckRequest = {}) => measured(() => checkWarehouse(desk, request)),
+    checkFreshness: (request: ProjectRequest = {}) => measured(() => checkFreshness(desk, request)),
     runUnitTests: (request: ProjectRequest = {}) => runUnitTests(desk, request),
     listNodes: (request: ProjectRequest = {}) => listNodes(desk, request),
     compileTransforms: (request: CompileRequest = {}) => compileTransforms(desk, request),
     planRollup: (request: PlanRollupRequest) => planRollup(desk, request),
     reconcile: (action: 'repair' | 'report', scope?: 'everything' | 'rotation') =>
-      run(() => reconcileWarehouse(desk, action, scope)),
+      measured(() => reconcileWarehouse(desk, action, scope)),
     seal: (request: SealRequest) =>
-      run(
+      measured(
         () => sealRollups(desk, request),
         report => report.status === 'nothing-to-do',
       ),
     planBackfill: (request: BackfillRequest) => planRollupBackfill(desk, request),
     backfill: (request: BackfillRequest) =>
-      run(
+      measured(
         () => backfillRollups(desk, request),
         report => report.status === 'nothing-to-do',
       ),
     quarantine: () => listLateEvents(desk),
     quarantinedRows: (selection: LateSelection) => showLateEvents(desk, selection),
     settleQuarantine: (decision: 'admit' | 'dismiss', selection: LateSelection) =>
-      run(() => settleLateEvents(desk, decision, selection)),
-    eraseFromRollups: (organization: string) => run(() => eraseFromRollups(desk, organization)),
+      measured(() => settleLateEvents(desk, decision, selection)),
+    eraseFromRollups: (organization: string) => measured(() => eraseFromRollups(desk, organization)),
     rollupHistory: (limit: number) => rollupHistory(desk, limit),
     levels: async () => (await import('./foundation/metrics.ts')).levelsOf(desk),
     metrics: async () => (await import('./foundation/metrics.ts')).metricsOf(desk),
     jobs: async () => (await import('./foundation/schedule.ts')).statusOfJobs(desk),
     requestJob: async (name: string) => (await import('./foundation/schedule.ts')).requestJobNow(desk, name),
-    maintain: () => run(async () => (await import('./foundation/schedule.ts')).maintainOnce(desk)),
+    maintain: () => measured(async () => (await import('./foundation/schedule.ts')).maintainOnce(desk)),
     keepSchedule: (lookMs: number) =>
-      run(async () => (await import('./foundation/schedule.ts')).keepSchedule(desk, lookMs)),
+      run(async () => {
+        const { keepSchedule } = await import('./foundation/schedule.ts')
+        const { keepSending, sendMetrics } = await import('./foundation/metrics.ts')
+        await Promise.all([keepSchedule(desk, lookMs, () => sendMetrics(desk)), keepSending(desk)])
+      }),
     generateDocs: () => run(() => generateDocuments(desk)),
     checkDocs: () => checkDocuments(desk),
     checkClassification: () => checkClasses(desk),
@@ -236,6 +253,7 @@ async function openDesk(options: FoundationOptions): Promise<{ desk: Desk; close
   const early: Fact[] = []
   let tell: Emit = fact => void early.push(fact)
   const verbosity = flags.quiet ? 'quiet' : flags.verbose ? 'verbose' : 'normal'
+  const warn = (message: string, hint: string) => tell({ type: 'warning', message, hint })
   const sinks = await openSinks(
     {
       terminal: flags.events ? undefined : { stream: process.stderr, verbosity, environment: config.variables },
@@ -244,15 +262,17 @@ async function openDesk(options: FoundationOptions): Promise<{ desk: Desk; close
       version,
       environment: config.variables,
     },
-    (message, hint) => tell({ type: 'warning', message, hint }),
+    warn,
   )
+  const exporter = metricExporter({ version, environment: config.variables }, warn)
   const runId = randomUUID()
   const emit = createEmitter(sinks, runId)
   tell = emit
   for (const fact of early) emit(fact)
   const actor = `${userName()}@${hostname()}`
   const application = applicationName(trace)
-  const desk = { config, emit, signal, actor, application, runId, traceId: trace.traceId, version, known: new Map() }
+  const { traceId } = trace
+  const desk = { config, emit, signal, actor, application, runId, traceId, version, exporter, known: new Map() }
   return { desk, close: () => closeSinks(sinks) }
 }
 

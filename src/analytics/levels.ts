@@ -13,9 +13,9 @@ import { rawTable } from './run/step.ts'
 
 export interface Levels {
   readonly sources: readonly SourceLevels[]
-  /** Of the last run of checks; null before there was one. */
   /** Sources of which the last look at freshness said that they are too old; null before there was one. */
   readonly staleSources: number | null
+  /** Of the last run of checks; null before there was one. */
   readonly checks: {
     readonly ran: number
     readonly failed: number
@@ -38,6 +38,10 @@ export interface SourceLevels {
   readonly lastRunSeconds: number | null
   readonly runs: number
   readonly runSeconds: number
+  /** How many runs took no longer than a bound and longer than the one before it; the last has no bound. */
+  readonly runDurations: readonly { readonly upToSeconds: number | null; readonly runs: number }[]
+  /** When the first run committed: totals are since then. */
+  readonly since: string | null
   readonly rows: number
   readonly cells: number
   readonly lateEvents: number
@@ -98,9 +102,11 @@ async function readStored(warehouse: Session, source: CapturedSource): Promise<S
   const since = (at: string | null | undefined) => (at ? round((Date.now() - Date.parse(at)) / 1000) : null)
   const one = async (query: string) =>
     (await warehouse.query<Record<string, string | null>>(query, [key])).rows[0] ?? {}
-  const number = (value: string | null | undefined) => Number(value ?? 0)
+  const number = (value: string | number | null | undefined) => Number(value ?? 0)
   const runs = await one(
-    'select count(*) as runs, sum(duration_ms) as ms, sum(rows) as written, sum(cells) as cells from plinth.rollup_runs where source = $1',
+    `select count(*) as runs, sum(duration_ms) as ms, sum(rows) as written, sum(cells) as cells, min(finished_at) as since,
+       ${durationBoundsSeconds.map((bound, index) => `sum(case when duration_ms <= ${bound * 1000} then 1 else 0 end) as within_${index}`).join(', ')}
+     from plinth.rollup_runs where source = $1`,
   )
   const late = await one('select sum(cells) as cells, sum(events) as events from plinth.rollup_late where source = $1')
   const proofs = await one(
@@ -122,6 +128,13 @@ async function readStored(warehouse: Session, source: CapturedSource): Promise<S
     lastRunSeconds: last === null ? null : last.durationMs / 1000,
     runs: number(runs['runs']),
     runSeconds: number(runs['ms']) / 1000,
+    runDurations: [...durationBoundsSeconds, null].map((upToSeconds, index) => ({
+      upToSeconds,
+      runs:
+        number(upToSeconds === null ? runs['runs'] : runs[`within_${index}`]) -
+        number(index === 0 ? 0 : runs[`within_${index - 1}`]),
+    })),
+    since: runs['since'] ?? null,
     rows: number(runs['written']),
     cells: number(runs['cells']),
     lateEvents: number(late['events']),
@@ -135,6 +148,9 @@ async function readStored(warehouse: Session, source: CapturedSource): Promise<S
   }
   return { snapshot, levels }
 }
+
+/** From a run that had little to do up to the pause between two runs. */
+const durationBoundsSeconds = [1, 5, 15, 60, 300, 900, 3600]
 
 async function newestEvent(warehouse: Session, source: CapturedSource): Promise<string | null> {
   const { rows } = await warehouse.query<{ newest: string | null }>(

@@ -6,6 +6,7 @@ import type { Engine, Session } from '../engines/engine.ts'
 import { engineNamed, engineOf } from '../engines/registry.ts'
 import { PlinthError } from '../errors.ts'
 import type { Emit } from '../telemetry/event.ts'
+import type { MetricExporter } from '../telemetry/sinks/otel-metrics.ts'
 
 export interface Desk {
   readonly config: Config
@@ -18,6 +19,8 @@ export interface Desk {
   readonly runId: string
   readonly traceId: string
   readonly version: string
+  /** Where service levels go; null unless the environment names a collector. */
+  readonly exporter: MetricExporter | null
   /** URLs that were looked up by this process, by what they stand for. */
   readonly known: Map<string, Promise<string>>
 }

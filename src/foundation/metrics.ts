@@ -2,10 +2,12 @@
 import type { Levels, SourceLevels } from '../analytics/levels.ts'
 import type { JobState } from '../engines/schedule.ts'
 import { asPlinthError } from '../errors.ts'
-import { type Metric, writeMetrics } from '../telemetry/openmetrics.ts'
+import type { Metric, Sample } from '../telemetry/metric.ts'
+import { writeMetrics } from '../telemetry/openmetrics.ts'
 import { projectOf } from './analytics.ts'
 import { flowOptions } from './data.ts'
 import type { Desk } from './desk.ts'
+import type { MetricExporter } from '../telemetry/sinks/otel-metrics.ts'
 import { statusOfJobs } from './schedule.ts'
 
 export async function levelsOf(desk: Desk, waitMs?: number): Promise<Levels> {
@@ -19,8 +21,45 @@ const remembered = new WeakMap<Desk['config'], { readonly levels: Levels; readon
 
 const warehouseWaitMs = 2000
 
-/** The text for a scrape. While another process has the warehouse, its measures are those of before, and their age is told. */
+/** The text for a scrape. */
 export async function metricsOf(desk: Desk): Promise<string> {
+  return writeMetrics(await measure(desk))
+}
+
+/** Sends the same to a collector, where one is configured. Never throws: what hinders it is told once, and again after it went well. */
+export async function sendMetrics(desk: Desk): Promise<void> {
+  const { exporter, emit } = desk
+  if (!exporter) return
+  try {
+    await exporter.send(await measure(desk))
+    hindered.delete(exporter)
+  } catch (thrown) {
+    if (hindered.has(exporter)) return
+    hindered.add(exporter)
+    const { message } = thrown instanceof Error ? thrown : { message: 'unknown' }
+    emit({
+      type: 'warning',
+      message: `Service levels were not sent: ${message}`,
+      hint: 'Look at OTEL_EXPORTER_OTLP_ENDPOINT and at the collector, or set OTEL_METRICS_EXPORTER=none.',
+    })
+  }
+}
+
+const hindered = new WeakSet<MetricExporter>()
+
+/** Until the signal comes, so often as OTEL_METRIC_EXPORT_INTERVAL says, in milliseconds; every minute by default. */
+export async function keepSending(desk: Desk): Promise<void> {
+  if (!desk.exporter) return
+  const { setTimeout: sleep } = await import('node:timers/promises')
+  const asked = Number(desk.config.variables['OTEL_METRIC_EXPORT_INTERVAL'])
+  while (!desk.signal.aborted) {
+    await sleep(asked >= 100 ? asked : 60_000, undefined, { signal: desk.signal }).catch(() => undefined)
+    if (!desk.signal.aborted) await sendMetrics(desk)
+  }
+}
+
+/** While another process has the warehouse, its measures are those of before, and their age is told. */
+async function measure(desk: Desk): Promise<Metric[]> {
   const jobs = await statusOfJobs(desk)
   let busy = 0
   try {
@@ -31,7 +70,7 @@ export async function metricsOf(desk: Desk): Promise<string> {
   }
   const known = remembered.get(desk.config)
   const age = known ? Math.round((Date.now() - known.atMs) / 1000) : null
-  return writeMetrics([
+  return [
     ...(known ? [...sourceMetrics(known.levels.sources), ...checkMetrics(known.levels)] : []),
     ...jobMetrics(jobs),
     gauge('plinth_warehouse_busy', 'Whether another process had the warehouse open, so that its measures are older.', [
@@ -43,12 +82,12 @@ export async function metricsOf(desk: Desk): Promise<string> {
       [{ labels: {}, value: age }],
       'seconds',
     ),
-  ])
+  ]
 }
 
 function sourceMetrics(sources: readonly SourceLevels[]): Metric[] {
   const of = (value: (source: SourceLevels) => number | null) =>
-    sources.map(source => ({ labels: { source: source.source }, value: value(source) }))
+    sources.map(source => ({ labels: { source: source.source }, value: value(source), since: source.since }))
   return [
     gauge(
       'plinth_rollup_lag_seconds',
@@ -84,6 +123,19 @@ function sourceMetrics(sources: readonly SourceLevels[]): Metric[] {
       of(one => one.lastRunSeconds),
       'seconds',
     ),
+    {
+      name: 'plinth_rollup_run_duration_seconds',
+      kind: 'histogram',
+      help: 'How long runs took.',
+      unit: 'seconds',
+      samples: sources.map(({ source, runDurations, runSeconds, since }) => ({
+        labels: { source },
+        bounds: runDurations.flatMap(({ upToSeconds }) => upToSeconds ?? []),
+        counts: runDurations.map(({ runs }) => runs),
+        sum: runSeconds,
+        since,
+      })),
+    },
     counter(
       'plinth_rollup_runs',
       'Runs that changed the warehouse.',
@@ -194,10 +246,10 @@ function jobMetrics(jobs: readonly JobState[]): Metric[] {
   ]
 }
 
-function gauge(name: string, help: string, samples: Metric['samples'], unit?: string): Metric {
+function gauge(name: string, help: string, samples: readonly Sample[], unit?: 'seconds'): Metric {
   return { name, kind: 'gauge', help, samples, ...(unit === undefined ? {} : { unit }) }
 }
 
-function counter(name: string, help: string, samples: Metric['samples'], unit?: string): Metric {
+function counter(name: string, help: string, samples: readonly Sample[], unit?: 'seconds'): Metric {
   return { name, kind: 'counter', help, samples, ...(unit === undefined ? {} : { unit }) }
 }

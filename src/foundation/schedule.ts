@@ -41,7 +41,7 @@ export async function maintainOnce(desk: Desk): Promise<JobReport[]> {
  * Does the jobs that are due, one after another, until the signal comes: any number of processes may. Between them it looks every few seconds,
  * so that a job which another process left is taken over soon. A server that cannot be reached is asked again.
  */
-export async function keepSchedule(desk: Desk, lookMs: number): Promise<void> {
+export async function keepSchedule(desk: Desk, lookMs: number, afterJob: () => Promise<void>): Promise<void> {
   const { ensureJobs, readJobs, runJob } = await import('../engines/schedule.ts')
   while (!desk.signal.aborted) {
     try {
@@ -51,7 +51,8 @@ export async function keepSchedule(desk: Desk, lookMs: number): Promise<void> {
         while (!desk.signal.aborted) {
           for (const job of jobs) {
             if (desk.signal.aborted) return
-            await runJob(session, job, 'due', optionsOf(desk, 'leave'))
+            const { outcome } = await runJob(session, job, 'due', optionsOf(desk, 'leave'))
+            if (outcome === 'succeeded' || outcome === 'failed') await afterJob()
           }
           const next = (await readJobs(session))[0]?.dueInMs ?? lookMs
           await pause(Math.min(Math.max(next, 250), lookMs), desk.signal)

@@ -2,6 +2,7 @@
 import type { Sink } from '../event.ts'
 import type { RunTrace } from '../trace.ts'
 import { createNdjsonSink, type NdjsonTarget } from './ndjson.ts'
+import type { MetricExporter } from './otel-metrics.ts'
 import { createTerminalSink, type TerminalOptions } from './terminal.ts'
 
 export interface SinkOptions {
@@ -29,21 +30,14 @@ export async function openSinks(
   if (options.terminal) sinks.push(createTerminalSink(options.terminal))
   if (options.ndjson) sinks.push(createNdjsonSink(options.ndjson))
   const environment = options.environment ?? process.env
-  if (options.trace && exporterAsked(environment)) {
-    try {
+  const { trace, version = '0' } = options
+  if (trace && exporterAsked('TRACES', environment)) {
+    const open = async () => {
       const { createOtelSink } = await import('./otel.ts')
-      sinks.push(await createOtelSink({ trace: options.trace, version: options.version ?? '0', environment, warn }))
-    } catch (error) {
-      const missing = error instanceof Error && 'code' in error && error.code === 'ERR_MODULE_NOT_FOUND'
-      warn(
-        missing
-          ? 'Traces are not exported: the OpenTelemetry packages are not installed.'
-          : 'Traces are not exported: the exporter could not be set up.',
-        missing
-          ? 'Install with optional dependencies, or set OTEL_TRACES_EXPORTER=none.'
-          : 'Look at the OTEL_ variables of the environment.',
-      )
+      return createOtelSink({ trace, version, environment, warn })
     }
+    const sink = await openExporter('Traces', open, warn)
+    if (sink) sinks.push(sink)
   }
   return sinks
 }
@@ -56,10 +50,53 @@ export async function closeSinks(sinks: readonly Sink[]): Promise<void> {
   for (const sink of sinks.toReversed()) await sink.close?.().catch(() => undefined)
 }
 
+/** Where service levels go; null unless the environment names an exporter. It is loaded by the first that is sent. */
+export function metricExporter(
+  { version = '0', environment = process.env }: Pick<SinkOptions, 'version' | 'environment'>,
+  warn: (message: string, hint: string) => void = () => {},
+): MetricExporter | null {
+  if (!exporterAsked('METRICS', environment)) return null
+  const open = async () => {
+    const { createMetricExporter } = await import('./otel-metrics.ts')
+    return createMetricExporter({ version, environment, warn })
+  }
+  let opened: Promise<MetricExporter | null> | undefined
+  return {
+    async send(metrics) {
+      opened ??= openExporter('Metrics', open, warn)
+      await (await opened)?.send(metrics)
+    },
+  }
+}
+
+async function openExporter<T>(
+  what: 'Traces' | 'Metrics',
+  open: () => Promise<T>,
+  warn: (message: string, hint: string) => void,
+): Promise<T | null> {
+  try {
+    return await open()
+  } catch (error) {
+    const missing = error instanceof Error && 'code' in error && error.code === 'ERR_MODULE_NOT_FOUND'
+    warn(
+      missing
+        ? `${what} are not exported: the OpenTelemetry packages are not installed.`
+        : `${what} are not exported: the exporter could not be set up.`,
+      missing
+        ? `Install with optional dependencies, or set OTEL_${what.toUpperCase()}_EXPORTER=none.`
+        : 'Look at the OTEL_ variables of the environment.',
+    )
+    return null
+  }
+}
+
 /** The variables by which OpenTelemetry's specification turns an exporter on. */
-function exporterAsked(environment: Readonly<Record<string, string | undefined>>): boolean {
+function exporterAsked(
+  signal: 'TRACES' | 'METRICS',
+  environment: Readonly<Record<string, string | undefined>>,
+): boolean {
   if (/^true$/i.test(environment['OTEL_SDK_DISABLED'] ?? '')) return false
-  const exporter = environment['OTEL_TRACES_EXPORTER']?.trim()
+  const exporter = environment[`OTEL_${signal}_EXPORTER`]?.trim()
   if (exporter) return exporter !== 'none'
-  return Boolean(environment['OTEL_EXPORTER_OTLP_ENDPOINT'] || environment['OTEL_EXPORTER_OTLP_TRACES_ENDPOINT'])
+  return Boolean(environment['OTEL_EXPORTER_OTLP_ENDPOINT'] || environment[`OTEL_EXPORTER_OTLP_${signal}_ENDPOINT`])
 }

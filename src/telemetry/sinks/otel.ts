@@ -5,7 +5,6 @@
 import { randomBytes } from 'node:crypto'
 import * as api from '@opentelemetry/api'
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http'
-import { defaultResource, detectResources, envDetector, resourceFromAttributes } from '@opentelemetry/resources'
 import {
   BatchSpanProcessor,
   type IdGenerator,
@@ -15,6 +14,7 @@ import {
 } from '@opentelemetry/sdk-trace-node'
 import type { Sink } from '../event.ts'
 import type { RunTrace } from '../trace.ts'
+import { exporterKind, exportMs, resource, succeeded } from './otel-environment.ts'
 import { createSpanWriter } from './spans.ts'
 
 export interface OtelOptions {
@@ -26,13 +26,14 @@ export interface OtelOptions {
 }
 
 const closeMsMax = 2000
-const exportMsMax = 1800
 
 export async function createOtelSink(options: OtelOptions): Promise<Sink> {
-  const kind = exporterKind(options)
+  const kind = exporterKind('traces', options)
   let undelivered = 0
   const exporter = watch(
-    kind === 'console' ? consoleExporter : new OTLPTraceExporter({ timeoutMillis: exportMs(options.environment) }),
+    kind === 'console'
+      ? consoleExporter
+      : new OTLPTraceExporter({ timeoutMillis: exportMs('traces', options.environment) }),
     count => {
       undelivered += count
     },
@@ -86,43 +87,11 @@ function parentOf(trace: RunTrace): api.Context {
   })
 }
 
-/** OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES win over Plinth's own. */
-function resource(version: string): ReturnType<typeof defaultResource> {
-  return defaultResource()
-    .merge(resourceFromAttributes({ 'service.name': 'plinth', 'service.version': version }))
-    .merge(detectResources({ detectors: [envDetector] }))
-}
-
-function exporterKind(options: OtelOptions): 'otlp' | 'console' {
-  const asked = options.environment['OTEL_TRACES_EXPORTER']?.trim() || 'otlp'
-  if (asked === 'console') return 'console'
-  const protocol =
-    options.environment['OTEL_EXPORTER_OTLP_TRACES_PROTOCOL'] ?? options.environment['OTEL_EXPORTER_OTLP_PROTOCOL']
-  if (asked !== 'otlp')
-    options.warn(
-      `The exporter "${asked}" is not known; traces go to OTLP.`,
-      'Set OTEL_TRACES_EXPORTER to otlp, console or none.',
-    )
-  else if (protocol === 'grpc')
-    options.warn(
-      'OTLP over gRPC is not supported; traces go over HTTP.',
-      'Name the HTTP port of the collector, mostly 4318, and OTEL_EXPORTER_OTLP_PROTOCOL=http/json.',
-    )
-  return 'otlp'
-}
-
-function exportMs(environment: OtelOptions['environment']): number {
-  const asked = Number(
-    environment['OTEL_EXPORTER_OTLP_TRACES_TIMEOUT'] ?? environment['OTEL_EXPORTER_OTLP_TIMEOUT'] ?? exportMsMax,
-  )
-  return asked > 0 ? Math.min(asked, exportMsMax) : exportMsMax
-}
-
 function watch(exporter: SpanExporter, lost: (count: number) => void): SpanExporter {
   return {
     export: (spans, done) =>
       exporter.export(spans, result => {
-        if (result.code !== succeeded) lost(spans.length)
+        if (Number(result.code) !== succeeded) lost(spans.length)
         done(result)
       }),
     shutdown: () => exporter.shutdown(),
@@ -130,14 +99,13 @@ function watch(exporter: SpanExporter, lost: (count: number) => void): SpanExpor
   }
 }
 
-/** ExportResultCode.SUCCESS of the SDK's core, which is not a dependency of ours. */
-const succeeded = 0 as unknown as Parameters<Parameters<SpanExporter['export']>[1]>[0]['code']
+type ResultCode = Parameters<Parameters<SpanExporter['export']>[1]>[0]['code']
 
 /** One JSON line a span on standard error, since standard output carries results alone. */
 const consoleExporter: SpanExporter = {
   export(spans, done) {
     for (const span of spans) process.stderr.write(`${JSON.stringify(summary(span))}\n`)
-    done({ code: succeeded })
+    done({ code: succeeded as unknown as ResultCode })
   },
   async shutdown() {},
 }

@@ -1,0 +1,49 @@
+/** What the environment says of OpenTelemetry, by the variables of its specification, for traces and for metrics alike. */
+import { defaultResource, detectResources, envDetector, resourceFromAttributes } from '@opentelemetry/resources'
+
+export type Signal = 'traces' | 'metrics'
+
+export interface Exporting {
+  readonly environment: Readonly<Record<string, string | undefined>>
+  readonly warn: (message: string, hint: string) => void
+}
+
+/** ExportResultCode.SUCCESS of the SDK's core, which is not a dependency of ours. */
+export const succeeded = 0
+
+/** OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES win over Plinth's own. */
+export function resource(version: string): ReturnType<typeof defaultResource> {
+  return defaultResource()
+    .merge(resourceFromAttributes({ 'service.name': 'plinth', 'service.version': version }))
+    .merge(detectResources({ detectors: [envDetector] }))
+}
+
+export function exporterKind(signal: Signal, { environment, warn }: Exporting): 'otlp' | 'console' {
+  const name = signal.toUpperCase()
+  const asked = environment[`OTEL_${name}_EXPORTER`]?.trim() || 'otlp'
+  if (asked === 'console') return 'console'
+  const protocol = environment[`OTEL_EXPORTER_OTLP_${name}_PROTOCOL`] ?? environment['OTEL_EXPORTER_OTLP_PROTOCOL']
+  if (asked !== 'otlp')
+    warn(
+      `The exporter "${asked}" is not known; ${signal} go to OTLP.`,
+      `Set OTEL_${name}_EXPORTER to otlp, console or none.`,
+    )
+  else if (protocol === 'grpc')
+    warn(
+      `OTLP over gRPC is not supported; ${signal} go over HTTP.`,
+      'Name the HTTP port of the collector, mostly 4318, and OTEL_EXPORTER_OTLP_PROTOCOL=http/json.',
+    )
+  return 'otlp'
+}
+
+/** Shorter than the time that the end of a run waits for. */
+export function exportMs(signal: Signal, environment: Exporting['environment']): number {
+  const asked = Number(
+    environment[`OTEL_EXPORTER_OTLP_${signal.toUpperCase()}_TIMEOUT`] ??
+      environment['OTEL_EXPORTER_OTLP_TIMEOUT'] ??
+      exportMsMax,
+  )
+  return asked > 0 ? Math.min(asked, exportMsMax) : exportMsMax
+}
+
+const exportMsMax = 1800
