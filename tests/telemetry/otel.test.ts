@@ -1,14 +1,12 @@
 import { spawnSync } from 'node:child_process'
 import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { json } from 'node:stream/consumers'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import type { Event, Sink } from '../../src/telemetry/event.ts'
 import { closeSinks, openSinks } from '../../src/telemetry/sinks/index.ts'
 import { type RunTrace, runTrace } from '../../src/telemetry/trace.ts'
+import { type Attribute, attributesOf, startCollector as listen } from '../support/collector.ts'
 import { beganAtMs, migration, story } from './story.ts'
 
 describe('spans', () => {
@@ -286,38 +284,15 @@ async function play(events: readonly Event[], trace: RunTrace): Promise<string[]
   return warnings
 }
 
-type Behaviour = 'accepting' | 'silent' | 'refusing'
-
-/** A collector for OTLP over HTTP with JSON, to which the environment of this test points. */
-async function startCollector(behaviour: Behaviour) {
-  const requests: OtlpRequest[] = []
-  const held: ServerResponse[] = []
-  const server = createServer((request, response) => {
-    const answer = async () => {
-      requests.push((await json(request)) as OtlpRequest)
-      if (behaviour === 'silent') held.push(response)
-      else response.writeHead(behaviour === 'accepting' ? 200 : 400, { 'content-type': 'application/json' }).end('{}')
-    }
-    void answer()
-  })
-  await new Promise<void>(resolve => {
-    server.listen(0, '127.0.0.1', resolve)
-  })
-  vi.stubEnv('OTEL_EXPORTER_OTLP_ENDPOINT', `http://127.0.0.1:${(server.address() as AddressInfo).port}`)
-  const stop = async () => {
-    server.closeAllConnections()
-    await new Promise<void>(resolve => {
-      server.close(() => resolve())
-    })
-  }
-  onTestFinished(async () => {
-    vi.unstubAllEnvs()
-    await stop()
-  })
+/** A collector to which the environment of this test points. */
+async function startCollector(behaviour: Parameters<typeof listen>[0]) {
+  const { url, requests, held, stop } = await listen<OtlpRequest>(behaviour)
+  vi.stubEnv('OTEL_EXPORTER_OTLP_ENDPOINT', url)
+  onTestFinished(() => void vi.unstubAllEnvs())
   return {
-    spans: () => requests.flatMap(spansOf),
-    resource: () => attributesOf(requests.at(-1)?.resourceSpans[0]?.resource.attributes ?? []),
-    held: () => held.length,
+    spans: () => requests.flatMap(({ body }) => spansOf(body)),
+    resource: () => attributesOf(requests.at(-1)?.body.resourceSpans[0]?.resource.attributes ?? []),
+    held,
     stop,
   }
 }
@@ -342,15 +317,6 @@ interface OtlpSpan {
   readonly events?: readonly { readonly name: string }[]
 }
 
-interface Attribute {
-  readonly key: string
-  readonly value: AttributeValue
-}
-
-type AttributeValue = Readonly<Record<string, unknown>> & {
-  readonly arrayValue?: { readonly values: readonly AttributeValue[] }
-}
-
 function spansOf(request: OtlpRequest): Told[] {
   const spans = request.resourceSpans.flatMap(({ scopeSpans }) => scopeSpans.flatMap(scope => scope.spans))
   return spans.map(span => ({
@@ -365,12 +331,4 @@ function spansOf(request: OtlpRequest): Told[] {
     attributes: attributesOf(span.attributes),
     events: (span.events ?? []).map(event => event.name),
   }))
-}
-
-function attributesOf(attributes: readonly Attribute[]): Record<string, unknown> {
-  return Object.fromEntries(attributes.map(({ key, value }) => [key, valueOf(value)]))
-}
-
-function valueOf(value: AttributeValue): unknown {
-  return value.arrayValue ? value.arrayValue.values.map(valueOf) : Object.values(value)[0]
 }

@@ -1,0 +1,53 @@
+/** A collector for OTLP over HTTP with JSON, real to whoever exports to it. */
+import { createServer, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { json } from 'node:stream/consumers'
+import { onTestFinished } from 'vitest'
+
+export interface Received<T> {
+  /** Such as `/v1/traces`. */
+  readonly path: string
+  readonly body: T
+}
+
+/** Stops when the test ends. */
+export async function startCollector<T>(behaviour: 'accepting' | 'silent' | 'refusing') {
+  const requests: Received<T>[] = []
+  const held: ServerResponse[] = []
+  const server = createServer((request, response) => {
+    const answer = async () => {
+      requests.push({ path: request.url ?? '', body: (await json(request)) as T })
+      if (behaviour === 'silent') held.push(response)
+      else response.writeHead(behaviour === 'accepting' ? 200 : 400, { 'content-type': 'application/json' }).end('{}')
+    }
+    void answer()
+  })
+  await new Promise<void>(resolve => {
+    server.listen(0, '127.0.0.1', resolve)
+  })
+  const stop = async () => {
+    server.closeAllConnections()
+    await new Promise<void>(resolve => {
+      server.close(() => resolve())
+    })
+  }
+  onTestFinished(stop)
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, requests, held: () => held.length, stop }
+}
+
+export interface Attribute {
+  readonly key: string
+  readonly value: AttributeValue
+}
+
+export type AttributeValue = Readonly<Record<string, unknown>> & {
+  readonly arrayValue?: { readonly values: readonly AttributeValue[] }
+}
+
+export function attributesOf(attributes: readonly Attribute[]): Record<string, unknown> {
+  return Object.fromEntries(attributes.map(({ key, value }) => [key, valueOf(value)]))
+}
+
+function valueOf(value: AttributeValue): unknown {
+  return value.arrayValue ? value.arrayValue.values.map(valueOf) : Object.values(value)[0]
+}
