@@ -24,7 +24,7 @@ export function createMetricExporter(options: Exporting & { readonly version: st
       const data = metrics.map(metric => dataOf(metric, atMs)).filter(({ dataPoints }) => dataPoints.length > 0)
       await new Promise<void>((resolve, reject) => {
         exporter.export({ resource: resource(version), scopeMetrics: [{ scope, metrics: data }] }, result =>
-          Number(result.code) === succeeded ? resolve() : reject(result.error ?? new Error('not delivered')),
+          result.code === succeeded ? resolve() : reject(result.error ?? new Error('not delivered')),
         )
       })
     },
