@@ -294,7 +294,7 @@ export const codes = {
     exit: 5,
     http: 409,
     explain:
-      'A job would bill more bytes than the cap in the URL of the warehouse allows, so it was not run. Nothing was kept. Raise the cap, or change less at once.',
+      'A run or a job would bill more bytes than its cap allows, --bytes-max or maximumBytesBilled in the URL of the warehouse, so it was not run. Nothing was kept. Raise the cap, or change less at once.',
   },
   DISK_FULL: {
     exit: 1,

@@ -31,6 +31,7 @@ import {
 import {
   listSeedPackages,
   reconcileWarehouse,
+  type RollupRequest,
   rollUp,
   type SeedRequest,
   seedDatabase,
@@ -189,7 +190,7 @@ export async function openFoundation(options: FoundationOptions) {
         () => seedDatabase(desk, request),
         report => !report.changed,
       ),
-    rollup: (mode: 'changes' | 'rebase', request: ProjectRequest = {}) =>
+    rollup: (mode: 'changes' | 'rebase', request: RollupRequest = {}) =>
       measured(
         () => rollUp(desk, mode, request),
         report => report.status === 'nothing-to-do',

@@ -39,14 +39,25 @@ export async function seedDatabase(desk: Desk, request: SeedRequest): Promise<Se
   )
 }
 
+export interface RollupRequest extends ProjectRequest {
+  /** Bytes that the transforms may read, where the warehouse bills by them; null without a limit. */
+  readonly bytesMax?: number | null
+}
+
 export async function rollUp(
   desk: Desk,
   mode: 'changes' | 'rebase',
-  request: ProjectRequest = {},
+  request: RollupRequest = {},
 ): Promise<RollupReport> {
   const { runRollup } = await import('../analytics/run/run.ts')
   const { project, models } = await selectedModels(desk, request)
-  return runRollup(project, { ...(await flowOptions(desk)), mode, ...(models ? { select: models } : {}) })
+  const options = { ...(await flowOptions(desk)), mode, ...(models ? { select: models } : {}) }
+  const { bytesMax = null } = request
+  if (bytesMax !== null) {
+    const { previewRollup, refuseOverCap } = await import('../analytics/run/preview.ts')
+    refuseOverCap(await previewRollup(project, { ...options, bytesMax }))
+  }
+  return runRollup(project, options)
 }
 
 export async function statusOfRollups(desk: Desk): Promise<RollupStatus> {

@@ -6,6 +6,7 @@ import { createServer, request, type Server, type ServerResponse } from 'node:ht
 import { type AddressInfo, createServer as createSocket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, onTestFinished } from 'vitest'
 
@@ -80,6 +81,8 @@ export type Answer =
   | { readonly status: number; readonly reason: string; readonly message?: string }
   /** Passed on and done, but the answer is lost on its way back. */
   | 'lost answer'
+  /** Passed on, and another answer comes back. */
+  | { readonly answering: (body: string) => string }
 
 /** Stands before the emulator and injects faults; gone when the test ends. Answers its endpoint. */
 export async function faulty(endpoint: string, fault: Fault): Promise<string> {
@@ -91,13 +94,21 @@ export async function faulty(endpoint: string, fault: Fault): Promise<string> {
       const body = Buffer.concat(parts)
       const path = incoming.url ?? '/'
       const answer = fault({ method: incoming.method ?? 'GET', path, body: body.toString('utf8') })
-      if (answer !== null && answer !== 'lost answer') return refuse(outgoing, answer)
+      if (answer !== null && typeof answer === 'object' && 'status' in answer) return refuse(outgoing, answer)
       const onward = request(
         { host: target.hostname, port: target.port, path, method: incoming.method, headers: incoming.headers },
         response => {
           if (answer === 'lost answer') {
             response.resume()
             response.on('end', () => outgoing.destroy())
+            return
+          }
+          if (answer !== null) {
+            void text(response).then(told => {
+              const content = answer.answering(told)
+              const headers = { ...response.headers, 'content-length': String(Buffer.byteLength(content)) }
+              outgoing.writeHead(response.statusCode ?? 500, headers).end(content)
+            })
             return
           }
           outgoing.writeHead(response.statusCode ?? 500, response.headers)
@@ -116,7 +127,9 @@ export async function faulty(endpoint: string, fault: Fault): Promise<string> {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 }
 
-function refuse(outgoing: ServerResponse, { status, reason, message = reason }: Exclude<Answer, string>): void {
+type Refusal = Extract<Answer, { readonly status: number }>
+
+function refuse(outgoing: ServerResponse, { status, reason, message = reason }: Refusal): void {
   outgoing.writeHead(status, { 'content-type': 'application/json' })
   outgoing.end(JSON.stringify({ error: { code: status, message, errors: [{ reason, message, domain: 'global' }] } }))
 }

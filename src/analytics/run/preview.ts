@@ -74,6 +74,16 @@ export async function previewRollup(project: Project, options: PreviewOptions): 
   return { sources, bytes, bytesMax, status: isOver ? 'over-the-cap' : isIdle ? 'nothing-to-do' : 'pending' }
 }
 
+/** Throws COST_CAP_EXCEEDED when the plan's transforms would read more than its cap: before anything is sent. */
+export function refuseOverCap({ status, bytes, bytesMax }: RollupPlan): void {
+  if (status !== 'over-the-cap' || bytes === null || bytesMax === null) return
+  throw new PlinthError(
+    'COST_CAP_EXCEEDED',
+    `The run would read ${bytes.toLocaleString('en-US')} bytes, and the cap is ${bytesMax.toLocaleString('en-US')}; nothing was sent.`,
+    { hint: 'plinth rollup plan shows what reads how much. Change less at once, or raise --bytes-max.' },
+  )
+}
+
 async function planSource(
   project: Project,
   source: CapturedSource,

@@ -151,10 +151,11 @@ function bytesText(bytes: number): string {
   return `${(bytes / 1024 ** power).toFixed(power === 0 ? 0 : 1)} ${units[power]}`
 }
 
-function bytesOf(given: string | undefined): number | null {
+/** A size as it is typed, such as `10GiB`. Throws RangeError. */
+export function bytesOf(given: string | undefined): number | null {
   if (given === undefined) return null
   const [, amount, unit = 'B'] = /^(\d+(?:\.\d+)?)\s*(B|[KMGTP]i?B)?$/i.exec(given.trim()) ?? []
-  if (amount === undefined) throw new RangeError('--bytes-max takes a size such as 10GiB')
+  if (amount === undefined) throw new RangeError('--bytes-max takes a size such as 10GiB.')
   const power = units.findIndex(one => one[0] === unit[0]?.toUpperCase())
   return Math.round(Number(amount) * (/i|^B$/i.test(unit) ? 1024 : 1000) ** power)
 }

@@ -1,6 +1,6 @@
-import { type CommandSpec, wholeNumber } from '../command.ts'
+import { type CommandSpec, text, wholeNumber } from '../command.ts'
 import { count, duration, paint, table } from '../print.ts'
-import { projectOptions, projectRequest } from './rollup-project.ts'
+import { bytesOf, projectOptions, projectRequest } from './rollup-project.ts'
 import { describeHistory, describeJobs, describeLevels } from './levels.ts'
 
 export const rollupRun: CommandSpec = {
@@ -12,11 +12,16 @@ export const rollupRun: CommandSpec = {
   options: [
     { flags: '--rebase', description: 'load everything again, also from a source that was restored or replaced' },
     ...projectOptions,
+    {
+      flags: '--bytes-max <size>',
+      description: 'on BigQuery, refuse when the transforms would read more, such as 10GiB',
+    },
   ],
   examples: ['plinth rollup run', 'plinth rollup run --rebase', 'plinth rollup run --json'],
   async run(context) {
     const { foundation, options } = context
-    const report = await foundation.rollup(options['rebase'] ? 'rebase' : 'changes', projectRequest(context))
+    const request = { ...projectRequest(context), bytesMax: bytesOf(text(context, 'bytesMax')) }
+    const report = await foundation.rollup(options['rebase'] ? 'rebase' : 'changes', request)
     const lines = report.sources.map(source => {
       if (source.marks === 0 && source.mode === 'changes')
         return `${paint.bold(source.source)}: nothing changed since the last run.`
@@ -51,7 +56,7 @@ export const rollupStatus: CommandSpec = {
     const status = await foundation.rollupStatus()
     const levels = await foundation.levels()
     const jobs = await foundation.jobs()
-    const text = status.sources.map(source =>
+    const sources = status.sources.map(source =>
       [
         paint.bold(source.source),
         table(
@@ -80,7 +85,7 @@ export const rollupStatus: CommandSpec = {
           .join('\n'),
       ].join('\n'),
     )
-    const parts = [...text, describeLevels(levels), describeJobs(jobs)].filter(Boolean)
+    const parts = [...sources, describeLevels(levels), describeJobs(jobs)].filter(Boolean)
     return { data: { ...status, levels, jobs }, text: parts.join('\n\n') }
   },
 }

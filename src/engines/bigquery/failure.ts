@@ -73,6 +73,13 @@ export function failureOf(problem: ApiProblem, sent: Sent): PlinthError {
   })
 }
 
+/** Both figures, as far as BigQuery tells them. */
+function billed(message: string): string {
+  const [, cap, needed] = /bytes billed: (\d+)\. (\d+) or higher/i.exec(message) ?? []
+  if (!cap || !needed) return 'more bytes than maximumBytesBilled allows'
+  return `${Number(needed).toLocaleString('en-US')} bytes, and maximumBytesBilled allows ${Number(cap).toLocaleString('en-US')}`
+}
+
 interface Said {
   readonly code: Code
   readonly message: string
@@ -85,7 +92,7 @@ function describe({ status, reason, message }: ApiProblem): Said {
   if (reason === 'bytesBilledLimitExceeded' || /limit for bytes billed/i.test(message))
     return {
       code: 'COST_CAP_EXCEEDED',
-      message: 'The job would bill more bytes than maximumBytesBilled allows, so BigQuery did not run it.',
+      message: `The job would bill ${billed(message)}, so BigQuery did not run it.`,
       hint: 'Change less at once, or raise maximumBytesBilled in the URL of the warehouse.',
     }
   if (reason === 'stopped') return { code: 'INTERRUPTED', message: 'The job was cancelled.' }
