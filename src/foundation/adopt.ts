@@ -1,6 +1,6 @@
 /** Databases that were migrated by somebody else, and what became of a database beside its migrations. */
 import type { Track } from '../config/load.ts'
-import { PlinthError } from '../errors.ts'
+import { asPlinthError, PlinthError } from '../errors.ts'
 import type { AdoptReport } from '../migrations/adopt/index.ts'
 import type { ToolName } from '../migrations/adopt/tool.ts'
 import type { DriftReport } from '../migrations/drift.ts'
@@ -42,12 +42,23 @@ export async function driftOfTracks(desk: Desk): Promise<OnTrack<DriftReport>[]>
   return onTracks(desk, async (session, track) =>
     findDrift(session, {
       scratch: await scratchPlaceOf(desk, track),
+      others: session.engine.can.warehouse ? await rolledUp(desk) : [],
       track: track.name,
       folder: track.migrations,
       actor,
       signal,
     }),
   )
+}
+
+/** What the analytics project makes in a warehouse, which its migrations need not know. */
+async function rolledUp(desk: Desk): Promise<readonly { readonly schema: string; readonly name: string }[]> {
+  const { projectOf } = await import('./analytics.ts')
+  const project = await projectOf(desk).catch((error: unknown) => {
+    if (asPlinthError(error).code === 'FOLDER_NOT_FOUND') return null
+    throw error
+  })
+  return project ? [...project.transforms, ...project.checks.map(({ storable }) => storable)] : []
 }
 
 function onlyTrack({ config }: Desk): Track {

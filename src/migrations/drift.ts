@@ -2,9 +2,10 @@
 import type { Engine, Session } from '../engines/engine.ts'
 import { PlinthError } from '../errors.ts'
 import type { Difference } from '../schema/diff.ts'
+import { qualified, type Schema } from '../schema/model.ts'
 import { adoptionOf } from './adopt/record.ts'
 import { hasChanged } from './checksum.ts'
-import { compareCatalogs } from './compare.ts'
+import type { Comparison } from './compare.ts'
 import { readHistory, readStoredSql } from './history.ts'
 import { loadMigrations } from './load.ts'
 import { label, type Migration, type MigrationFolder, type VersionHistory, versionKey } from './migration.ts'
@@ -17,6 +18,8 @@ export interface DriftOptions {
   readonly folder: string | MigrationFolder
   /** Where scratch databases are made. */
   readonly scratch: { readonly engine: Engine; readonly url: string }
+  /** Tables and views that something else than migrations makes there. */
+  readonly others?: readonly { readonly schema: string; readonly name: string }[]
   readonly actor: string
   readonly signal?: AbortSignal | undefined
 }
@@ -46,14 +49,14 @@ export async function findDrift(session: Session, options: DriftOptions): Promis
   const version = applied.at(-1)?.version
   if (version === undefined) throw nothingApplied(session, track)
   const migrations = await Promise.all(applied.map(one => asApplied(session, one, folder)))
-  const live = await session.introspect()
+  const live = { catalog: await session.introspect(), serverVersion: session.serverVersion }
   const adoptions = applied.flatMap(one => adoptionOf(one.applied) ?? [])
   const histories = adoptions.flatMap(({ table }) => table ?? [])
   const schemas = [...new Set(adoptions.flatMap(one => one.schemas ?? []))]
-  const made = await onScratch({ ...scratch, track, actor, signal, schemas }, make =>
-    make(migrations, folder.repeatables),
-  )
-  const comparison = compareCatalogs(made, live, histories)
+  const comparison = await onScratch({ ...scratch, track, actor, signal, schemas }, async ({ make, compare }) => {
+    const made = await make(migrations, folder.repeatables)
+    return compare(made, { ...live, catalog: withoutOthers(live.catalog, made, options.others ?? []) }, histories)
+  })
   const { differences } = comparison
   return {
     format: 1,
@@ -63,6 +66,25 @@ export async function findDrift(session: Session, options: DriftOptions): Promis
     differences,
     sql: differences.length === 0 ? '' : await wayBack(session.engine, comparison),
     notices: history.flatMap(one => (one.unfinished ? [halfWay(one)] : [])),
+  }
+}
+
+/** Without what others make in this database, and the schemas that they make for it. */
+function withoutOthers(
+  live: Schema,
+  made: Schema,
+  others: readonly { readonly schema: string; readonly name: string }[],
+): Schema {
+  const own = new Set([...made.tables, ...made.views].map(qualified))
+  const foreign = new Set(others.map(qualified).filter(name => !own.has(name)))
+  const schemas = new Set(
+    others.map(({ schema }) => schema).filter(name => !made.schemas.some(one => one.name === name)),
+  )
+  return {
+    ...live,
+    tables: live.tables.filter(table => !foreign.has(qualified(table))),
+    views: live.views.filter(view => !foreign.has(qualified(view))),
+    schemas: live.schemas.filter(({ name }) => !schemas.has(name)),
   }
 }
 
@@ -77,10 +99,7 @@ async function asApplied(session: Session, one: VersionHistory, folder: Migratio
   return { version: one.version, slug: one.slug, up, down: null, upOnly: true }
 }
 
-async function wayBack(
-  engine: Engine,
-  { made, live, differences }: ReturnType<typeof compareCatalogs>,
-): Promise<string> {
+async function wayBack(engine: Engine, { made, live, differences }: Comparison): Promise<string> {
   const changes = (await engine.writeChanges?.(live, made)) ?? []
   const notes = changes.filter(change => change.kind === 'note').map(({ text }) => `-- ${text}`)
   const statements = changes.filter(change => change.kind === 'statement').map(({ text }) => `${text};`)

@@ -4,7 +4,9 @@ import { withSession, withTransaction } from '../engines/brackets.ts'
 import type { Engine, Session } from '../engines/engine.ts'
 import type { Schema } from '../schema/model.ts'
 import { quotedName } from '../sql/tree.ts'
+import { compareCatalogs, type Comparison } from './compare.ts'
 import type { Migration, MigrationFile } from './migration.ts'
+import { respelled } from './respell.ts'
 import { applyTrack } from './track.ts'
 
 export interface ScratchPlace {
@@ -18,26 +20,54 @@ export interface ScratchPlace {
   readonly schemas?: readonly string[]
 }
 
-/** Answers the catalog after more and more migrations were applied: each list holds those before it. */
-export type Make = (migrations: readonly Migration[], repeatables?: readonly MigrationFile[]) => Promise<Schema>
+export interface Scratchpad {
+  /** Answers the catalog after more and more migrations were applied: each list holds those before it. */
+  readonly make: (migrations: readonly Migration[], repeatables?: readonly MigrationFile[]) => Promise<Schema>
+  /** Holds what was made last against a database. `histories` are the tables of other tools, by name. */
+  readonly compare: (made: Schema, live: Live, histories: readonly string[]) => Promise<Comparison>
+}
+
+/** A database that lives, and the major version of its server. */
+export interface Live {
+  readonly catalog: Schema
+  readonly serverVersion: number
+}
 
 /** Throws what applying throws, with the place of the file. */
-export async function onScratch<T>(place: ScratchPlace, work: (make: Make) => Promise<T>): Promise<T> {
+export async function onScratch<T>(place: ScratchPlace, work: (pad: Scratchpad) => Promise<T>): Promise<T> {
   const { engine, url, track, actor, signal, schemas = [] } = place
   const scratch = await engine.createScratch(url, `plinth_proof_${randomBytes(6).toString('hex')}`)
-  try {
-    return await withSession(engine, scratch.url, { applicationName: 'plinth proof' }, async session => {
-      for (const schema of schemas) await session.query(`create schema if not exists ${quotedName([schema])}`)
-      return work(async (migrations, repeatables = []) => {
-        await makePath(session, migrations)
-        // What is proved was applied long ago; whether it could be taken back is another question.
-        const folder = { folder: '', warnings: [], migrations: migrations.map(one => ({ ...one, upOnly: true })) }
-        const run = { track, folder, actor, signal, command: 'prove', allowOutOfOrder: true, preserve: 'off' as const }
-        const { error } = await applyTrack(session, run)
-        if (error) throw error
-        return catalogWith(session, repeatables)
-      })
+  // A warehouse spells what it has just made in another way than what it reads again, so each look at it is a session of its own.
+  const inSession = <R>(look: (session: Session) => Promise<R>): Promise<R> =>
+    withSession(engine, scratch.url, { applicationName: 'plinth proof' }, look)
+  let last: readonly MigrationFile[] = []
+  const make = async (migrations: readonly Migration[], repeatables: readonly MigrationFile[] = []) => {
+    last = repeatables
+    await inSession(async session => {
+      await makePath(session, migrations)
+      // What is proved was applied long ago; whether it could be taken back is another question.
+      const folder = { folder: '', warnings: [], migrations: migrations.map(one => ({ ...one, upOnly: true })) }
+      const run = { track, folder, actor, signal, command: 'prove', allowOutOfOrder: true, preserve: 'off' as const }
+      const { error } = await applyTrack(session, run)
+      if (error) throw error
     })
+    return inSession(session => catalogWith(session, repeatables))
+  }
+  const compare = async (made: Schema, { catalog, serverVersion }: Live, histories: readonly string[]) => {
+    const comparison = compareCatalogs(made, catalog, histories)
+    if (comparison.differences.length === 0 || !engine.writeChanges) return comparison
+    return inSession(async session => {
+      if (session.serverVersion === serverVersion) return comparison
+      const prepare = () => runAll(session, last)
+      return compareCatalogs(made, await respelled(session, comparison.made, catalog, prepare), histories)
+    })
+  }
+  try {
+    if (schemas.length > 0)
+      await inSession(async session => {
+        for (const schema of schemas) await session.query(`create schema if not exists ${quotedName([schema])}`)
+      })
+    return await work({ make, compare })
   } finally {
     await scratch.drop()
   }
@@ -66,11 +96,15 @@ async function catalogWith(session: Session, repeatables: readonly MigrationFile
   let catalog: Schema | undefined
   const undo = new Error('rolled back on purpose')
   await withTransaction(session, async () => {
-    for (const { text } of repeatables) await session.script(text)
+    await runAll(session, repeatables)
     catalog = await session.introspect()
     throw undo
   }).catch((error: unknown) => {
     if (error !== undo) throw error
   })
   return catalog ?? session.introspect()
+}
+
+async function runAll(session: Session, repeatables: readonly MigrationFile[]): Promise<void> {
+  for (const { text } of repeatables) await session.script(text)
 }

@@ -81,3 +81,41 @@ export function inventory(schema: Schema): Map<string, Properties> {
   for (const { object, role } of schema.owners?.objects ?? []) note(object, { owner: role })
   return objects
 }
+
+/** The same catalog with each object, as `inventory` names it, replaced by what `change` answers for it. Names and kinds stay. */
+export function mapObjects(schema: Schema, change: <T extends object>(object: string, part: T) => T): Schema {
+  const within =
+    (kind: string, path: string) =>
+    <T extends { readonly name: string }>(part: T): T =>
+      change(`${kind} ${path}.${part.name}`, part)
+  const standing =
+    (kind: string) =>
+    <T extends { readonly schema: string; readonly name: string }>(part: T): T =>
+      change(`${kind} ${part.schema}.${part.name}`, part)
+  return {
+    ...schema,
+    tables: schema.tables.map(table => {
+      const path = `${table.schema}.${table.name}`
+      return change(`table ${path}`, {
+        ...table,
+        columns: table.columns.map(within('column', path)),
+        primaryKey: table.primaryKey && within('primary key', path)(table.primaryKey),
+        uniqueKeys: table.uniqueKeys.map(within('unique key', path)),
+        foreignKeys: table.foreignKeys.map(within('foreign key', path)),
+        checks: table.checks.map(within('check', path)),
+        exclusions: table.exclusions.map(within('exclusion', path)),
+        indexes: table.indexes.map(within('index', table.schema)),
+        triggers: table.triggers.map(within('trigger', path)),
+        rowSecurity: { ...table.rowSecurity, policies: table.rowSecurity.policies.map(within('policy', path)) },
+      })
+    }),
+    views: schema.views.map(standing('view')),
+    enums: schema.enums.map(standing('enum')),
+    domains: schema.domains.map(standing('domain')),
+    routines: schema.routines.map(routine =>
+      change(`routine ${routine.schema}.${routine.name}(${routine.arguments})`, routine),
+    ),
+    sequences: schema.sequences.map(standing('sequence')),
+    schemas: schema.schemas.map(namespace => change(`schema ${namespace.name}`, namespace)),
+  }
+}

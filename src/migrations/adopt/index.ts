@@ -159,7 +159,7 @@ async function decide(
   options: AdoptOptions,
 ): Promise<{ readonly proof: Proof; readonly impossible: PlinthError | null }> {
   const { track, actor, signal, scratch, drift = 'refuse' } = options
-  const live = await session.introspect()
+  const live = { catalog: await session.introspect(), serverVersion: session.serverVersion }
   const { proofs, impossible } = await prove(live, candidates, {
     ...scratch,
     track,

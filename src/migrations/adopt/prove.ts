@@ -1,9 +1,8 @@
 /** Whether a history tells the truth: what its files make on a scratch database is compared with what the database has. */
 import { asPlinthError, type Code, type PlinthError } from '../../errors.ts'
-import type { Schema } from '../../schema/model.ts'
-import { type Comparison, compareCatalogs } from '../compare.ts'
+import type { Comparison } from '../compare.ts'
 import { compareVersions, type Migration, type MigrationFile } from '../migration.ts'
-import { onScratch, type ScratchPlace } from '../scratch.ts'
+import { type Live, onScratch, type ScratchPlace } from '../scratch.ts'
 import type { Doubt } from './tool.ts'
 
 /** One way in which the history may be meant. */
@@ -43,16 +42,16 @@ export interface Proofs {
 
 /** Proves each candidate on one scratch database; they grow, so each file runs once. Throws where even the first cannot be made. */
 export async function prove(
-  live: Schema,
+  live: Live,
   candidates: readonly Candidate[],
   place: ScratchPlace & { readonly repeatables: readonly MigrationFile[]; readonly histories: readonly string[] },
 ): Promise<Proofs> {
-  return onScratch(place, async make => {
+  return onScratch(place, async ({ make, compare }) => {
     const proofs: Proof[] = []
     for (const one of candidates) {
       try {
         const made = await make(one.applied, place.repeatables)
-        proofs.push({ ...one, comparison: compareCatalogs(made, live, place.histories) })
+        proofs.push({ ...one, comparison: await compare(made, live, place.histories) })
       } catch (thrown) {
         // A file that fails is the usual reason for a doubt: whatever the mark says, it is not applied as a whole.
         const error = asPlinthError(thrown)

@@ -1,0 +1,111 @@
+/**
+ * Each major version of PostgreSQL writes the text of a view, a check or a policy down in its own way. Where a database and the scratch
+ * server differ in version, the text that the database gives is run on the scratch server, which then spells it as it spells its own.
+ */
+import { withTransaction } from '../engines/brackets.ts'
+import type { Session } from '../engines/engine.ts'
+import { asPlinthError } from '../errors.ts'
+import { diffSchemas, inventory, mapObjects } from '../schema/diff.ts'
+import type { Schema } from '../schema/model.ts'
+
+/** Properties that are written down anew from what the server keeps, by kind of object. */
+const spelled: Readonly<Record<string, readonly string[]>> = {
+  check: ['definition'],
+  column: ['default', 'generated'],
+  domain: ['definition'],
+  exclusion: ['definition'],
+  index: ['columns', 'definition', 'predicate'],
+  policy: ['using', 'withCheck'],
+  routine: ['definition'],
+  trigger: ['definition'],
+  view: ['definition'],
+}
+
+/**
+ * `live` with those texts in `made`'s spelling that make the same there. The session's database holds what `made` shows once `prepare` has
+ * run; it is left as it was. A text that cannot be run there stays as it is.
+ */
+export async function respelled(
+  session: Session,
+  made: Schema,
+  live: Schema,
+  prepare: () => Promise<void>,
+): Promise<Schema> {
+  const objects = unlike(made, live)
+  const equal = await sameThere(session, made, live, objects, prepare)
+  const own = inventory(made)
+  return mapObjects(live, (object, part) =>
+    equal.has(object) ? { ...part, ...textsOf(object, own.get(object)) } : part,
+  )
+}
+
+/** Objects of both whose texts differ. */
+function unlike(made: Schema, live: Schema): Set<string> {
+  const differing = diffSchemas(made, live).filter(
+    ({ change, object, property }) => change === 'changed' && (spelled[kindOf(object)] ?? []).includes(property),
+  )
+  return new Set(differing.map(({ object }) => object))
+}
+
+/** Those whose text of `live` makes what `made` shows: all at once, or one by one where one of them cannot be run. */
+async function sameThere(
+  session: Session,
+  made: Schema,
+  live: Schema,
+  objects: ReadonlySet<string>,
+  prepare: () => Promise<void>,
+): Promise<Set<string>> {
+  if (objects.size === 0) return new Set()
+  const remade = await remake(session, made, live, objects, prepare)
+  if (remade !== null) {
+    const [own, other] = [inventory(made), inventory(remade)]
+    const textOf = (from: typeof own, object: string) => JSON.stringify(textsOf(object, from.get(object)))
+    return new Set([...objects].filter(object => textOf(own, object) === textOf(other, object)))
+  }
+  const equal = new Set<string>()
+  if (objects.size === 1) return equal
+  for (const object of objects)
+    for (const one of await sameThere(session, made, live, new Set([object]), prepare)) equal.add(one)
+  return equal
+}
+
+/** The catalog once these objects are made by their texts in `live`; null where the server refuses one. */
+async function remake(
+  session: Session,
+  made: Schema,
+  live: Schema,
+  objects: ReadonlySet<string>,
+  prepare: () => Promise<void>,
+): Promise<Schema | null> {
+  const theirs = inventory(live)
+  const wanted = mapObjects(made, (object, part) =>
+    objects.has(object) ? { ...part, ...textsOf(object, theirs.get(object)) } : part,
+  )
+  const changes = (await session.engine.writeChanges?.(made, wanted)) ?? []
+  const statements = changes.filter(({ kind }) => kind === 'statement')
+  if (statements.length === 0) return null
+  let remade: Schema | null = null
+  const undo = new Error('rolled back on purpose')
+  await withTransaction(session, async () => {
+    await prepare()
+    for (const { text } of statements) await session.query(text)
+    remade = await session.introspect()
+    throw undo
+  }).catch((thrown: unknown) => {
+    if (thrown !== undo && asPlinthError(thrown).sqlState === undefined) throw thrown
+  })
+  return remade
+}
+
+function textsOf(
+  object: string,
+  part: Readonly<Record<string, unknown>> | undefined,
+): Readonly<Record<string, unknown>> {
+  const names = spelled[kindOf(object)] ?? []
+  return part === undefined ? {} : Object.fromEntries(names.map(name => [name, part[name]]))
+}
+
+/** The first word of an object as differences name it. */
+function kindOf(object: string): string {
+  return object.slice(0, object.indexOf(' '))
+}
