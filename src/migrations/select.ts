@@ -278,11 +278,13 @@ function refuseRepeatedFailure(migration: Migration, history: VersionHistory | n
   )
 }
 
+/** What the file cannot mend: room, rights, and what a guard refused, which never ran. */
+const elsewhere: ReadonlySet<string> = new Set<Code>(['DISK_FULL', 'PERMISSION_DENIED', 'CHECK_FAILED'])
+
 function isPassing(code: string | null): boolean {
   if (code === null) return false
   const exit = code in codes ? codes[code as Code].exit : 1
-  // What a guard refused never ran.
-  return exit === 5 || exit === 6 || exit === 7 || exit === 130 || code === 'DISK_FULL' || code === 'CHECK_FAILED'
+  return exit === 5 || exit === 6 || exit === 7 || exit === 130 || elsewhere.has(code)
 }
 
 function assertKnown(input: SelectInput, version: string): void {

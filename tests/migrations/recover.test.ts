@@ -86,6 +86,27 @@ test('an index whose name the server chooses, left invalid by a failure, does no
   expect(rows).toEqual([{ name: 't_x_idx', valid: true }])
 })
 
+test('what lacked a right is not held against the file: once it is granted, the next run applies it', async () => {
+  const { url } = await emptyDatabase()
+  const owner = await openSession(url)
+  const role = `poor_${Date.now()}_${process.pid}`
+  await owner.script(
+    `create role ${role} login; grant create on database "${new URL(url).pathname.slice(1)}" to ${role}`,
+  )
+  try {
+    const session = await openSession(Object.assign(new URL(url), { username: role }).toString())
+    const folder = await folderOf({ '1_t': ['create table public.t (x int);', 'drop table public.t;'] })
+    expect(await applyTrack(session, { ...someone, folder })).toMatchObject({
+      status: 'failed',
+      error: { code: 'PERMISSION_DENIED' },
+    })
+    await owner.script(`grant create on schema public to ${role}`)
+    expect(await applyTrack(session, { ...someone, folder })).toMatchObject({ status: 'succeeded' })
+  } finally {
+    await owner.script(`drop owned by ${role} cascade; drop role ${role}`)
+  }
+})
+
 test('a statement that was edited after the crash is another one, whatever its index is called', async () => {
   const { url } = await emptyDatabase()
   const folder = await folderOf({
