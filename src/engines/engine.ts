@@ -209,10 +209,10 @@ export interface Session {
   /** One statement with `$1…` parameters. Throws a PlinthError with `sqlState` where the database spoke. */
   query<R = Row>(text: string, values?: readonly Value[], options?: QueryOptions): Promise<Result<R>>
   /**
-   * Statements as `query` takes them, sent at once and in order, for what belongs together and answers nothing, such as a last row and its
-   * commit. Behind one that fails none is run.
+   * Statements as `query` takes them, sent at once and in order, for what belongs together, such as a last row and its commit. Answers as many
+   * results. Behind one that fails none is run.
    */
-  send(statements: readonly Parameterized[]): Promise<void>
+  send(statements: readonly Parameterized[]): Promise<readonly Result[]>
   /**
    * Several statements in one message, without parameters, in the order of the text. Positions in errors (`at.line`, `at.column`, counted in
    * `text`) are the caller's to map to a file. Outside a transaction the engine's own rule for a batch holds, so callers open one.

@@ -14,7 +14,7 @@ import { finishAttempt, insertAttempt, moveCursor, noteBefore, type Outcome, pre
 import { composeMessage, type Message, placeFailure } from './message.ts'
 import { cancellable, withLockRetries, withTimeLimit } from './patience.ts'
 import { type Care, knowNothing, type Knowledge, type Preserved } from './preserve/care.ts'
-import { careOf, classAfter, insteadOf, learning, sendWatched } from './preserve/step.ts'
+import { careOf, classAfter, insteadOf, learning, type Part, sendWatched } from './preserve/step.ts'
 import { prepareBare } from './recover.ts'
 import { runChecks } from './run-checks.ts'
 import { completeRestores, prepareRestores } from './run-restore.ts'
@@ -215,13 +215,11 @@ async function sendWhole(context: StepContext, { segment, head, tail }: Brackete
 async function sendGuarded(context: StepContext, care: Care, { segment, head, tail }: Bracketed): Promise<number> {
   const { session, script } = context
   let rows = 0
-  await session.script(head.join(';\n'))
-  await sendWatched(care, segment.statements, async ({ statements, text }) => {
-    rows += await send(
-      context,
-      composeMessage(insteadOf(script, statements, text), statements, { before: [], after: [] }),
-    )
-  })
+  const sendOne = async ({ statements, text }: Part) => {
+    const message = composeMessage(insteadOf(script, statements, text), statements, { before: [], after: [] })
+    rows += await send(context, message)
+  }
+  await sendWatched(care, segment.statements, sendOne, head)
   await session.script(tail.join(';\n'))
   return rows
 }
@@ -236,7 +234,7 @@ async function beginCarefully(context: StepContext): Promise<void> {
   if (care) await inOneTransaction(context, () => care.begin())
 }
 
-async function inOneTransaction(context: StepContext, work: () => Promise<void>): Promise<void> {
+async function inOneTransaction(context: StepContext, work: () => Promise<unknown>): Promise<void> {
   const { session, held } = context
   await cancellable(context, () =>
     withLockRetries(context, () =>

@@ -51,8 +51,7 @@ async function attempt(context: StepContext, knowledge: Knowledge): Promise<Tran
     rows += await sendPart(context, { ...part, startedAtMs })
   }
   if (care) {
-    if (opened.length > 0) await session.script(opened.join(';\n'))
-    preserved = await sendCarefully(care, script.statements, send)
+    preserved = await sendCarefully(care, script.statements, send, opened)
     await session.script(tail.join(';\n'))
   } else await send({ statements: script.statements, before: opened, after: tail })
   // What others may see and use already is not done yet, and its row says so.

@@ -71,8 +71,10 @@ class OpenSession implements BigQuerySession {
     return this.#inTurn(() => this.#one<R>(text, values, { text, script: text, offset: 0, address: this.address }))
   }
 
-  async send(statements: readonly Parameterized[]): Promise<void> {
-    for (const { text, values } of statements) await this.query(text, values)
+  async send(statements: readonly Parameterized[]): Promise<readonly Result[]> {
+    const results: Result[] = []
+    for (const { text, values } of statements) results.push(await this.query(text, values))
+    return results
   }
 
   /** What a script declares lives in one job alone, so such a script is sent as a whole. */

@@ -95,8 +95,10 @@ class OpenSession implements DuckDbSession {
     return this.#inTurn(() => this.#read<R>(translated, values))
   }
 
-  async send(statements: readonly Parameterized[]): Promise<void> {
-    for (const { text, values } of statements) await this.query(text, values)
+  async send(statements: readonly Parameterized[]): Promise<readonly Result[]> {
+    const results: Result[] = []
+    for (const { text, values } of statements) results.push(await this.query(text, values))
+    return results
   }
 
   /** DuckDB parses the whole script before its first statement runs, so a syntax error anywhere changes nothing. */

@@ -11,6 +11,7 @@ export {
   Query,
   type QueryConfig,
   type QueryResult,
+  Result as DriverResult,
   type Submittable,
 } from 'pg'
 

@@ -76,15 +76,16 @@ class PostgresSession implements Session {
     })
   }
 
-  async send(statements: readonly Parameterized[]): Promise<void> {
+  async send(statements: readonly Parameterized[]): Promise<readonly Result[]> {
     let together: Together | undefined
     const context = {
       get text() {
         return statements[together?.finished ?? 0]?.text ?? ''
       },
     }
-    for (const { text } of statements) whole(text)
-    await this.#inTurn(context, () => {
+    if (statements.length === 0) return []
+    for (const { text } of statements) if (forgets.test(whole(text))) this.#forgotten++
+    return this.#inTurn(context, () => {
       together = new Together(
         statements.map(({ text, values = [], prepared }) => ({ text, values, name: this.#nameOf(text, { prepared }) })),
       )

@@ -1,6 +1,8 @@
 /** Messages of PostgreSQL's protocol that `pg` itself does not hand on: one object a conversation, given to `client.query`. */
-import type { Scalar, StatementDone, Value } from '../engine.ts'
-import { type Connection, Query, type QueryConfig, type QueryResult, type Submittable } from './driver.ts'
+import { liftRows } from '../../sql/inline-rows.ts'
+import type { Result, Row, Scalar, StatementDone, Value } from '../engine.ts'
+import { type Connection, DriverResult, Query, type QueryConfig, type QueryResult, type Submittable } from './driver.ts'
+import { parsers } from './values.ts'
 
 /** A statement with parameters in the extended protocol, which refuses a second statement in the same text. */
 export class OneStatement extends Query {
@@ -31,12 +33,16 @@ export class Script implements Conversation<void> {
   finished = 0
   readonly #text: string
   readonly #onStatement: ((done: StatementDone) => void) | undefined
+  /** Rows for its `copy … from stdin`, in their order. */
+  readonly #rows: string[]
   #startedAtMs = 0
   /** What the caller's own callback threw; the server is not stopped by it. */
   #thrown: CallersFailure | undefined
 
   constructor(text: string, onStatement: ((done: StatementDone) => void) | undefined) {
-    this.#text = text
+    const { sql, blocks } = liftRows(text)
+    this.#text = sql
+    this.#rows = blocks.map(({ start, end }) => text.slice(start, end))
     this.#onStatement = onStatement
   }
 
@@ -60,7 +66,10 @@ export class Script implements Conversation<void> {
   }
 
   handleCopyInResponse(connection: Wire): void {
-    connection.sendCopyFail('no rows are sent here')
+    const rows = this.#rows.shift()
+    if (rows === undefined) return connection.sendCopyFail('no rows are sent here')
+    if (rows !== '') connection.sendCopyFromChunk(Buffer.from(rows))
+    connection.endCopyFrom()
   }
 
   handleReadyForQuery(): void {
@@ -80,9 +89,11 @@ export class Script implements Conversation<void> {
 }
 
 /** Statements with parameters behind one another in one message: the server skips what stands behind one that fails. */
-export class Together implements Conversation<void> {
-  settle: Settle<void> = unsettled
+export class Together implements Conversation<readonly Result[]> {
+  settle: Settle<readonly Result[]> = unsettled
   finished = 0
+  readonly #results: Result[] = []
+  #rows = answer()
   readonly #statements: readonly NamedStatement[]
 
   constructor(statements: readonly NamedStatement[]) {
@@ -96,6 +107,7 @@ export class Together implements Conversation<void> {
       if (name === '' || known[name] === undefined) connection.parse({ text, name, types: [] }, true)
       if (name !== '') known[name] = text
       connection.bind({ statement: name, values: values.map(asParameter) }, true)
+      connection.describe({ type: 'P', name: '' }, true)
       connection.execute({}, true)
     }
     connection.sync()
@@ -103,12 +115,26 @@ export class Together implements Conversation<void> {
     return null
   }
 
-  handleCommandComplete(): void {
+  handleCommandComplete({ text }: CommandComplete): void {
+    this.#results.push({ rows: this.#rows.rows, ...readTag(text) })
+    this.#rows = answer()
     this.finished++
   }
 
+  handleEmptyQuery(): void {
+    this.handleCommandComplete({ text: '' })
+  }
+
+  handleRowDescription({ fields }: { readonly fields: readonly unknown[] }): void {
+    this.#rows.addFields(fields)
+  }
+
+  handleDataRow({ fields }: { readonly fields: readonly unknown[] }): void {
+    this.#rows.addRow(this.#rows.parseRow(fields))
+  }
+
   handleReadyForQuery(): void {
-    this.settle.resolve()
+    this.settle.resolve(this.#results)
   }
 
   handleError(error: Error): void {
@@ -120,11 +146,13 @@ export class Together implements Conversation<void> {
     connection.sync()
   }
 
-  handleRowDescription(): void {}
-  handleDataRow(): void {}
-  handleEmptyQuery(): void {}
   handleCopyData(): void {}
   handlePortalSuspended(): void {}
+}
+
+/** Reads rows with the parsers of our clients. */
+function answer(): Answer {
+  return new DriverResult('', parsers as never) as unknown as Answer
 }
 
 /** The empty name is the one that the server plans anew each time. */
@@ -234,6 +262,14 @@ const unsettled: Settle<unknown> = { resolve: () => undefined, reject: () => und
 
 interface CommandComplete {
   readonly text: string
+}
+
+/** What `pg`'s types leave out of its result. */
+interface Answer {
+  readonly rows: Row[]
+  addFields(fields: readonly unknown[]): void
+  parseRow(values: readonly unknown[]): Row
+  addRow(row: Row): void
 }
 
 /** Methods of `pg`'s connection that its types leave out. */

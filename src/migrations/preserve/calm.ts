@@ -1,23 +1,31 @@
 /** Steps that only add rows to tables without code of their own: they need not be watched. */
-import type { Session } from '../../engines/engine.ts'
+import type { Parameterized, Result } from '../../engines/engine.ts'
 import type { Statement } from '../../sql/parse.ts'
 import { plainInsert } from './effects.ts'
+import { namesArray } from './text.ts'
 
-/** Every statement has to be such an insert, since one beside them could change which table a name means, or give it a trigger. */
-export async function onlyAddsRows(session: Session, statements: readonly Statement[]): Promise<boolean> {
+/**
+ * What to ask the catalog. Null where a statement is no such insert, since one beside them could change which table a name means, or give it a
+ * trigger.
+ */
+export function addsOnly(
+  statements: readonly Statement[],
+): { readonly asked: Parameterized; readonly isCalm: (answer: Result | undefined) => boolean } | null {
   const tables = new Set<string>()
   for (const statement of statements) {
     const table = plainInsert(statement)
-    if (table === null) return false
+    if (table === null) return null
     tables.add(table)
   }
-  const names = [...tables]
-  const { rows } = await session.query<{ calm: string }>(calmTables, [names], { prepared: true })
-  return rows.length === names.length
+  if (tables.size === 0) return null
+  return {
+    asked: { text: calmTables, values: [namesArray([...tables])], prepared: true },
+    isCalm: answer => answer?.rows.length === tables.size,
+  }
 }
 
 /**
- * Of the named tables those that exist and run nothing when a row is added: no trigger, rule or domain, and no default, check or generated
+ * Of the named tables those that exist and run nothing when a row is added: no trigger on inserts, no rule or domain, and no default, check or generated
  * column that calls a function of a user's. The server's own functions, which change no rows, leave no dependency.
  */
 const calmTables = `
@@ -25,7 +33,7 @@ select name as calm
 from unnest($1::text[]) name
 join pg_catalog.pg_class c on c.oid = to_regclass(name)
 where c.relkind = 'r' and not c.relhasrules
-  and not exists (select from pg_catalog.pg_trigger t where t.tgrelid = c.oid and not t.tgisinternal)
+  and not exists (select from pg_catalog.pg_trigger t where t.tgrelid = c.oid and not t.tgisinternal and t.tgtype::int & 4 <> 0)
   and not exists (
     select
     from pg_catalog.pg_attribute a

@@ -2,10 +2,10 @@
  * Keeps the old rows of whatever a step updates, deletes or truncates, by statement triggers that live as long as its transaction. The first
  * old row of a key wins, and keys that the step itself inserted are marked, so that only what was there before it is kept.
  */
-import type { Session } from '../../engines/engine.ts'
+import type { Parameterized, Result, Session } from '../../engines/engine.ts'
 import { ownColumns, type Shape } from './shape.ts'
-import { columnList, ident, literal } from './text.ts'
-import type { Writer } from './writer.ts'
+import { columnList, ident, literal, namesArray } from './text.ts'
+import { freeName, type Writer } from './writer.ts'
 
 export interface Capture {
   /** As it was when the capture began. */
@@ -17,12 +17,10 @@ export interface Capture {
   readonly names: ReadonlyMap<string, string>
 }
 
-/** `root` is the topmost table of its tree; its partitions are watched with it, into one copy. */
-export async function startCapture(session: Session, writer: Writer, root: Shape): Promise<Capture> {
-  const own = ownColumns(root)
-  const copy = await writer.nameFor(root.table)
-  const { rows: members } = await session.query<{ oid: number; name: string }>(
-    `select c.oid, format('%I.%I', n.nspname, c.relname) as name
+/** Tables that are watched together with one: its partitions. */
+export function membersOf(root: number): Parameterized {
+  return {
+    text: `select c.oid, format('%I.%I', n.nspname, c.relname) as name
     from (
       select relid::oid as oid from pg_catalog.pg_partition_tree($1::oid)
       union
@@ -30,21 +28,33 @@ export async function startCapture(session: Session, writer: Writer, root: Shape
     ) tree
     join pg_catalog.pg_class c on c.oid = tree.oid
     join pg_catalog.pg_namespace n on n.oid = c.relnamespace`,
-    [root.oid],
-    { prepared: true },
-  )
+    values: [root],
+    prepared: true,
+  }
+}
+
+/**
+ * `root` is the topmost table of its tree; its partitions are watched with it, into one copy. Nothing is captured before the statements are
+ * sent, in this order.
+ */
+export async function startCapture(
+  writer: Writer,
+  root: Shape,
+  asked: Result | undefined,
+): Promise<{ readonly capture: Capture; readonly statements: readonly Parameterized[] }> {
+  const own = ownColumns(root)
+  const copy = freeName(root.table)
+  const members = (asked?.rows ?? []) as unknown as readonly { readonly oid: number; readonly name: string }[]
   const columns = own.map(({ name, kept }) => `${ident(name)} ${kept}`)
   const marks = ['plinth_inserted boolean', 'plinth_image bigint', "plinth_state text not null default 'restore'"]
   const names = new Map(own.map(({ name }) => [name, name]))
-  await session.script(
-    [
-      `create table ${copy} (${[...columns, ...marks].join(', ')})`,
-      ...(root.key ? [`create unique index on ${copy} (${columnList(root.key)})`] : []),
-      routineOf({ root, copy, names }),
-      ...members.flatMap(({ name }) => triggersOf(name, routineName(copy))),
-    ].join(';\n'),
-  )
-  const number = await writer.add('rows', {
+  const made = [
+    `create table ${copy} (${[...columns, ...marks].join(', ')})`,
+    ...(root.key ? [`create unique index on ${copy} (${columnList(root.key)})`] : []),
+    routineOf({ root, copy, names }),
+    ...members.flatMap(({ name }) => triggersOf(name, routineName(copy))),
+  ]
+  const { number, statements } = await writer.added('rows', {
     source: root.name,
     copy,
     rows: null,
@@ -55,7 +65,8 @@ export async function startCapture(session: Session, writer: Writer, root: Shape
       sequences: root.sequences,
     },
   })
-  return { root, copy, number, oids: members.map(member => member.oid), names }
+  const capture = { root, copy, number, oids: members.map(member => member.oid), names }
+  return { capture, statements: [...made.map(text => ({ text })), ...statements] }
 }
 
 /** Goes on under another name of a column. */
@@ -73,8 +84,13 @@ export async function captureAll(session: Session, { root, copy, names }: Captur
 }
 
 /** The triggers and their function go; what they kept stays. Tables that were dropped meanwhile took theirs with them. */
-export async function stopCapture(session: Session, { copy }: Pick<Capture, 'copy'>): Promise<void> {
-  await session.script(`drop function ${routineName(copy)}() cascade`)
+export async function stopCapture(session: Session, capture: Pick<Capture, 'copy'>): Promise<void> {
+  await session.send([captureStop(capture)])
+}
+
+/** The statement of {@link stopCapture}, for those who send it together with others. */
+export function captureStop({ copy }: Pick<Capture, 'copy'>): Parameterized {
+  return { text: `drop function ${routineName(copy)}() cascade` }
 }
 
 function routineName(copy: string): string {
@@ -138,26 +154,66 @@ function triggersOf(table: string, routine: string): string[] {
   ]
 }
 
-/** Tables whose rows the server changes on its own when rows of these go or change: foreign keys that cascade or set. */
-export async function followers(
-  session: Session,
-  oids: readonly number[],
+/** A table that statements change, or the server on their behalf. */
+export interface Reached {
+  /** The topmost of its partition tree. */
+  readonly root: number
+  /** Quoted and qualified. */
+  readonly name: string
+  /** Nothing is in it, nothing hangs below it, and the server can tell. */
+  readonly empty: boolean
+}
+
+/**
+ * Tables of those names and numbers, and those whose rows the server changes on its own when rows of these go or change: foreign keys that
+ * cascade or set. Names are looked up where the file's own search path holds.
+ */
+export function reachedBy(
+  { names, oids }: { readonly names: readonly string[]; readonly oids: readonly number[] },
   by: 'updates' | 'updates and deletes',
-): Promise<number[]> {
-  if (oids.length === 0) return []
+): Parameterized {
   const deleted = by === 'updates' ? '' : "f.confdeltype in ('c', 'n', 'd') or "
-  const { rows } = await session.query<{ oid: number }>(
-    `with recursive reached (oid) as (
-      select unnest($1::oid[])
+  return {
+    text: `with recursive reached (oid) as (
+      (
+        select c.oid
+        from pg_catalog.unnest($1::text[]) name
+        join pg_catalog.pg_class c on c.oid = pg_catalog.to_regclass(name)
+        where c.relkind in ('r', 'p')
+        union
+        select pg_catalog.unnest($2::oid[])
+      )
       union
       select coalesce(pg_catalog.pg_partition_root(f.conrelid)::oid, f.conrelid)
       from pg_catalog.pg_constraint f
       join reached r on r.oid = f.confrelid
       where f.contype = 'f' and (${deleted}f.confupdtype in ('c', 'n', 'd'))
     )
-    select oid from reached`,
-    [`{${oids.join(',')}}`],
-    { prepared: true },
-  )
-  return rows.map(row => row.oid)
+    select distinct c.oid as root, pg_catalog.format('%I.%I', n.nspname, c.relname) as name, ${isEmpty('c')} as empty
+    from reached r
+    join pg_catalog.pg_class t on t.oid = r.oid
+    join pg_catalog.pg_class c on c.oid = case when t.relispartition then pg_catalog.pg_partition_root(t.oid)::oid else t.oid end
+    join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+    where c.relpersistence <> 't' and n.nspname !~ '^pg_' and n.nspname not in ('information_schema', 'plinth')
+    order by root`,
+    values: [namesArray(names), `{${oids.join(',')}}`],
+    prepared: true,
+  }
+}
+
+/** Of tables that were found empty those that are so still, asked once they are locked. */
+export function stillEmpty(oids: readonly number[]): Parameterized {
+  return {
+    text: `select c.oid from pg_catalog.pg_class c where c.oid = any ($1::oid[]) and ${isEmpty('c')}`,
+    values: [`{${oids.join(',')}}`],
+    prepared: true,
+  }
+}
+
+/** A heap without a page has no row. Others may keep their rows elsewhere. */
+function isEmpty(table: string): string {
+  return `(${table}.relkind = 'r' and not ${table}.relispartition
+      and ${table}.relam = (select oid from pg_catalog.pg_am where amname = 'heap')
+      and pg_catalog.pg_relation_size(${table}.oid) = 0
+      and not exists (select from pg_catalog.pg_inherits where inhparent = ${table}.oid))`
 }

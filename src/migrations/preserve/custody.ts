@@ -1,5 +1,5 @@
 /** What one transaction of a step is told, has seen and has kept so far. Its parts are in care.ts, in the order in which they come. */
-import type { Session } from '../../engines/engine.ts'
+import type { Parameterized, Session } from '../../engines/engine.ts'
 import { PlinthError } from '../../errors.ts'
 import type { Statement } from '../../sql/parse.ts'
 import type { Capture } from './capture.ts'
@@ -7,8 +7,8 @@ import type { LossClass } from './class.ts'
 import type { RestoreWish } from './apart.ts'
 import type { Policy } from './images.ts'
 import type { Origin } from './shape.ts'
-import { ident } from './text.ts'
-import type { Relation, Witness } from './witness.ts'
+import { ident, namesArray } from './text.ts'
+import type { Relation, Trace, Witness } from './witness.ts'
 import type { Subject, Writer } from './writer.ts'
 
 export interface CareOptions {
@@ -40,6 +40,8 @@ export interface Knowledge {
   readonly copied: Set<string>
   /** Roots of partition trees that lose partitions, though perhaps no row. */
   readonly folded: Set<number>
+  /** Whether code changes definitions, although no statement is about them. */
+  definitions: 'unchanged' | 'changed'
 }
 
 export interface Custody {
@@ -51,6 +53,10 @@ export interface Custody {
   /** What could not be kept although it was accepted. */
   readonly losses: string[]
   before: Witness
+  /** The counters before the first statement, where they are enough; `before` is empty then. */
+  trace: Trace | null
+  /** Tables without a row, locked against others: what is in them at the end was made by the transaction. */
+  empty: Set<number>
   captures: Capture[]
   /** Captures of tables of which every row was taken. */
   whole: Capture[]
@@ -66,11 +72,11 @@ export type Send = (text?: string) => Promise<void>
 export class LearnedMore extends Error {}
 
 export function knowNothing(): Knowledge {
-  return { captured: new Set(), copied: new Set(), folded: new Set() }
+  return { captured: new Set(), copied: new Set(), folded: new Set(), definitions: 'unchanged' }
 }
 
-export function knowsNothing({ captured, copied, folded }: Knowledge): boolean {
-  return captured.size + copied.size + folded.size === 0
+export function knowsNothing({ captured, copied, folded, definitions }: Knowledge): boolean {
+  return captured.size + copied.size + folded.size === 0 && definitions === 'unchanged'
 }
 
 /** Remembers an accepted loss, else throws LOSS_NOT_ACCEPTED. */
@@ -111,16 +117,17 @@ export async function tablesNamed({ session }: Custody, names: readonly string[]
   return rows.map(row => row.oid)
 }
 
-/** A literal of an array of texts. */
-export function namesArray(names: readonly string[]): string {
-  return `{${names.map(name => `"${name.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`).join(',')}}`
-}
-
 /** The tables, their partitions and their heirs. */
 export async function withHeirs({ session }: Custody, ...oids: readonly number[]): Promise<number[]> {
   if (oids.length === 0) return []
-  const { rows } = await session.query<{ oid: number }>(
-    `with recursive tree (oid) as (
+  const [result] = await session.send([heirsOf(oids)])
+  return (result?.rows ?? []).map(row => Number(row['oid']))
+}
+
+/** The question of {@link withHeirs}, for those who ask it together with others. */
+export function heirsOf(oids: readonly number[]): Parameterized {
+  return {
+    text: `with recursive tree (oid) as (
       select unnest($1::oid[])
       union
       select i.inhrelid
@@ -128,10 +135,9 @@ export async function withHeirs({ session }: Custody, ...oids: readonly number[]
       join tree t on t.oid = i.inhparent
     )
     select oid from tree`,
-    [`{${oids.join(',')}}`],
-    { prepared: true },
-  )
-  return rows.map(row => row.oid)
+    values: [`{${oids.join(',')}}`],
+    prepared: true,
+  }
 }
 
 /** What a table and its columns were called when the transaction began: so they are called again when the opposite step has run. */

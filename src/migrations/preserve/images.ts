@@ -4,10 +4,10 @@
  */
 import type { Session } from '../../engines/engine.ts'
 import { PlinthError } from '../../errors.ts'
-import { ownColumns, type Shape, shapeOf } from './shape.ts'
-import { type ArchiveObject, removeObject, updateObject } from './store.ts'
+import { ownColumns, readShape, type Shape, shapeAsked, shapeOf } from './shape.ts'
+import { type ArchiveObject, objectRemoval, objectUpdate } from './store.ts'
 import { columnList, ident, literal, rowDigest, sameKey } from './text.ts'
-import { closeCopy, openCopy, withEveryRow } from './visible.ts'
+import { closeCopy, closingCopy, openCopy, openingCopy, withEveryRow } from './visible.ts'
 
 export type Policy = 'keep' | 'default' | 'fail'
 
@@ -15,45 +15,80 @@ interface Options {
   readonly tenantColumn: string
 }
 
-/** At the end of the step that destroyed. Rows that ended as they began are forgotten; an object without rows goes. */
-export async function takeImages(session: Session, objects: readonly ArchiveObject[], options: Options): Promise<void> {
+/**
+ * At the end of the step that destroyed. Rows that ended as they began are forgotten; an object without rows goes. Answers how many objects are
+ * left.
+ */
+export async function takeImages(
+  session: Session,
+  objects: readonly ArchiveObject[],
+  options: Options,
+): Promise<number> {
+  let left = 0
   for (const object of objects) {
-    if ((object.kind !== 'rows' && object.kind !== 'values') || object.copy === null || 'imageColumns' in object.detail)
-      continue
-    await openCopy(session, object.copy)
-    if (object.kind === 'rows')
-      await session.script(`delete from ${object.copy} where plinth_inserted; analyze ${object.copy}`)
-    const shape = await shapeOf(session, object.source, options)
-    const imageColumns = shape ? await takeImage(session, object, object.copy, shape) : []
-    const { rows } = await session.query<{ rows: string }>(`select count(*) as rows from ${object.copy}`)
-    const count = Number(rows[0]?.rows ?? 0)
-    if (count === 0) {
-      await session.script(`drop table ${object.copy}`)
-      await removeObject(session, object)
-      continue
-    }
-    await closeCopy(session, object.copy)
-    await updateObject(session, object, { rows: count, detail: { ...object.detail, imageColumns } })
+    const { kind, copy, detail } = object
+    if ((kind !== 'rows' && kind !== 'values') || copy === null || 'imageColumns' in detail) left++
+    else if (await takeImageOf(session, { ...object, copy }, options)) left++
   }
+  return left
 }
 
-async function takeImage(session: Session, object: ArchiveObject, copy: string, shape: Shape): Promise<string[]> {
+/** False when nothing was left of the object, and it went. */
+async function takeImageOf(
+  session: Session,
+  object: ArchiveObject & { readonly copy: string },
+  options: Options,
+): Promise<boolean> {
+  const { copy } = object
+  // A small copy is read whole, whatever the planner knows of it.
+  const tidy = object.kind === 'rows' ? [`delete from ${copy} where plinth_inserted`] : []
+  const results = await session.send([
+    { text: openingCopy(copy) },
+    ...tidy.map(text => ({ text })),
+    { text: `select pg_catalog.pg_relation_size(${literal(copy)}::regclass)::float8 as bytes` },
+    shapeAsked(object.source, options),
+  ])
+  const shape = readShape(results.at(-1), options)
+  const bytes = Number(results.at(-2)?.rows[0]?.['bytes'] ?? 0)
+  const image = shape ? imageOf(object, copy, shape) : { columns: [], statements: [] }
+  const analyze = object.kind === 'rows' && bytes > smallBytes ? [`analyze ${copy}`] : []
+  const asked = [...analyze, ...image.statements, `select count(*) as rows from ${copy}`].map(text => ({ text }))
+  const counted = await withEveryRow(session, shape ? [shape] : [], () => session.send(asked))
+  const rows = Number(counted.at(-1)?.rows[0]?.['rows'] ?? 0)
+  if (rows === 0) {
+    await session.send([{ text: `drop table ${copy}` }, objectRemoval(object)])
+    return false
+  }
+  const detail = { ...object.detail, imageColumns: image.columns }
+  await session.send([...closingCopy(copy).map(text => ({ text })), objectUpdate(object, { rows, detail })])
+  return true
+}
+
+const smallBytes = 262_144
+
+interface Image {
+  readonly columns: readonly string[]
+  /** They write the image into the copy. */
+  readonly statements: readonly string[]
+}
+
+function imageOf(object: ArchiveObject, copy: string, shape: Shape): Image {
   const { key } = object.detail
   const kept = object.detail.columns.map(column => column.name)
   const now = new Set(ownColumns(shape).map(column => column.name))
   const common = kept.filter(name => now.has(name))
-  await withEveryRow(session, [shape], async () => {
-    if (key?.every(name => now.has(name))) {
-      const same = typedKey(object, shape, 'c', 't')
-      await session.script(
-        `update ${copy} c set plinth_image = ${rowDigest(common, 't.')} from ${shape.name} t where ${same}`,
-      )
+  if (!key?.every(name => now.has(name))) return { columns: common, statements: [] }
+  const same = typedKey(object, shape, 'c', 't')
+  return {
+    columns: common,
+    statements: [
+      `update ${copy} c set plinth_image = ${rowDigest(common, 't.')} from ${shape.name} t where ${same}`,
       // What has a column less than before is not the same, whatever is left of it.
-      if (common.length === kept.length)
-        await session.script(`delete from ${copy} c where plinth_image = ${rowDigest(common, 'c.')}`)
-    }
-  })
-  return common
+      ...(common.length === kept.length
+        ? [`delete from ${copy} c where plinth_image = ${rowDigest(common, 'c.')}`]
+        : []),
+    ],
+  }
 }
 
 /** First thing in the opposite step: what did users write since? Throws RESTORE_REFUSED under the policy `fail`. */

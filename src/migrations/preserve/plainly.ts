@@ -1,34 +1,74 @@
 /** A file may set a role, a search path or a date style. Our own statements between its statements see none of that, and leave it as it was. */
-import type { Session } from '../../engines/engine.ts'
+import type { Parameterized, Result, Session } from '../../engines/engine.ts'
 import { literal } from './text.ts'
 
-/** Inside an open transaction. When `work` throws, the transaction is lost anyway, and with it the settings. */
-export async function plainly<T>(session: Session, work: () => Promise<T>): Promise<T> {
-  const user = users.get(session) ?? (await firstUser(session))
-  users.set(session, user)
-  const ours = { session_authorization: user, role: 'none', ...plain }
-  const names = Object.keys(ours)
-  // Read from left to right, so that each setting is read before it is set.
-  const { rows } = await session.query<Record<string, string>>(
-    `select ${[
-      ...names.map(name => `current_setting('${name}') as "${name}"`),
-      ...Object.entries(ours).map(([name, value]) => setting(name, value)),
-    ].join(', ')}`,
-  )
-  const before = rows[0] ?? {}
-  const result = await work()
-  const { role, session_authorization: other, ...rest } = before
-  await session.script(
-    [
-      `select ${Object.entries(rest)
-        .filter(([name]) => name in plain)
-        .map(([name, value]) => setting(name, value))
-        .join(', ')}`,
-      ...(other === user ? [] : [`set local session_authorization to ${literal(other ?? user)}`]),
-      ...(role === 'none' ? [] : [`set local role to ${literal(role ?? 'none')}`]),
-    ].join(';\n'),
-  )
+/** What is sent in the same message as the settings: before they hold, and while they do. */
+export interface Along {
+  readonly outside?: readonly Parameterized[]
+  readonly inside?: readonly Parameterized[]
+}
+
+export interface Answers {
+  readonly outside: readonly Result[]
+  readonly inside: readonly Result[]
+  /** What is put here is sent as the last thing before the settings are put back. */
+  readonly last: Parameterized[]
+}
+
+/** Inside a transaction, which `outside` may open. When `work` throws, the transaction is lost anyway, and with it the settings. */
+export async function plainly<T>(
+  session: Session,
+  work: (answers: Answers) => Promise<T>,
+  { outside = [], inside = [] }: Along = {},
+): Promise<T> {
+  const known = users.get(session)
+  const early = known === undefined && outside.length > 0 ? await session.send(outside) : []
+  const user = known ?? (await firstUser(session))
+  const ahead = early.length > 0 ? [] : outside
+  const results = [...early, ...(await session.send([...ahead, entering(user), ...inside]))]
+  const { role, session_authorization: other, ...rest } = (results[outside.length]?.rows[0] ?? {}) as Settings
+  const last: Parameterized[] = []
+  const result = await work({
+    outside: results.slice(0, outside.length),
+    inside: results.slice(outside.length + 1),
+    last,
+  })
+  const back = Object.entries(rest).flatMap(([name, value]) => (name in plain ? [setting(name, value)] : []))
+  await session.send([
+    ...last,
+    { text: `select ${back.join(', ')}`, prepared: true },
+    ...(other === user ? [] : [{ text: `set local session_authorization to ${literal(other ?? user)}` }]),
+    ...(role === 'none' ? [] : [{ text: `set local role to ${literal(role ?? 'none')}` }]),
+  ])
   return result
+}
+
+/** As {@link plainly} in one message, for questions alone: whatever they do is taken back. */
+export async function askPlainly(
+  session: Session,
+  questions: readonly Parameterized[],
+  outside: readonly Parameterized[] = [],
+): Promise<readonly Result[]> {
+  const user = users.get(session) ?? (await firstUser(session))
+  const results = await session.send([
+    ...outside,
+    { text: 'savepoint plinth_question', prepared: true },
+    entering(user),
+    ...questions,
+    { text: 'rollback to savepoint plinth_question', prepared: true },
+    { text: 'release savepoint plinth_question', prepared: true },
+  ])
+  return results.slice(outside.length + 2, outside.length + 2 + questions.length)
+}
+
+type Settings = Readonly<Record<string, string>>
+
+/** Read from left to right, so that each setting is read before it is set. */
+function entering(user: string): Parameterized {
+  const ours = { session_authorization: user, role: 'none', ...plain }
+  const read = Object.keys(ours).map(name => `current_setting('${name}') as "${name}"`)
+  const set = Object.entries(ours).map(([name, value], at) => `${setting(name, value)} as set_${at}`)
+  return { text: `select ${[...read, ...set].join(', ')}`, prepared: true }
 }
 
 function setting(name: string, value: string): string {
@@ -42,7 +82,9 @@ async function firstUser(session: Session): Promise<string> {
   await session.script('savepoint plinth_user; set local session_authorization to default')
   const { rows } = await session.query<{ user: string }>("select current_setting('session_authorization') as user")
   await session.script('rollback to savepoint plinth_user; release savepoint plinth_user')
-  return rows[0]?.user ?? 'default'
+  const user = rows[0]?.user ?? 'default'
+  users.set(session, user)
+  return user
 }
 
 /**

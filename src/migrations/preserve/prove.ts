@@ -1,10 +1,11 @@
 /** Before anything commits: the catalog and the counters of rows tell whether something was lost that nobody kept. */
+import type { Result } from '../../engines/engine.ts'
 import { type Custody, isRedundant, LearnedMore, lose } from './custody.ts'
 import { ownColumns, shapeNow } from './shape.ts'
 import { archiveSchema } from './store.ts'
 import { tableDigest } from './text.ts'
 import { withEveryRow } from './visible.ts'
-import { countsRows, type Relation, type Witness } from './witness.ts'
+import type { Relation, Trace, Witness } from './witness.ts'
 
 /** Throws LearnedMore when something was, and knows it then. */
 export async function assertNothingLost(custody: Custody, after: Witness): Promise<void> {
@@ -29,10 +30,28 @@ export function differences(before: Witness, after: Witness): string[] {
   return found
 }
 
+/** Throws LearnedMore when the counters show what nobody captured, or that definitions changed, which takes a whole witness to see. */
+export function assertTraced(custody: Custody, before: Trace, after: Trace): void {
+  const { knowledge, captures, empty } = custody
+  if (!after.counts || after.catalog !== before.catalog) {
+    knowledge.definitions = 'changed'
+    throw new LearnedMore()
+  }
+  const known = knowledge.captured.size
+  for (const { oid, name, root, updated, deleted } of after.changed) {
+    const was = before.changed.find(one => one.oid === oid) ?? { updated: 0, deleted: 0 }
+    if (updated === was.updated && deleted === was.deleted) continue
+    const capture = captures.find(one => one.oids.includes(oid))
+    if (capture && capture.root.key === null && updated > was.updated) lose(custody, 'unproven', withoutKey(name))
+    if (!capture && !empty.has(oid)) knowledge.captured.add(root)
+  }
+  if (knowledge.captured.size > known) throw new LearnedMore()
+}
+
 /** Rows changed in place are only seen where the server counts them. */
-export async function demandCounters(custody: Custody): Promise<void> {
+export async function demandCounters(custody: Custody, counted: Result | undefined): Promise<void> {
   const { session } = custody
-  if (await countsRows(session)) return
+  if (counted?.rows[0]?.['on'] === true) return
   try {
     await session.script('savepoint plinth_count; set local track_counts = on; release savepoint plinth_count')
   } catch {
@@ -89,11 +108,15 @@ function learnChanged(custody: Custody, after: Witness): void {
     if (!was || was.kind !== 'table' || was.schema === archiveSchema || was.size === 0) continue
     const capture = all.find(one => one.oids.includes(oid))
     if (capture && capture.root.key === null && now.updated > was.updated)
-      lose(custody, 'unproven', `${was.name} has no key, so its updated rows cannot be told apart`)
+      lose(custody, 'unproven', withoutKey(was.name))
     const isChanged = now.updated > was.updated || now.deleted > was.deleted
     const isRewritten = now.file !== was.file && !covered.has(`${oid}.file`)
     if ((isChanged || isRewritten) && !capture && !wasWatched(custody, was)) knowledge.captured.add(was.root)
   }
+}
+
+function withoutKey(name: string): string {
+  return `${name} has no key, so its updated rows cannot be told apart`
 }
 
 function wasWatched({ knowledge, covered }: Custody, relation: Relation): boolean {

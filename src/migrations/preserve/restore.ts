@@ -16,7 +16,7 @@ import {
 import { fillColumns } from './fill-columns.ts'
 import { fillRows } from './fill-rows.ts'
 import { restoreSequence, setSequences } from './sequences.ts'
-import { shapeOf } from './shape.ts'
+import { type Shape, shapeOf } from './shape.ts'
 import type { ArchiveObject } from './store.ts'
 import { literal } from './text.ts'
 import { withoutUserTriggers } from './triggers.ts'
@@ -98,7 +98,7 @@ async function restoreObject(
   await session.query('savepoint plinth_restore')
   try {
     const result = shape
-      ? await withEveryRow(session, [shape], () =>
+      ? await withEveryRow(session, [shape, ...(await parentsOf(session, shape))], () =>
           withoutUserTriggers(session, shape.name, () => fill(session, object, copy, { shape, options })),
         )
       : await leftWhole(session, object, copy)
@@ -108,13 +108,27 @@ async function restoreObject(
     return { object, ...result }
   } catch (thrown) {
     const error = asPlinthError(thrown)
-    // The rows do not fit what the step made of the table. They stay, and that is told; a lost connection is no such case.
-    if (!/^(22|23|42)/.test(error.sqlState ?? '')) throw error
+    // The rows do not fit what the step made of the table. They stay, and that is told; a lost connection or a right that lacks is no such case.
+    if (!/^(22|23|42)/.test(error.sqlState ?? '') || error.sqlState === insufficientPrivilege) throw error
     await session.query('rollback to savepoint plinth_restore')
     const result = await leftWhole(session, object, copy)
     await closeCopy(session, object.copy)
     return { object, ...result }
   }
+}
+
+const insufficientPrivilege = '42501'
+
+/** The tables that its foreign keys point to: whether a row finds its parent is asked of all of theirs. */
+async function parentsOf(session: Session, { oid }: Shape): Promise<Pick<Shape, 'name' | 'forcesRowSecurity'>[]> {
+  const { rows } = await session.query<{ name: string }>(
+    `select distinct c.oid::regclass::text as name
+    from pg_catalog.pg_constraint f
+    join pg_catalog.pg_class c on c.oid = f.confrelid
+    where f.contype = 'f' and f.conrelid = $1::oid and f.confrelid <> f.conrelid and c.relrowsecurity and c.relforcerowsecurity`,
+    [oid],
+  )
+  return rows.map(({ name }) => ({ name, forcesRowSecurity: true }))
 }
 
 function mayFill({ kind }: ArchiveObject, { kinship, writes }: RestoreOptions): boolean {

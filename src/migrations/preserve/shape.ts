@@ -1,5 +1,5 @@
 /** A table as the archive needs to know it: columns, key, sequences, and which column tells its tenant. */
-import type { Session } from '../../engines/engine.ts'
+import type { Parameterized, Result, Session } from '../../engines/engine.ts'
 import { PlinthError } from '../../errors.ts'
 
 export interface Shape {
@@ -55,8 +55,14 @@ export async function shapeOf(
   table: number | string,
   options: { readonly tenantColumn: string },
 ): Promise<Shape | undefined> {
-  const { rows } = await session.query<ShapeRow>(
-    `select c.oid, format('%I.%I', n.nspname, c.relname) as name, n.nspname as schema, c.relname as table, c.relkind::text as kind,
+  const [result] = await session.send([shapeAsked(table, options)])
+  return readShape(result, options)
+}
+
+/** The question of {@link shapeOf}, for those who ask it together with others. */
+export function shapeAsked(table: number | string, options: { readonly tenantColumn: string }): Parameterized {
+  return {
+    text: `select c.oid, format('%I.%I', n.nspname, c.relname) as name, n.nspname as schema, c.relname as table, c.relkind::text as kind,
       c.relforcerowsecurity as "forcesRowSecurity",
       (
         select coalesce(sum(pg_catalog.pg_total_relation_size(coalesce(t.relid::oid, c.oid))), 0)::float8
@@ -117,10 +123,13 @@ export async function shapeOf(
     from pg_catalog.pg_class c
     join pg_catalog.pg_namespace n on n.oid = c.relnamespace
     where c.oid = ${typeof table === 'number' ? '$1::oid' : 'to_regclass($1)'} and c.relkind in ('r', 'p')`,
-    [table, options.tenantColumn],
-    { prepared: true },
-  )
-  const row = rows[0]
+    values: [table, options.tenantColumn],
+    prepared: true,
+  }
+}
+
+export function readShape(result: Result | undefined, options: { readonly tenantColumn: string }): Shape | undefined {
+  const [row] = (result?.rows ?? []) as unknown as readonly ShapeRow[]
   if (!row) return undefined
   const { referred, ...rest } = row
   const columns = row.columns ?? []

@@ -117,19 +117,20 @@ export async function sendCarefully(
   care: Care,
   statements: readonly Statement[],
   send: (part: Part) => Promise<void>,
+  opening: readonly string[] = [],
 ): Promise<Preserved> {
-  await care.begin()
-  await sendWatched(care, statements, send)
+  await sendWatched(care, statements, send, await care.begin(opening))
   return care.end()
 }
 
-/** One transaction of a step. */
+/** One transaction of a step. `opening` are statements that come first, such as its begin. */
 export async function sendWatched(
   care: Care,
   statements: readonly Statement[],
   send: (part: Part) => Promise<void>,
+  opening: readonly string[] = [],
 ): Promise<void> {
-  await care.open()
+  await care.open(opening)
   for (const part of partsOf(statements)) {
     const [only] = part
     if (part.length === 1 && only && needsRoom(only)) await care.around(only, text => send({ statements: part, text }))

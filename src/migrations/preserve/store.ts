@@ -1,5 +1,5 @@
 /** The one owner of plinth.archives and plinth.archive_objects: what was kept, by whom it was destroyed, and what became of it. */
-import type { Session, Value } from '../../engines/engine.ts'
+import type { Parameterized, Result, Scalar, Session } from '../../engines/engine.ts'
 import { PlinthError } from '../../errors.ts'
 import type { Direction } from '../../telemetry/event.ts'
 import { hasLedger } from '../ledger.ts'
@@ -174,11 +174,11 @@ export async function readObjects(session: Session, archiveId: string): Promise<
   return rows.map(row => ({ ...row, rows: row.rows === null ? null : Number(row.rows) }))
 }
 
-export async function insertArchive(session: Session, archive: Archive): Promise<void> {
-  await session.query(
-    `insert into plinth.archives (id, track, version, slug, direction, run_id, status, created_at)
+export function archiveRow(archive: Archive): Parameterized {
+  return {
+    text: `insert into plinth.archives (id, track, version, slug, direction, run_id, status, created_at)
     values ($1, $2, $3, $4, $5, $6, $7, $8::timestamptz)`,
-    [
+    values: [
       archive.id,
       archive.track,
       archive.version,
@@ -188,15 +188,15 @@ export async function insertArchive(session: Session, archive: Archive): Promise
       archive.status,
       archive.createdAt,
     ],
-    { prepared: true },
-  )
+    prepared: true,
+  }
 }
 
-export async function insertObject(session: Session, object: ArchiveObject): Promise<void> {
-  await session.query(
-    `insert into plinth.archive_objects (archive_id, object_number, kind, source, copy, rows_kept, detail)
+export function objectRow(object: ArchiveObject): Parameterized {
+  return {
+    text: `insert into plinth.archive_objects (archive_id, object_number, kind, source, copy, rows_kept, detail)
     values ($1, $2::integer, $3, $4, $5, $6::bigint, $7::json)`,
-    [
+    values: [
       object.archiveId,
       object.number,
       object.kind,
@@ -205,38 +205,46 @@ export async function insertObject(session: Session, object: ArchiveObject): Pro
       object.rows,
       JSON.stringify(object.detail),
     ],
-    { prepared: true },
-  )
+    prepared: true,
+  }
 }
 
 /** What changes about an object: its copy is gone, it was counted, its image was taken. */
 export async function updateObject(
   session: Session,
-  { archiveId, number }: Pick<ArchiveObject, 'archiveId' | 'number'>,
-  changes: Partial<Pick<ArchiveObject, 'copy' | 'rows' | 'detail'>>,
+  object: Pick<ArchiveObject, 'archiveId' | 'number'>,
+  changes: ObjectChanges,
 ): Promise<void> {
-  const columns: Record<string, Value> = {
+  await session.send([objectUpdate(object, changes)])
+}
+
+type ObjectChanges = Partial<Pick<ArchiveObject, 'copy' | 'rows' | 'detail'>>
+
+/** The statement of {@link updateObject}, for those who send it together with others. */
+export function objectUpdate(
+  { archiveId, number }: Pick<ArchiveObject, 'archiveId' | 'number'>,
+  changes: ObjectChanges,
+): Parameterized {
+  const columns: Record<string, Scalar> = {
     ...('copy' in changes ? { copy: changes.copy ?? null } : {}),
     ...('rows' in changes ? { rows_kept: changes.rows ?? null } : {}),
     ...('detail' in changes ? { detail: JSON.stringify(changes.detail) } : {}),
   }
   const casts: Readonly<Record<string, string>> = { rows_kept: '::bigint', detail: '::json' }
   const assignments = Object.keys(columns).map((name, at) => `${name} = $${at + 3}${casts[name] ?? ''}`)
-  await session.query(
-    `update plinth.archive_objects set ${assignments.join(', ')} where archive_id = $1 and object_number = $2::integer`,
-    [archiveId, number, ...Object.values(columns)],
-    { prepared: true },
-  )
+  return {
+    text: `update plinth.archive_objects set ${assignments.join(', ')} where archive_id = $1 and object_number = $2::integer`,
+    values: [archiveId, number, ...Object.values(columns)],
+    prepared: true,
+  }
 }
 
-export async function removeObject(
-  session: Session,
-  { archiveId, number }: Pick<ArchiveObject, 'archiveId' | 'number'>,
-): Promise<void> {
-  await session.query('delete from plinth.archive_objects where archive_id = $1 and object_number = $2::integer', [
-    archiveId,
-    number,
-  ])
+export function objectRemoval({ archiveId, number }: Pick<ArchiveObject, 'archiveId' | 'number'>): Parameterized {
+  return {
+    text: 'delete from plinth.archive_objects where archive_id = $1 and object_number = $2::integer',
+    values: [archiveId, number],
+    prepared: true,
+  }
 }
 
 export async function endArchive(
@@ -256,22 +264,30 @@ export async function endArchive(
 }
 
 /** An archive that turned out to hold nothing. */
-export async function removeArchive(session: Session, id: string): Promise<void> {
-  await session.query('delete from plinth.archives where id = $1', [id])
+export function archiveRemoval(id: string): Parameterized {
+  return { text: 'delete from plinth.archives where id = $1', values: [id], prepared: true }
 }
 
 /** Throws ARCHIVE_REFUSED where the role may not make the schema. */
 export async function ensureArchiveSchema(session: Session): Promise<void> {
-  const { rows } = await session.query<{ there: boolean; may: boolean; owner: string | null }>(
-    `select n.oid is not null as there,
+  const [result] = await session.send([archiveSchemaState])
+  await session.send(schemaStatements(result))
+}
+
+/** The question of {@link ensureArchiveSchema}, for those who ask it together with others. */
+export const archiveSchemaState: Parameterized = {
+  text: `select n.oid is not null as there,
       case when n.oid is null then has_database_privilege(current_database(), 'create') else pg_has_role(n.nspowner, 'usage') end as may,
       pg_get_userbyid(n.nspowner) as owner
     from (select 1) one
     left join pg_catalog.pg_namespace n on n.nspname = $1`,
-    [archiveSchema],
-    { prepared: true },
-  )
-  const state = rows[0]
+  values: [archiveSchema],
+  prepared: true,
+}
+
+/** What makes the schema, where its state says that it is not there. Throws ARCHIVE_REFUSED. */
+export function schemaStatements(asked: Result | undefined): Parameterized[] {
+  const [state] = (asked?.rows ?? []) as unknown as readonly SchemaState[]
   if (state?.may !== true) {
     throw new PlinthError(
       'ARCHIVE_REFUSED',
@@ -286,7 +302,13 @@ export async function ensureArchiveSchema(session: Session): Promise<void> {
       },
     )
   }
-  if (!state.there) await session.script(`create schema ${archiveSchema}`)
+  return state.there ? [] : [{ text: `create schema ${archiveSchema}` }]
+}
+
+interface SchemaState {
+  readonly there: boolean
+  readonly may: boolean
+  readonly owner: string | null
 }
 
 function oneOf(column: string, values: readonly string[]): string {

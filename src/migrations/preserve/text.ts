@@ -9,6 +9,11 @@ export function literal(value: string | number | null): string {
   return typeof value === 'number' ? String(value) : `'${value.replaceAll("'", "''")}'`
 }
 
+/** A literal of an array of texts. */
+export function namesArray(names: readonly string[]): string {
+  return `{${names.map(name => `"${name.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`).join(',')}}`
+}
+
 /** `"a", "b"`, each behind `prefix`. */
 export function columnList(names: readonly string[], prefix = ''): string {
   return names.map(name => prefix + ident(name)).join(', ')

@@ -2,7 +2,11 @@
 import type { Session } from '../../engines/engine.ts'
 import type { Shape } from './shape.ts'
 
-export async function withEveryRow<T>(session: Session, shapes: readonly Shape[], work: () => Promise<T>): Promise<T> {
+export async function withEveryRow<T>(
+  session: Session,
+  shapes: readonly Pick<Shape, 'name' | 'forcesRowSecurity'>[],
+  work: () => Promise<T>,
+): Promise<T> {
   const forced = shapes.some(shape => shape.forcesRowSecurity) && !(await seesEverything(session)) ? shapes : []
   const names = forced.filter(shape => shape.forcesRowSecurity).map(shape => shape.name)
   for (const name of names) await session.script(`alter table ${name} no force row level security`)
@@ -23,7 +27,12 @@ export function closingCopy(copy: string): string[] {
 
 /** Before a copy is read or written again. */
 export async function openCopy(session: Session, copy: string): Promise<void> {
-  await session.script(`alter table ${copy} no force row level security`)
+  await session.script(openingCopy(copy))
+}
+
+/** The statement of {@link openCopy}, for those who send it together with others. */
+export function openingCopy(copy: string): string {
+  return `alter table ${copy} no force row level security`
 }
 
 export async function seesEverything(session: Session): Promise<boolean> {

@@ -1,14 +1,14 @@
 /** Writes one archive: made when the first object comes, so that a step that destroys nothing leaves no trace. */
 import { randomBytes } from 'node:crypto'
-import type { Session } from '../../engines/engine.ts'
+import type { Parameterized, Session } from '../../engines/engine.ts'
 import type { Direction } from '../../telemetry/event.ts'
 import {
   type ArchiveKind,
+  archiveRow,
   archiveSchema,
   type Detail,
   ensureArchiveSchema,
-  insertArchive,
-  insertObject,
+  objectRow,
   queryArchives,
   readObjects,
 } from './store.ts'
@@ -28,8 +28,15 @@ export interface Writer {
   /** A free name for a copy, quoted and qualified. */
   nameFor(table: string): Promise<string>
   add(kind: ArchiveKind, object: NewObject): Promise<number>
+  /** As `add`, for those who send its statements together with others, at once and in this order. */
+  added(kind: ArchiveKind, object: NewObject): Promise<Added>
   /** Null while nothing was archived. */
   id(): string | null
+}
+
+export interface Added {
+  readonly number: number
+  readonly statements: readonly Parameterized[]
 }
 
 export interface NewObject {
@@ -45,7 +52,7 @@ export function openWriter(
   subject: Subject,
   source: { readonly newId: () => string; readonly now: () => string },
 ): Writer {
-  let archive: Promise<{ id: string; next: number }> | undefined
+  let archive: Promise<{ id: string; next: number; unsent: Parameterized[] }> | undefined
   let id: string | null = null
   const open = async () => {
     const { track, version, direction, slug, runId } = subject
@@ -54,10 +61,11 @@ export function openWriter(
       : []
     if (earlier) {
       id = earlier.id
-      return { id, next: Math.max(0, ...(await readObjects(session, id)).map(object => object.number)) + 1 }
+      const next = Math.max(0, ...(await readObjects(session, id)).map(object => object.number)) + 1
+      return { id, next, unsent: [] }
     }
     id = source.newId()
-    await insertArchive(session, {
+    const row = archiveRow({
       id,
       track,
       version,
@@ -70,23 +78,33 @@ export function openWriter(
       endedBy: null,
       report: null,
     })
-    return { id, next: 1 }
+    return { id, next: 1, unsent: [row] }
   }
-  const current = () => (archive ??= open())
+  const added = async (kind: ArchiveKind, object: NewObject): Promise<Added> => {
+    const state = await (archive ??= open())
+    const number = state.next++
+    const statements = [...state.unsent.splice(0), objectRow({ archiveId: state.id, number, kind, ...object })]
+    return { number, statements }
+  }
   return {
     async nameFor(table) {
       await ensureArchiveSchema(session)
-      const tail = `_${randomBytes(6).toString('hex')}`
-      return `${archiveSchema}.${ident(cut(table, 60 - tail.length) + tail)}`
+      return freeName(table)
     },
+    added,
     async add(kind, object) {
-      const state = await current()
-      const number = state.next++
-      await insertObject(session, { archiveId: state.id, number, kind, ...object })
+      const { number, statements } = await added(kind, object)
+      await session.send(statements)
       return number
     },
     id: () => id,
   }
+}
+
+/** As `nameFor`, where the schema is there. */
+export function freeName(table: string): string {
+  const tail = `_${randomBytes(6).toString('hex')}`
+  return `${archiveSchema}.${ident(cut(table, 60 - tail.length) + tail)}`
 }
 
 /** Names have 63 bytes. */
