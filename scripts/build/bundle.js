@@ -54,6 +54,7 @@ export async function bundle() {
   const build = await rolldown({
     input: {
       plinth: 'src/cli/main.ts',
+      answered: 'src/cli/answered.ts',
       compiled: 'src/config/compiled.ts',
       'lint-worker': 'src/foundation/lint-worker.ts',
     },

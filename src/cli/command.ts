@@ -53,6 +53,8 @@ export interface Outcome {
   /** Default 0. */
   readonly exit?: number
   readonly warnings?: readonly string[]
+  /** `with its files`: it follows from the files that were read and from nothing else, so until one changes the same call has the same outcome. */
+  readonly lasts?: 'with its files' | undefined
 }
 
 /** A positive whole number from an option, or undefined. Throws USAGE. */

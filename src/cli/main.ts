@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { relative } from 'node:path'
 import { Command, CommanderError, Option } from 'commander'
 import { asPlinthError, PlinthError } from '../errors.ts'
+import type { Keep } from './answered.ts'
 import type { CommandSpec, Confirmation, Context, Outcome } from './command.ts'
 import { commands } from './commands/index.ts'
 import { failure, failureData } from './print.ts'
@@ -21,21 +22,21 @@ interface Globals {
   readonly verbose?: boolean
 }
 
-/** Runs one command line and ends the process with its exit status. */
-export async function main(argv: readonly string[]): Promise<void> {
+/** Runs one command line and ends the process with its exit status; `keep` takes what may be answered again without a run. */
+export async function main(argv: readonly string[], keep?: Keep): Promise<void> {
   const interruption = new AbortController()
   const interrupt = () => (interruption.signal.aborted ? process.exit(130) : interruption.abort())
   process.on('SIGINT', interrupt).on('SIGTERM', interrupt)
   // A reader that closes the pipe early, such as `head`, is not a failure.
   process.stdout.on('error', error => process.exit('code' in error && error.code === 'EPIPE' ? 0 : 1))
-  const status = await run(argv, interruption.signal)
+  const status = await run(argv, interruption.signal, keep)
   process.stdout.write('', () => process.exit(status))
 }
 
-async function run(argv: readonly string[], signal: AbortSignal): Promise<number> {
+async function run(argv: readonly string[], signal: AbortSignal, keep: Keep | undefined): Promise<number> {
   let status = 0
   const program = buildProgram(async (spec, context, globals) => {
-    status = await execute(spec, context, globals, signal)
+    status = await execute(spec, context, globals, { signal, keep })
   }, mayBeMeant(argv))
   try {
     await program.parseAsync([...argv])
@@ -48,7 +49,12 @@ async function run(argv: readonly string[], signal: AbortSignal): Promise<number
 
 type Parsed = Pick<Context, 'arguments' | 'options'>
 
-async function execute(spec: CommandSpec, parsed: Parsed, globals: Globals, signal: AbortSignal): Promise<number> {
+interface Around {
+  readonly signal: AbortSignal
+  readonly keep: Keep | undefined
+}
+
+async function execute(spec: CommandSpec, parsed: Parsed, globals: Globals, { signal, keep }: Around): Promise<number> {
   let outcome: Outcome
   let close: (() => Promise<void>) | undefined
   try {
@@ -82,28 +88,22 @@ async function execute(spec: CommandSpec, parsed: Parsed, globals: Globals, sign
     return error.exitStatus
   }
   const exit = outcome.exit ?? 0
-  if (globals.json)
-    print(
-      process.stdout,
-      JSON.stringify(
-        {
-          schemaVersion: 1,
-          command: spec.name,
-          ok: exit === 0,
-          data: outcome.data,
-          error: null,
-          warnings: outcome.warnings ?? [],
-        },
-        null,
-        2,
-      ),
-    )
-  else if (outcome.text && !globals.quiet) print(process.stdout, outcome.text)
+  const printed = globals.json ? documentOf(spec, outcome, exit) : globals.quiet ? '' : outcome.text
+  if (printed) print(process.stdout, printed)
+  if (outcome.lasts) keep?.(printed && whole(printed), exit)
   return exit
 }
 
+function documentOf({ name }: CommandSpec, { data, warnings = [] }: Outcome, exit: number): string {
+  return JSON.stringify({ schemaVersion: 1, command: name, ok: exit === 0, data, error: null, warnings }, null, 2)
+}
+
 function print(stream: NodeJS.WriteStream, text: string): void {
-  stream.write(text.endsWith('\n') ? text : `${text}\n`)
+  stream.write(whole(text))
+}
+
+function whole(text: string): string {
+  return text.endsWith('\n') ? text : `${text}\n`
 }
 
 async function ask(question: Confirmation, { yes }: Globals): Promise<void> {

@@ -47,6 +47,8 @@ export interface LintRun {
   readonly notices: readonly string[]
   /** The file that was written. */
   readonly baselineWritten: string | null
+  /** `files`: no server, no repository and no standard input had a say. */
+  readonly restsOn: 'files' | 'more'
   /** Of Plinth. */
   readonly version: string
 }
@@ -86,7 +88,14 @@ export async function lintProject(desk: Desk, request: LintRequest): Promise<Lin
   const report = mergeReports(reports)
   const sources = [...groups.flatMap(group => group.sources), ...seeds]
   const baselineWritten = request.baselineUpdate ? await updateBaseline(config, request, report, sources) : null
-  return { report, sources, notices, baselineWritten, version: desk.version }
+  const restsOn = wish === 'off' && isAboutFiles(request) ? 'files' : 'more'
+  return { report, sources, notices, baselineWritten, restsOn, version: desk.version }
+}
+
+/** What is pending is told by a database, and what changed by a repository. */
+function isAboutFiles({ files, scope, since, baselineUpdate }: LintRequest): boolean {
+  const named = scope === 'all' || files.length > 0
+  return named && !files.includes('-') && since === undefined && baselineUpdate === undefined
 }
 
 /** Seeds belong to the project, so a call that names other files or a commit is not about them. */

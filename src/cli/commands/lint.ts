@@ -65,6 +65,7 @@ export const lint: CommandSpec = {
       text: await printed(run, textOption(context, 'format') ?? 'human', warningsMax),
       exit: exitOf(run.report, warningsMax),
       warnings: run.notices,
+      lasts: run.restsOn === 'files' ? 'with its files' : undefined,
     }
   },
 }
