@@ -9,7 +9,9 @@ export async function openReader(): Promise<ReadScript> {
   return ({ text, path, transaction }) => {
     const asked = readDirectives(text, path)
     const directives =
-      transaction === 'none' && asked.transaction === 'auto' ? { ...asked, transaction: 'none' as const } : asked
+      transaction === 'none' && asked.transaction === 'auto'
+        ? { ...asked, transaction: 'none' as const, laidOut: true as const }
+        : asked
     return arrangeAsDirected(parse(text, path), directives, path)
   }
 }

@@ -11,7 +11,9 @@ export function arrangeAsDirected(script: Script, directives: Directives, file: 
   const isForRestore = directives.restore === 'batches' && !script.statements.some(isBatchable)
   const batch = isForRestore ? null : directives.batch
   if (transaction === 'auto' && batch === null) return script
-  if (script.body !== script.text || script.statements.some(statement => statement.control !== null)) {
+  if (script.wrapped || script.statements.some(statement => statement.control !== null)) {
+    // Another tool's mark only keeps that tool from opening a transaction around the file's own.
+    if (directives.laidOut && batch === null) return script
     throw new PlinthError('DIRECTIVE_INVALID', 'The file has a transaction of its own, and asks to run without one.', {
       at: { file, line: 1, source: script.text },
       hint: 'Take away its begin and commit, or the directive.',

@@ -15,6 +15,8 @@ export interface Directives {
    * `none`: as `statement`, and `call` and `do` run outside any transaction, so that they may commit by themselves; those must be able to run twice.
    */
   readonly transaction: 'auto' | 'statement' | 'none'
+  /** It is the file's layout that asks for `none`, which holds for the tool that the layout is of. */
+  readonly laidOut?: true
   /** Null leaves it to the configuration; 0 waits for ever. */
   readonly lockTimeoutMs: number | null
   /** Null leaves it to the configuration; 0 sets no limit. */

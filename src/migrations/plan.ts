@@ -142,7 +142,7 @@ export function storedNeeded(selection: Selection): string[] {
 function asLaidOut(choice: Choice, directives: Directives): Directives {
   const file = choice.direction === 'up' ? choice.migration?.up : choice.migration?.down
   const none = choice.source === 'file' && file?.transaction === 'none' && directives.transaction === 'auto'
-  return none ? { ...directives, transaction: 'none' } : directives
+  return none ? { ...directives, transaction: 'none', laidOut: true } : directives
 }
 
 function checksOf({ direction, migration }: Choice, parse: Parse): Check[] {

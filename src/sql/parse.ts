@@ -6,6 +6,7 @@ import type { Node } from 'libpg-query'
 import { PlinthError } from '../errors.ts'
 import { describeWords } from './describe-words.ts'
 import { summarize, tablesTouched } from './describe.ts'
+import { liftRows, type RowBlock } from './inline-rows.ts'
 import { byteIndex, codePointIndex, lineIndex } from './positions.ts'
 import { splitStatements as googleStatements } from './googlesql.ts'
 import { type Piece, splitStatements } from './split.ts'
@@ -50,6 +51,8 @@ export interface Script {
   readonly body: string
   /** Those of `body`. */
   readonly statements: readonly Statement[]
+  /** The file wraps itself in one plain transaction. */
+  readonly wrapped: boolean
   readonly mode: ScriptMode
   /** Why it is statement-wise, as half a sentence; null for a transactional one. */
   readonly reason: string | null
@@ -65,10 +68,14 @@ export type Parse = (text: string, file?: string) => Script
 
 /** Loads what the dialect needs once, so that reading files afterwards is synchronous. */
 export async function openParser(dialect: Dialect): Promise<Parse> {
-  if (dialect !== 'postgres') return (text, file) => arrange(text, splitWords(text, file, splitters[dialect]), file)
+  if (dialect !== 'postgres')
+    return (text, file) => arrange(text, { body: text, statements: splitWords(text, file, splitters[dialect]) }, file)
   const { loadModule, parseSync } = await import('libpg-query')
   await loadModule()
-  return (text, file) => arrange(text, parseTree(parseSync, text, file), file)
+  return (text, file) => {
+    const { body, statements } = parseTree(parseSync, text, file)
+    return arrange(text, { body, statements }, file)
+  }
 }
 
 /** Reads one text. Throws as {@link Parse} does. */
@@ -84,18 +91,30 @@ type ParseSync = (text: string) => { readonly stmts?: readonly RawStatement[] }
 /** The parser leaves out what is zero, so both numbers may be missing. */
 type RawStatement = { readonly stmt?: Node; readonly stmt_location?: number; readonly stmt_len?: number }
 
-function parseTree(parseSync: ParseSync, text: string, file: string | undefined): Statement[] {
-  if (text.trim() === '') return []
+/** What is read: `body` is the text without the commands to psql that change nothing. */
+interface Read {
+  readonly body: string
+  readonly statements: readonly Statement[]
+}
+
+function parseTree(parseSync: ParseSync, text: string, file: string | undefined): Read {
+  if (text.trim() === '') return { body: text, statements: [] }
   const lines = lineIndex(text)
-  const index = byteIndex(text)
-  return readTree(parseSync, text, file).map((raw, number) => {
+  const { sql, blocks } = liftRows(text)
+  const rowsOf = new Map(blocks.map(block => [block.statement, block]))
+  const read = readTree(parseSync, { text, sql, file, rowsOf })
+  const index = byteIndex(read.sql)
+  const statements = read.raws.map((raw, number) => {
     const tree = raw.stmt ?? null
     let summary: string | undefined
     let tables: readonly string[] | undefined
     const start = index(raw.stmt_location ?? 0)
-    const end = raw.stmt_len
-      ? index((raw.stmt_location ?? 0) + raw.stmt_len)
-      : start + text.slice(start).trimEnd().replace(/;$/, '').length
+    const rows = rowsOf.get(start)
+    const end =
+      rows?.close ??
+      (raw.stmt_len
+        ? index((raw.stmt_location ?? 0) + raw.stmt_len)
+        : start + read.sql.slice(start).trimEnd().replace(/;$/, '').length)
     const statement: Statement = {
       index: number,
       text: text.slice(start, end),
@@ -116,17 +135,38 @@ function parseTree(parseSync: ParseSync, text: string, file: string | undefined)
       concurrentIndex: concurrentIndex(tree),
       tree,
     }
-    refuseClientFeatures(statement, text, file)
+    if (!rows) refuseClientFeatures(statement, text, file)
     return statement
   })
+  return { body: withoutCommands(text, read.commands), statements }
 }
 
-function readTree(parseSync: ParseSync, text: string, file: string | undefined): readonly RawStatement[] {
+interface Reading {
+  /** For places and messages. */
+  readonly text: string
+  /** Without rows. */
+  readonly sql: string
+  readonly file: string | undefined
+  /** By the index of the statement that they belong to. */
+  readonly rowsOf: ReadonlyMap<number, RowBlock>
+}
+
+/** `sql` is what was read in the end, with spaces for the commands that were left out. */
+function readTree(
+  parseSync: ParseSync,
+  { text, sql, file, rowsOf }: Reading,
+  commands: readonly Span[] = [],
+): { readonly raws: readonly RawStatement[]; readonly sql: string; readonly commands: readonly Span[] } {
   try {
-    return parseSync(text).stmts ?? []
+    return { raws: parseSync(sql).stmts ?? [], sql, commands }
   } catch (error) {
-    const at = codePointIndex(text, cursorOf(error))
-    const before = copyBefore(text, at)
+    const at = codePointIndex(sql, cursorOf(error))
+    const quiet = quietCommand.exec(sql.slice(at))
+    if (quiet) {
+      const command = { start: at, end: at + quiet[0].length }
+      return readTree(parseSync, { text, sql: withoutCommands(sql, [command]), file, rowsOf }, [...commands, command])
+    }
+    const before = copyBefore(sql, at, rowsOf)
     if (before !== null) throw unsupported('COPY from STDIN', text, before, file)
     const command = /^\\[a-z!?]+/i.exec(text.slice(at))
     if (command) throw unsupported(`The psql command ${command[0]}`, text, at, file)
@@ -139,6 +179,16 @@ function readTree(parseSync: ParseSync, text: string, file: string | undefined):
   }
 }
 
+type Span = Pick<Statement, 'start' | 'end'>
+
+/** What only tells psql how to behave or what to print. `pg_dump` fences what it writes with the first, against what names may hold. */
+const quietCommand =
+  /^\\(?:(?:un)?restrict|echo|qecho|warn|timing|pset|set[ \t]+(?:ON_ERROR_STOP|QUIET|ECHO|VERBOSITY|SHOW_CONTEXT))\b(?![^\n]*\\)[^\r\n]*/
+
+function withoutCommands(text: string, commands: readonly Span[]): string {
+  return commands.reduce(blank, text)
+}
+
 /** The parser counts code points from 0. */
 function cursorOf(error: unknown): number {
   const details = typeof error === 'object' && error !== null && 'sqlDetails' in error ? error.sqlDetails : undefined
@@ -148,10 +198,10 @@ function cursorOf(error: unknown): number {
 }
 
 /** Data lines of a dump are no SQL, so the error lies behind the statement that announced them. */
-function copyBefore(text: string, at: number): number | null {
+function copyBefore(text: string, at: number, rowsOf: Reading['rowsOf']): number | null {
   try {
-    const last = splitStatements(text.slice(0, at)).findLast(piece =>
-      /^copy\b[\s\S]*\bfrom\s+stdin\b/i.test(text.slice(piece.start, piece.end)),
+    const last = splitStatements(text.slice(0, at)).findLast(
+      ({ start, end }) => !rowsOf.has(start) && /^copy\b[\s\S]*\bfrom\s+stdin\b/i.test(text.slice(start, end)),
     )
     return last?.start ?? null
   } catch {
@@ -212,7 +262,7 @@ function splitWords(
 }
 
 /** Decides how the statements can run, and takes a plain transaction around all of them away. */
-function arrange(text: string, statements: readonly Statement[], file: string | undefined): Script {
+function arrange(text: string, { body, statements }: Read, file: string | undefined): Script {
   assertBalanced(text, statements, file)
   const first = statements[0]
   const last = statements.at(-1)
@@ -222,17 +272,17 @@ function arrange(text: string, statements: readonly Statement[], file: string | 
     last?.control === 'commit' &&
     inner.every(statement => statement.control === null && !statement.bare)
   if (wrapped && isPlain(first) && isPlain(last)) {
-    const body = blank(blank(text, first), last)
     return {
       text,
-      body,
+      body: blank(blank(body, first), last),
       statements: inner.map((statement, index) => ({ ...statement, index })),
+      wrapped,
       mode: 'transactional',
       reason: null,
     }
   }
   const reason = reasonForStatements(statements)
-  return { text, body: text, statements, mode: reason === null ? 'transactional' : 'statement-wise', reason }
+  return { text, body, statements, wrapped: false, mode: reason === null ? 'transactional' : 'statement-wise', reason }
 }
 
 function reasonForStatements(statements: readonly Statement[]): string | null {
@@ -286,7 +336,7 @@ function isPlain(statement: Statement): boolean {
     : isPlainControl(statement.tree)
 }
 
-function blank(text: string, { start, end }: Statement): string {
+function blank(text: string, { start, end }: Span): string {
   return text.slice(0, start) + text.slice(start, end).replace(/[^\r\n]/g, ' ') + text.slice(end)
 }
 

@@ -198,6 +198,17 @@ describe('what a file asks of its tool', () => {
     expect(steps.map(step => step.mode)).toEqual(['transactional', 'statement-wise'])
   })
 
+  test('no transaction around a transaction of its own means that one', async () => {
+    const folder = await treeOf({
+      '1_a.sql': `-- +goose NO TRANSACTION\n-- +goose Up\nbegin;\n${a}\ncommit;`,
+      '2_b.sql': `-- +goose NO TRANSACTION\n-- +goose Up\nbegin;\n${b}\ncommit;\ncreate index concurrently b_id on b (id);`,
+    })
+    const session = await openSession((await emptyDatabase()).url)
+    const { steps } = await planTrack(session, { ...someone, folder, direction: 'up' })
+    expect(steps.map(step => step.mode)).toEqual(['transactional', 'statement-wise'])
+    expect(await applyTrack(session, { ...someone, folder })).toMatchObject({ status: 'succeeded' })
+  })
+
   test('an edit of the down leaves the checksum of the up alone', async () => {
     const up = `-- migrate:up\n${a}\n`
     const [one, other] = await Promise.all(

@@ -115,12 +115,12 @@ test('a constraint that the data breaks is named, the data is not', async () => 
 test('what only an interactive client can do is refused with its line', async () => {
   const { url } = await emptyDatabase()
   const cwd = temporaryFolder({
-    'm/1_copy.up.sql': 'create table t (id int);\ncopy t from stdin;\n1\n\\.\n',
-    'm/1_copy.down.sql': 'drop table t;\n',
+    'm/1_other.up.sql': 'create table t (id int);\n\\connect other\n',
+    'm/1_other.down.sql': 'drop table t;\n',
   })
   const ran = await plinth(['apply', '--dir', 'm', '--database', url], { cwd })
   expectFailure(ran, 2, 'SQL_UNSUPPORTED')
-  expect(ran.stderr).toContain('m/1_copy.up.sql:2')
+  expect(ran.stderr).toContain('m/1_other.up.sql:2')
 })
 
 test('the JSON document of a failure has the same code, place and next step', async () => {

@@ -43,10 +43,36 @@ describe('statements and their places', () => {
     expect(failure(() => parse("select 'hunter2")).message).not.toContain('hunter2')
   })
 
+  test('rows behind a copy belong to it, whatever they hold', () => {
+    const rows = "1\tit's ; -- $$ /*\n2\t\\\\.\n\\N\té𝄞\n\\.\n"
+    const text = `create table a (n int, t text);\nCOPY public.a (n, t) FROM stdin;\n${rows}\n\ncopy a from stdin;\n\\.\n;\nselect 1 from b;`
+    const { statements } = parse(text)
+    expect(statements.map(one => one.kind)).toEqual(['CreateStmt', 'CopyStmt', 'CopyStmt', 'SelectStmt'])
+    expect(statements.map(one => text.slice(one.start, one.end))).toEqual([
+      'create table a (n int, t text)',
+      `COPY public.a (n, t) FROM stdin;\n${rows.trimEnd()}`,
+      'copy a from stdin;\n\\.',
+      'select 1 from b',
+    ])
+    expect(statements.map(one => one.line)).toEqual([1, 2, 9, 12])
+    expect(failure(() => parse(`${text}\nselec 1`))).toMatchObject({ code: 'SQL_SYNTAX', at: { line: 13 } })
+  })
+
+  test('what only tells psql what to print is left out', () => {
+    const text =
+      "\\restrict abc\n\\set ON_ERROR_STOP on\n\nbegin;\nselect '\n\\echo stays\n';\n\\echo gone\ncommit;\n\\unrestrict abc\n"
+    const { body, statements, mode } = parse(text)
+    expect({ mode, kinds: statements.map(one => one.kind) }).toEqual({ mode: 'transactional', kinds: ['SelectStmt'] })
+    expect(body).toHaveLength(text.length)
+    expect(body.replace(/^[\s;]+|[\s;]+$/g, '')).toBe("select '\n\\echo stays\n'")
+  })
+
   test('what only a client can do is named as such', () => {
     for (const [text, line] of [
       ['select 1;\n\\connect other\n', 2],
-      ['copy a from stdin;\n1\t2\n\\.\n', 1],
+      ['copy a from stdin;\n1\t2\n', 1],
+      ['\\echo left \\quit\n', 1],
+      ['\\set name value\n', 1],
       ['select 1;\ncopy a (x) from stdin;', 2],
       ['copy a to stdout;', 1],
       ['begin;\nselect 1;', 1],

@@ -32,7 +32,9 @@ export function arrangeScript(input: ScriptToRehearse, parse: Parse): Arranged {
   try {
     const asked = readDirectives(input.text, file)
     const directives =
-      input.transaction === 'none' && asked.transaction === 'auto' ? { ...asked, transaction: 'none' as const } : asked
+      input.transaction === 'none' && asked.transaction === 'auto'
+        ? { ...asked, transaction: 'none' as const, laidOut: true as const }
+        : asked
     return { input, script: arrangeAsDirected(parse(input.text, file), directives, file), failure: null }
   } catch (thrown) {
     const error = asPlinthError(thrown)
