@@ -94,7 +94,7 @@ export async function lookAhead(
   const hours = all.filter(({ hour }) => within(hour, { from, until }))
   const rest = hours.filter(({ hour }) => within(hour, left))
   const rows = rest.reduce((sum, hour) => sum + hour.rows, 0)
-  const rowsTotal = goesOn ? Math.max(known.rowsTotal, known.rowsDone + rows) : rows
+  const rowsTotal = goesOn ? known.rowsDone + rows : rows
   const pace = await measuredPace(warehouse, key)
   const rowsPerSecond = Math.round(options.rowsPerSecond > 0 ? Math.min(pace, options.rowsPerSecond) : pace)
   const plan = {

@@ -56,7 +56,8 @@ async function backfillSource(project: Project, source: CapturedSource, options:
       type: 'progress',
       task: `backfill ${sourceKey(source)}`,
       done: backfill.rowsDone,
-      total: Math.max(backfill.rowsTotal, backfill.rowsDone),
+      // How many there are was estimated; in the end it is known.
+      total: backfill.state === 'done' ? backfill.rowsDone : Math.max(backfill.rowsTotal, backfill.rowsDone),
       unit: 'rows',
     })
   tell()

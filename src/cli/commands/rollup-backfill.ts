@@ -4,6 +4,7 @@ import { PlinthError } from '../../errors.ts'
 import type { BackfillRequest } from '../../foundation/rollups.ts'
 import { type CommandSpec, type Context, text } from '../command.ts'
 import { count, duration, paint, table } from '../print.ts'
+import { spanOf } from './hours.ts'
 
 export const rollupBackfill: CommandSpec = {
   name: 'rollup backfill',
@@ -47,6 +48,10 @@ export const rollupBackfill: CommandSpec = {
 }
 
 function describe(plan: BackfillPlan): string {
+  if (plan.hours === 0) {
+    const sealed = plan.sealedBefore === null ? '' : `; everything before ${plan.sealedBefore.slice(0, 10)} is sealed`
+    return `${paint.bold(plan.source)}: nothing to do, the source has no hour there${sealed}.`
+  }
   const rows = [
     [
       'hours',
@@ -64,30 +69,28 @@ function describe(plan: BackfillPlan): string {
 
 function requestOf(context: Context): BackfillRequest {
   const order = text(context, 'order')
+  const [from, until] = (['from', 'to'] as const).map(option => {
+    const given = text(context, option)
+    return given === undefined ? null : spanOf(given, `--${option}`).from
+  })
+  if (from && until && from >= until)
+    throw new PlinthError('USAGE', '--from is not before --to.', {
+      hint: 'Hours from --from on are loaded, up to --to.',
+    })
   return {
-    from: hourOf(context, 'from'),
-    until: hourOf(context, 'to'),
+    from: from ?? null,
+    until: until ?? null,
     order: order === 'newest' || order === 'oldest' ? order : null,
     rowsPerSecond: amountOf(context, 'rate', '--rate'),
     loadMax: amountOf(context, 'maxLoad', '--max-load'),
   }
 }
 
-function hourOf(context: Context, option: 'from' | 'to'): string | null {
-  const given = text(context, option)
-  if (given === undefined) return null
-  const parts = /^(\d{4}-\d{2}-\d{2})(?:T(\d{2})(?::00(?::00(?:\.0+)?)?)?Z?)?$/.exec(given)
-  const at = parts ? Date.parse(`${parts[1]}T${parts[2] ?? '00'}:00:00Z`) : Number.NaN
-  if (Number.isNaN(at))
-    throw new PlinthError('USAGE', `--${option} takes a UTC day such as 2026-01-01, or an hour such as 2026-01-01T05.`)
-  return new Date(at).toISOString().replace('.000Z', '.000000Z')
-}
-
 function amountOf(context: Context, option: string, flag: string): number | null {
   const given = text(context, option)
   if (given === undefined) return null
   if (/^\d{1,9}$/.test(given)) return Number(given)
-  throw new PlinthError('USAGE', `${flag} takes a whole number from 0 up.`)
+  throw new PlinthError('USAGE', `${flag} takes a whole number from 0 up.`, { hint: '0 sets no limit.' })
 }
 
 function megabytes(bytes: number): string {

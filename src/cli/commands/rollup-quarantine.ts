@@ -2,6 +2,7 @@ import type { Selection, SettleReport, SourceQuarantine } from '../../analytics/
 import { PlinthError } from '../../errors.ts'
 import { type CommandSpec, type Context, text } from '../command.ts'
 import { count, paint, table } from '../print.ts'
+import { spanOf } from './hours.ts'
 
 const which = [
   {
@@ -83,7 +84,7 @@ async function settle(context: Context, decision: 'admit' | 'dismiss') {
 }
 
 function settled({ source, cells, moved }: SettleReport['sources'][number], decision: 'admit' | 'dismiss'): string {
-  if (cells === 0) return `${paint.bold(source)}: nothing waits there.`
+  if (cells === 0) return `${paint.bold(source)}: nothing waits there; plinth rollup quarantine list tells what does.`
   const left = moved > 0 ? `; ${count(moved, 'event')} left the source` : ''
   return `${paint.bold(source)}: ${count(cells, 'cell')} ${decision === 'admit' ? 'admitted' : 'dismissed'}${left}.`
 }
@@ -92,15 +93,13 @@ function settled({ source, cells, moved }: SettleReport['sources'][number], deci
 function selectionOf(context: Context): Selection {
   const given = context.arguments[0]
   const shardText = text(context, 'shard')
-  if (shardText !== undefined && !/^\d{1,5}$/.test(shardText)) throw new PlinthError('USAGE', '--shard takes a number.')
+  if (shardText !== undefined && !/^\d{1,5}$/.test(shardText))
+    throw new PlinthError('USAGE', '--shard takes a whole number from 0 up.', {
+      hint: 'plinth rollup quarantine list shows the shards.',
+    })
   const chosen = shardText === undefined ? null : Number(shardText)
   if (given === undefined) return { from: null, until: null, shard: chosen }
-  const parts = /^(\d{4}-\d{2}-\d{2})(?:T(\d{2})(?::00(?::00(?:\.0+)?)?)?Z?)?$/.exec(given)
-  const from = parts ? Date.parse(`${parts[1]}T${parts[2] ?? '00'}:00:00Z`) : Number.NaN
-  if (Number.isNaN(from)) throw new PlinthError('USAGE', `"${given}" is no hour such as 2026-03-01T05, and no day.`)
-  const until = from + (parts?.[2] === undefined ? 86_400_000 : 3_600_000)
-  const written = (at: number) => new Date(at).toISOString().replace('.000Z', '.000000Z')
-  return { from: written(from), until: written(until), shard: chosen }
+  return { ...spanOf(given, 'Quarantine'), shard: chosen }
 }
 
 function describe({ source, cells }: SourceQuarantine): string {

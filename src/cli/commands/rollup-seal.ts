@@ -2,6 +2,7 @@ import type { SourceSeal } from '../../analytics/seal/seal.ts'
 import { PlinthError } from '../../errors.ts'
 import { type CommandSpec, text } from '../command.ts'
 import { count, duration, paint, table } from '../print.ts'
+import { spanOf } from './hours.ts'
 
 export const rollupSeal: CommandSpec = {
   name: 'rollup seal',
@@ -15,8 +16,10 @@ export const rollupSeal: CommandSpec = {
   examples: ['plinth rollup seal', 'plinth rollup seal --before 2026-10-01', 'plinth rollup seal --json'],
   async run(context) {
     const before = text(context, 'before')
-    if (before !== undefined && !(/^\d{4}-\d{2}-\d{2}$/.test(before) && !Number.isNaN(Date.parse(before))))
-      throw new PlinthError('USAGE', '--before takes a UTC day such as 2026-10-01.')
+    if (before !== undefined && spanOf(before, '--before') && before.length > 10)
+      throw new PlinthError('USAGE', '--before takes a UTC day, since whole days are sealed.', {
+        hint: 'Write a day such as 2026-01-31.',
+      })
     const report = await context.foundation.seal({ before })
     return {
       data: report,
