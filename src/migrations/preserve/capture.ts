@@ -3,7 +3,7 @@
  * old row of a key wins, and keys that the step itself inserted are marked, so that only what was there before it is kept.
  */
 import type { Parameterized, Result, Session } from '../../engines/engine.ts'
-import { ownColumns, type Shape } from './shape.ts'
+import { keptColumns, type Shape } from './shape.ts'
 import { columnList, ident, literal, namesArray } from './text.ts'
 import { freeName, type Writer } from './writer.ts'
 
@@ -42,7 +42,7 @@ export async function startCapture(
   root: Shape,
   asked: Result | undefined,
 ): Promise<{ readonly capture: Capture; readonly statements: readonly Parameterized[] }> {
-  const own = ownColumns(root)
+  const own = keptColumns(root)
   const copy = freeName(root.table)
   const members = (asked?.rows ?? []) as unknown as readonly { readonly oid: number; readonly name: string }[]
   const columns = own.map(({ name, kept }) => `${ident(name)} ${kept}`)
@@ -124,11 +124,11 @@ set search_path = pg_catalog, pg_temp set row_security = off as ${literal(body)}
 }
 
 function columnsOf(root: Shape): string {
-  return columnList(ownColumns(root).map(column => column.name))
+  return columnList(keptColumns(root).map(column => column.name))
 }
 
 function valuesOf(root: Shape, names: ReadonlyMap<string, string>): string {
-  return ownColumns(root)
+  return keptColumns(root)
     .map(({ name, kept }) => `${ident(names.get(name) ?? name)}::${kept}`)
     .join(', ')
 }

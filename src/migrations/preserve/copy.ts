@@ -2,7 +2,7 @@
 import type { Session } from '../../engines/engine.ts'
 import { asPlinthError } from '../../errors.ts'
 import { catchUp, lockAgainstAll, oldestRunning } from './catch-up.ts'
-import { keptAsTheyAre, type Origin, ownColumns, type Shape } from './shape.ts'
+import { keptAsTheyAre, type Origin, keptColumns, ownColumns, type Shape } from './shape.ts'
 import type { Detail, Digest } from './store.ts'
 import { ident, rowDigest, tableDigest, valueDigest } from './text.ts'
 import { closeCopy, withEveryRow } from './visible.ts'
@@ -32,9 +32,10 @@ export async function copyColumns(
   const tenant = shape.tenant === null || input.names.includes(shape.tenant) ? null : shape.tenant
   const extra = tenant !== null && !key?.includes(tenant) ? [tenant] : []
   const rest = own.map(column => column.name).filter(name => !input.names.includes(name))
-  const values = [...own.filter(({ name }) => key?.includes(name) || extra.includes(name)), ...taken].map(
-    ({ name, kept }) => `t.${ident(name)}::${kept} as ${ident(once(name))}`,
-  )
+  const values = [
+    ...keptColumns(shape).filter(({ name }) => key?.includes(name) || extra.includes(name)),
+    ...taken,
+  ].map(({ name, kept }) => `t.${ident(name)}::${kept} as ${ident(once(name))}`)
   const selected = [
     ...values,
     ...(key === null ? [`${rowDigest(rest, 't.')} as plinth_rest`] : []),

@@ -22,7 +22,8 @@ export async function fillRows(session: Session, object: ArchiveObject, copy: Co
   const { shape, options } = place
   const columns = commonColumns(object, shape)
   const names = columns.map(column => column.name)
-  const keyed = object.detail.key?.every(name => names.includes(name)) ?? false
+  const [held, there] = [namesOf(object.detail.columns), namesOf(shape.columns)]
+  const keyed = object.detail.key?.every(name => held.has(name) && there.has(name)) ?? false
   const due = copy.stateful ? "c.plinth_state = 'restore'" : 'true'
   const values = columns.map(column => cast(column, 'c')).join(', ')
   const references = await referencesExist(session, object, copy, shape)
@@ -78,6 +79,10 @@ export async function fillRows(session: Session, object: ArchiveObject, copy: Co
       keys: { kept: [], orphaned: [], unmatched: [] },
     },
   }
+}
+
+function namesOf(columns: readonly { readonly name: string }[]): ReadonlySet<string> {
+  return new Set(columns.map(({ name }) => name))
 }
 
 /** What another up wrote under the same key is its own; nobody wrote it in between. */

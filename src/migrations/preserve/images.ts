@@ -74,9 +74,11 @@ interface Image {
 
 function imageOf(object: ArchiveObject, copy: string, shape: Shape): Image {
   const { key } = object.detail
-  const kept = object.detail.columns.map(column => column.name)
-  const now = new Set(ownColumns(shape).map(column => column.name))
-  const common = kept.filter(name => now.has(name))
+  const own = new Set(ownColumns(shape).map(column => column.name))
+  const now = new Set(shape.columns.map(column => column.name))
+  // What is generated follows from the rest.
+  const kept = object.detail.columns.map(column => column.name).filter(name => own.has(name) || !now.has(name))
+  const common = kept.filter(name => own.has(name))
   if (!key?.every(name => now.has(name))) return { columns: common, statements: [] }
   const same = typedKey(object, shape, 'c', 't')
   return {
@@ -116,7 +118,7 @@ export async function judgeRows(
 /** `restore`: as the step left it. `changed`: written since. `orphaned`: deleted since. */
 async function markRows(session: Session, object: ArchiveObject, copy: string, shape: Shape): Promise<void> {
   const { key, imageColumns = [] } = object.detail
-  const now = new Set(ownColumns(shape).map(column => column.name))
+  const now = new Set(shape.columns.map(column => column.name))
   if (!key?.every(name => now.has(name)) || !imageColumns.every(name => now.has(name))) return
   await session.script(`
 update ${copy} set plinth_state = case when plinth_image is null then 'restore' else 'orphaned' end;

@@ -20,7 +20,9 @@ export interface Rewrite {
 /** False where it is not worth it, or something that hangs on the column forbids it; nothing is changed then. */
 export async function rewriteColumns(session: Session, rewrite: Rewrite): Promise<boolean> {
   const { shape, key, columns } = rewrite
-  const foreign = shape.columns.some(column => key.includes(column.name) && column.kept !== column.type)
+  const foreign = shape.columns.some(
+    column => key.includes(column.name) && (column.generated || column.kept !== column.type),
+  )
   if (shape.kind !== 'r' || foreign || shape.bytes < worthIt || (await isDivided(session, shape))) return false
   await session.query('savepoint plinth_rewrite')
   try {

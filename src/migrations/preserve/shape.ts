@@ -153,6 +153,11 @@ export function ownColumns(shape: Shape): readonly ShapeColumn[] {
   return shape.columns.filter(column => !column.generated)
 }
 
+/** What a copy of rows holds: those, and what is generated where it tells one row from another. */
+export function keptColumns(shape: Shape): readonly ShapeColumn[] {
+  return shape.columns.filter(column => !column.generated || shape.key?.includes(column.name))
+}
+
 /** True when a copy holds these columns as the table does, so that their values can be compared as they are. */
 export function keptAsTheyAre(shape: Shape, names: readonly string[]): boolean {
   return shape.columns.every(({ name, kept, type }) => !names.includes(name) || kept === type)
