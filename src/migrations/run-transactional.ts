@@ -45,6 +45,9 @@ async function attempt(context: StepContext, knowledge: Knowledge): Promise<Tran
   const tail = [...settle, ...context.reset, ...timeouts(context, 'set local')]
   const opened = asksFirst ? [] : head
   const care = careOf(context, script.statements, { knowledge, mode: 'transactional' })
+  // Where nobody asks anything behind it, the tail goes with the last row.
+  const asksLast = held.lost !== null || context.checks.some(check => check.moment === 'after')
+  const endsAtOnce = care !== null && !asksLast && !tail.includes('deallocate all')
   let preserved: Preserved | null = null
   let rows = 0
   const send = async (part: Part) => {
@@ -52,7 +55,7 @@ async function attempt(context: StepContext, knowledge: Knowledge): Promise<Tran
   }
   if (care) {
     preserved = await sendCarefully(care, script.statements, send, opened)
-    await session.script(tail.join(';\n'))
+    if (!endsAtOnce) await session.script(tail.join(';\n'))
   } else await send({ statements: script.statements, before: opened, after: tail })
   // What others may see and use already is not done yet, and its row says so.
   const isOpen = care?.leavesOpen() ?? false
@@ -90,7 +93,8 @@ async function attempt(context: StepContext, knowledge: Knowledge): Promise<Tran
   const differences = foreseen && !moves ? await differencesOf(session, foreseen, care ? 'watched' : 'plain') : []
   refuseInterrupted(context.signal)
   await held.fence(session)
-  await session.send([told, { text: 'commit', prepared: true }])
+  const last = endsAtOnce ? tail.map(text => ({ text, prepared: true })) : []
+  await session.send([...last, told, { text: 'commit', prepared: true }])
   const { track } = origin
   for (const one of differences)
     emit({ type: 'lock.unforeseen', track, version: step.version, direction: step.direction, ...one })
