@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { duckdb } from '../../src/engines/duckdb/index.ts'
@@ -36,6 +37,40 @@ describe('one file, one process', () => {
     const second = await open(`duckdb:${place}/../${place.split('/').at(-1)}/./x.duckdb`)
     await first.query('create table t (a int)')
     expect((await second.query('from t')).rows).toEqual([])
+  })
+
+  test.each(['plinth', 'analytics', 'RAW', 'main', 'memory', 'a "b"'])(
+    'a file called %s.duckdb may hold a schema of that name',
+    async name => {
+      const url = `duckdb:${join(folder(), `${name}.duckdb`)}`
+      const schema = `"${name.replaceAll('"', '""')}"`
+      const first = await open(url)
+      await first.script(
+        `create schema if not exists ${schema}; create table ${schema}.t (a int); insert into ${schema}.t values (1); create view ${schema}.v as from ${schema}.t`,
+      )
+      await first.close()
+      for (const round of [1, 2]) {
+        const session = await open(url)
+        const beside = await open(url)
+        expect((await session.query(`select a from ${schema}.v`)).rows).toHaveLength(round)
+        expect(await session.copyIn(`${schema}.t from stdin`.replace(/^/, 'copy '), Readable.from(['2\n']))).toBe(1)
+        expect((await beside.query(`select count(*)::int as n from ${schema}.t`)).rows).toEqual([{ n: round + 1 }])
+        await session.close()
+        await beside.close()
+      }
+      // All of it is in the file, and nothing beside it.
+      expect(existsSync(`${url.slice('duckdb:'.length)}.wal`)).toBe(false)
+    },
+  )
+
+  test('any other file keeps the name by which views of other tools know it', async () => {
+    const url = `duckdb:${join(folder(), 'w.duckdb')}`
+    const other = await holder(
+      url,
+      'create schema raw; create table raw.t as select 1 as a; create view raw.v as from w.raw.t',
+    )
+    await other.end('SIGTERM')
+    expect((await (await open(url)).query('select a from raw.v')).rows).toEqual([{ a: 1 }])
   })
 
   test('databases in memory are private to their session', async () => {

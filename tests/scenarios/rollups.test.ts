@@ -9,10 +9,10 @@ import { platformProject, plinth, startPlinth } from '../support/cli.ts'
 import { emptyDatabase, withClient } from '../support/database.ts'
 
 /** The platform with 30,000 events from 6 September to 31 October 2026. */
-async function installation() {
+async function installation(file = 'warehouse.duckdb') {
   const { url } = await emptyDatabase()
   const folder = platformProject()
-  const warehouse = `duckdb:${join(folder, 'warehouse.duckdb')}`
+  const warehouse = `duckdb:${join(folder, file)}`
   const env = { DATABASE_URL: url, WAREHOUSE_URL: warehouse, PLINTH_STATE: join(folder, 'state') }
   const run = (...args: string[]) => plinth(args, { cwd: folder, env })
   expect((await run('apply', '--quiet')).status).toBe(0)
@@ -39,7 +39,7 @@ describe('a backfill', () => {
   test('that is killed in the middle of a piece goes on where it was, and no event is lost or doubled', {
     timeout: 240_000,
   }, async () => {
-    const { run, start, sql, ask, refused } = await installation()
+    const { run, start, sql, ask, refused } = await installation('plinth.duckdb')
     await sql(
       `insert into platform.usage_events (organization_id, event_id, occurred_at, api_key_id, model_id, input_tokens, latency_ms, region, cost)
        select organization_id, gen_random_uuid(), occurred_at + n * interval '1 second', api_key_id, model_id, input_tokens, latency_ms, region, cost
@@ -103,7 +103,7 @@ describe('a backfill', () => {
   })
 
   test('goes in the order that is asked for, and refuses what it cannot do', { timeout: 240_000 }, async () => {
-    const { run, ask, refused } = await installation()
+    const { run, ask, refused } = await installation('raw.duckdb')
     const plan = await run('rollup', 'backfill', '--plan', '--rate', '3000')
     expect(plan.stdout).toMatch(/events +about 30,000 rows/)
     expect(plan.stdout).toMatch(/time +about 10\.0 s at 3,000 rows a second/)
@@ -156,7 +156,8 @@ describe('a backfill', () => {
 test('days are sealed, what comes too late is decided on, and an organization leaves', {
   timeout: 240_000,
 }, async () => {
-  const { run, sql, ask, refused } = await installation()
+  // Named after a schema that is in it.
+  const { run, sql, ask, refused } = await installation('analytics.duckdb')
 
   // Before anything is there.
   const early = await run('rollup', 'seal', '--before', '2026-10-15')

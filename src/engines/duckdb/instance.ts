@@ -76,7 +76,7 @@ export async function acquireInstance(url: string, waiting: Waiting): Promise<Op
 }
 
 interface Shared {
-  readonly opened: Promise<DuckDBInstance>
+  readonly opened: Promise<Opened>
   readonly locks: Map<string, symbol>
   sessions: number
 }
@@ -85,7 +85,12 @@ const instances = new Map<string, Shared>()
 const closings = new Map<string, Promise<void>>()
 let nextMemory = 1
 
-async function openWaiting(path: string | null, key: string, waiting: Waiting): Promise<DuckDBInstance> {
+interface Opened {
+  connect(): Promise<DuckDBConnection>
+  close(): void
+}
+
+async function openWaiting(path: string | null, key: string, waiting: Waiting): Promise<Opened> {
   const duckdb = await import('@duckdb/node-api')
   // Extensions are never fetched from the network: what is not built in is an error, not a download.
   const options = {
@@ -95,9 +100,9 @@ async function openWaiting(path: string | null, key: string, waiting: Waiting): 
   const started = performance.now()
   for (let pauseMs = 20; ; pauseMs = Math.min(pauseMs * 2, 250)) {
     try {
-      const instance = await duckdb.DuckDBInstance.create(path === null ? ':memory:' : key, options)
+      const opened = await openNamed(duckdb, path === null ? null : key, options)
       if (path !== null) sweep(key)
-      return instance
+      return opened
     } catch (error) {
       const holder = busyHolder(error)
       if (!holder) throw openFailure(error, path ?? ':memory:')
@@ -106,6 +111,60 @@ async function openWaiting(path: string | null, key: string, waiting: Waiting): 
       waiting.onWait?.(describeHolder(holder), waitedMs)
       await sleep(Math.min(pauseMs, Math.max(1, waiting.waitMs - waitedMs)))
     }
+  }
+}
+
+/**
+ * DuckDB names the catalog of a file after the file, and refuses `plinth.runs` where a catalog and a schema are both called plinth. Such a
+ * file gets another name for its catalog while it is open, and so does an empty one, whose schemas are not known yet. Any other keeps its
+ * own, since views of other tools may name it.
+ */
+async function openNamed(
+  duckdb: typeof import('@duckdb/node-api'),
+  file: string | null,
+  options: Record<string, string>,
+): Promise<Opened> {
+  const instance = await duckdb.DuckDBInstance.create(file ?? ':memory:', options)
+  if (file === null || !(await isAmbiguous(instance))) return openedFrom(instance, async () => instance.connect())
+  instance.closeSync()
+  const around = await duckdb.DuckDBInstance.create(':memory:', { ...options, temp_directory: `${file}.tmp` })
+  const open = async () => {
+    const connection = await around.connect()
+    await connection.run(`use ${catalog}`)
+    return connection
+  }
+  try {
+    const connection = await around.connect()
+    await connection.run(`attach '${file.replaceAll("'", "''")}' as ${catalog}`)
+    await connection.run(`use ${catalog}`)
+    await connection.run('detach memory')
+    connection.closeSync()
+  } catch (error) {
+    around.closeSync()
+    throw error
+  }
+  return openedFrom(around, open)
+}
+
+const catalog = 'plinth_file'
+
+function openedFrom(instance: DuckDBInstance, connect: Opened['connect']): Opened {
+  return { connect, close: () => instance.closeSync() }
+}
+
+async function isAmbiguous(instance: DuckDBInstance): Promise<boolean> {
+  const connection = await instance.connect()
+  try {
+    const found = await connection.runAndReadAll(
+      `select count(*) filter (where lower(schema_name) = lower(database_name)) > 0
+         or (count(*) filter (where not internal and schema_name <> 'main') = 0
+           and not exists (from duckdb_tables() where database_name = current_database())
+           and not exists (from duckdb_views() where database_name = current_database() and not internal))
+       from duckdb_schemas() where database_name = current_database()`,
+    )
+    return found.getRows()[0]?.[0] === true
+  } finally {
+    connection.closeSync()
   }
 }
 
@@ -120,7 +179,7 @@ async function release(key: string, entry: Shared): Promise<void> {
   entry.sessions -= 1
   if (entry.sessions > 0) return
   instances.delete(key)
-  const closing = Promise.resolve().then(() => instance.closeSync())
+  const closing = Promise.resolve().then(() => instance.close())
   closings.set(key, closing)
   try {
     await closing
@@ -129,7 +188,7 @@ async function release(key: string, entry: Shared): Promise<void> {
   }
 }
 
-async function checkpoint(instance: DuckDBInstance): Promise<void> {
+async function checkpoint(instance: Opened): Promise<void> {
   try {
     const connection = await instance.connect()
     try {
