@@ -1,21 +1,19 @@
 /**
- * The Jinja of analytics projects: a template is parsed once and rendered with macros, functions and values. The engine underneath
- * knows no lines, so this file teaches it: every tag and every line of text carries a mark, marks that are passed say where an error
- * is, and the marks that reach the output say which line of the file a line of SQL came from.
+ * The Jinja of analytics projects: a template is parsed once and rendered with macros, functions and values. Every failure has a file and a
+ * line, and a line of the text that comes out knows the line of the file that it came from.
  */
 import type { Place } from '../errors.ts'
-import { checkBlocks, findTags, lineCounter, malformed, mark, supportedHint, tokenizeTags } from './template-tags.ts'
-import type { Template, TemplateFile, TemplateValue } from './template-model.ts'
-import { type TemplateEngine, traced } from './template-trace.ts'
+import type { Run, Scope } from './jinja/evaluate.ts'
+import { globals } from './jinja/globals.ts'
+import type { TemplateFile, TemplateValue } from './jinja/model.ts'
+import { parse } from './jinja/parse.ts'
+import { macrosOf, renderBody, returning } from './jinja/render.ts'
+import type { Template } from './jinja/syntax.ts'
+import { lineCounter } from './jinja/tokens.ts'
+import { toValue, type Value } from './jinja/values.ts'
 
-export type {
-  CallContext,
-  Relation,
-  Template,
-  TemplateFile,
-  TemplateFunction,
-  TemplateValue,
-} from './template-model.ts'
+export type { CallContext, Relation, TemplateFile, TemplateFunction, TemplateValue } from './jinja/model.ts'
+export type { Template } from './jinja/syntax.ts'
 
 export interface Rendered {
   readonly sql: string
@@ -24,39 +22,9 @@ export interface Rendered {
 }
 
 /** Parses a template. Throws TRANSFORM_INVALID with file and line. */
-export async function parseTemplate({ file, source }: TemplateFile): Promise<Template> {
-  const jinja = await engine()
-  const lines = lineCounter(file, source)
-  if (/[\ue000\ue001]/.test(source))
-    throw malformed(
-      new Error('The file holds characters of the private use area (U+E000, U+E001)'),
-      lines.place(source.search(/[\ue000\ue001]/)),
-    )
-  const tags = findTags(source, lines)
-  checkBlocks(tags)
-  const { tokens, marks, tokenTags } = mark(tokenizeTags(jinja.tokenize, source, tags, lines), source, tags, lines)
-  let furthest = 0
-  const watched = new Proxy(tokens, {
-    get(target, property) {
-      if (typeof property === 'string' && /^\d+$/.test(property)) furthest = Math.max(furthest, Number(property))
-      return Reflect.get(target, property) as unknown
-    },
-  })
-  try {
-    const program = jinja.parse(watched)
-    return {
-      file,
-      source,
-      program,
-      marks,
-      macros: tags.flatMap(({ block, name }) =>
-        block === 'macro' ? [name] : block === 'test' ? [`test_${name}`] : [],
-      ),
-    }
-  } catch (error) {
-    const tag = tags[tokenTags[Math.min(furthest, tokens.length - 1)] ?? 0]
-    throw malformed(error, tag?.place ?? lines.place(0), supportedHint)
-  }
+export function parseTemplate({ file, source }: TemplateFile): Template {
+  const body = parse(file, source)
+  return { file, source, body, macros: body.flatMap(one => (one.type === 'macro' ? [one.name] : [])) }
 }
 
 export interface RenderScope {
@@ -72,67 +40,74 @@ export interface RenderScope {
 }
 
 /** Renders a template. Throws TRANSFORM_INVALID with file and line, in a macro's file where that is where it went wrong. */
-export async function renderTemplate(template: Template, scope: RenderScope): Promise<Rendered> {
-  const { macros, values, namespaces = [], overrides = {}, refused = {} } = scope
-  const jinja = await engine()
-  const environment = new jinja.Environment()
-  const tracer = traced(jinja, environment, refused, values)
-  for (const [name, value] of Object.entries({
-    true: true,
-    false: false,
-    none: null,
-    True: true,
-    False: false,
-    None: null,
-  }))
-    environment.set(name, value)
-  // A template uses few of the many words that it could, and making values of all of them takes longer than rendering it.
-  const texts = [template, ...macros].map(wordsOf)
-  for (const [name, value] of Object.entries(values))
-    if (texts.some(words => words.has(name))) environment.setVariable(name, tracer.toRuntime(value))
-  for (const macro of macros) tracer.run(macro, 'quiet')
-  for (const [name, value] of Object.entries(overrides)) environment.setVariable(name, tracer.toRuntime(value))
-  const members = macros.flatMap(macro => macro.macros).map(name => [name, environment.lookupVariable(name)] as const)
-  for (const name of namespaces) environment.setVariable(name, tracer.namespace(members))
-  return mapLines(tracer.run(template, 'mapped'), template)
+export function renderTemplate(template: Template, scope: RenderScope): Rendered {
+  const pieces: Piece[] = []
+  renderBody(template, emptyScope(), runOf(template, scope), (text, at) => pieces.push({ text, at }))
+  return withPlaces(pieces, template)
 }
 
-const words = new WeakMap<Template, ReadonlySet<string>>()
-
-function wordsOf(template: Template): ReadonlySet<string> {
-  const known = words.get(template) ?? new Set(template.source.match(/[A-Za-z_]\w*/g))
-  words.set(template, known)
-  return known
+function emptyScope(): Scope {
+  return { names: new Map(), parent: null }
 }
 
-/** The engine's own type files name their parts without endings, which strict resolution cannot follow, so its shape is stated by us. */
-async function engine(): Promise<TemplateEngine> {
-  return import('@huggingface/jinja') as Promise<unknown> as Promise<TemplateEngine>
+/** What a word means: an override, a macro, a function or value of ours, or one that every template has. */
+function runOf(
+  template: Template,
+  { macros, values, namespaces = [], overrides = {}, refused = {} }: RenderScope,
+): Run {
+  const known = new Map<string, Value>([...globals, ['return', returning]])
+  const run: Run = {
+    here: { template, at: 0 },
+    questions: 0,
+    depth: 0,
+    // Values are made of those words alone that the template uses, since there are many more that it could.
+    word: name => {
+      const found = known.get(name)
+      if (found !== undefined || !Object.hasOwn(values, name)) return found
+      const value = toValue(values[name])
+      known.set(name, value)
+      return value
+    },
+    words: () => [...known.keys(), ...Object.keys(values)],
+    refused,
+  }
+  const own = new Map(macros.flatMap(macro => [...macrosOf(macro, run, emptyScope())]))
+  for (const [name, macro] of own) known.set(name, macro)
+  for (const [name, value] of Object.entries(overrides)) known.set(name, toValue(value))
+  if (namespaces.length > 0) {
+    const members = new Map<Value, Value>([...own.keys()].map(name => [name, known.get(name) ?? null]))
+    for (const name of namespaces) known.set(name, members)
+  }
+  return run
 }
 
-/** Takes the marks out of the text and keeps, for each line, the first that stood in it. */
-function mapLines(text: string, template: Template): Rendered {
-  const places: Place[] = []
+interface Piece {
+  readonly text: string
+  /** Offset in the file of where it came from. */
+  readonly at: number
+}
+
+/** Joins the pieces and keeps, for each line, where its first text came from. */
+function withPlaces(pieces: readonly Piece[], { file, source }: Template): Rendered {
+  const offsets: number[] = [0]
   let sql = ''
   let line = 0
   let isBlank = true
-  let current: Place = { file: template.file, line: 1, column: 1, source: template.source }
-  for (const piece of text.split(/(\ue000\d+\ue001)/)) {
-    const index = /^\ue000(\d+)\ue001$/.exec(piece)?.[1]
-    if (index !== undefined) {
-      current = template.marks[Number(index)] ?? current
-      continue
-    }
-    for (const part of piece.split(/(?<=\n)/)) {
+  for (const { text, at } of pieces) {
+    const isOfFile = source.startsWith(text, at)
+    let passed = 0
+    for (const part of text.split(/(?<=\n)/)) {
+      const from = isOfFile ? at + passed : at
       const hasText = part.trim() !== ''
-      if (hasText && isBlank) places[line] = current
-      places[line] ??= current
+      if (isBlank && (hasText || offsets[line] === undefined)) offsets[line] = from
       sql += part
+      passed += part.length
       if (part.endsWith('\n')) {
         line++
         isBlank = true
       } else if (hasText) isBlank = false
     }
   }
-  return { sql, place: at => places[Math.min(at, places.length) - 1] ?? current }
+  const placeAt = lineCounter(file, source)
+  return { sql, place: at => placeAt(offsets[Math.min(at, offsets.length) - 1] ?? 0) }
 }

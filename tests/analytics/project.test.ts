@@ -135,7 +135,7 @@ describe('what is wrong in a project has a file and a line', () => {
       "adapter.dispatch('utc_day', 'platform')(column)",
       'column + none',
       'column + none',
-      /null/,
+      /none/,
       undefined,
     ],
     ['an unknown test', schema, 'data_tests: [not_null]', 'data_tests: [not_nul]', 'not_nul]', /not_nul/, /not_null/],

@@ -116,7 +116,7 @@ async function genericCheck(
     textOf(given['name']) ??
     `${kind}_${subject.replace('.', '_')}${column === null ? '' : `_${column.replace(/\W+/g, '_')}`}`
   try {
-    const template = await parseTemplate({ file, source })
+    const template = parseTemplate({ file, source })
     const { refs, sources } = await observed(name, template, names)
     return {
       ...(await settingsOf(name, declared.path, settings, names, place)),

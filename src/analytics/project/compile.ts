@@ -77,11 +77,11 @@ export interface Observer {
 /** Renders a template of the project. Throws TRANSFORM_INVALID with file and line. */
 export async function compile(template: Template, names: Names, options: CompileOptions): Promise<Rendered> {
   const used = new Set<string>()
-  const rendered = await render(template, names, options, used)
+  const rendered = render(template, names, options, used)
   return used.size === 0 ? rendered : withEphemerals(rendered, names, options, used)
 }
 
-function render(template: Template, names: Names, options: CompileOptions, used: Set<string>): Promise<Rendered> {
+function render(template: Template, names: Names, options: CompileOptions, used: Set<string>): Rendered {
   return renderTemplate(template, {
     macros: names.macros,
     values: vocabulary(names, options, used),
@@ -104,7 +104,7 @@ async function withEphemerals(
     if (parts.has(name) || !template) return
     const inner = new Set<string>()
     const { observe: _, ...rest } = options
-    const rendered = await render(template, names, { ...rest, mode: 'whole', self: { schema: '', name } }, inner)
+    const rendered = render(template, names, { ...rest, mode: 'whole', self: { schema: '', name } }, inner)
     for (const other of inner) await add(other)
     parts.set(name, rendered)
   }

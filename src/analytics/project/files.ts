@@ -101,7 +101,7 @@ export interface TemplateAt {
 export async function readTemplates(where: Folder, files: readonly string[]): Promise<TemplateAt[]> {
   const templates: TemplateAt[] = []
   for (const path of files) {
-    const template = await parseTemplate({ file: relative(where.root, path), source: await readText(path, where.root) })
+    const template = parseTemplate({ file: relative(where.root, path), source: await readText(path, where.root) })
     templates.push({ template, path: pathWithin(where, path) })
   }
   return templates

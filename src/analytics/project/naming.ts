@@ -17,7 +17,7 @@ export async function renderSetting(value: unknown, names: Names, at: Place): Pr
 
 export async function renderText(text: string, names: Names, at: Place): Promise<string> {
   try {
-    const template = await parseTemplate({ file: at.file ?? '', source: text })
+    const template = parseTemplate({ file: at.file ?? '', source: text })
     return (await compile(template, names, { engine: 'duckdb', mode: 'whole', self: null })).sql
   } catch (error) {
     if (!(error instanceof PlinthError)) throw error

@@ -203,7 +203,7 @@ function byRegime(
 
 /** The project says what value a bin stands for, in a macro of its own. */
 async function valueOfBin(session: Session, names: Names, macro: string): Promise<(column: string) => string> {
-  const template = await parseTemplate({ file: `${macro}.sql`, source: `{{ ${macro}('plinth_bin') }}` })
+  const template = parseTemplate({ file: `${macro}.sql`, source: `{{ ${macro}('plinth_bin') }}` })
   const { name: engine, warehouse } = session.engine
   const { sql } = await compile(template, names, { engine, quote: warehouse?.name, mode: 'whole', self: null })
   return column => sql.trim().replaceAll('plinth_bin', column)
