@@ -222,7 +222,7 @@ export const codes = {
     exit: 2,
     http: 422,
     explain:
-      'A file uses a client feature, such as COPY FROM STDIN or a psql command, that only an interactive client can serve.',
+      'A file uses a client feature, such as \\connect or COPY FROM STDIN without its rows, that only an interactive client can serve.',
   },
   CONSTRAINT_VIOLATED: {
     exit: 1,

@@ -47,6 +47,13 @@ const folders: Readonly<Record<string, { readonly files: Tree; readonly versions
     },
     versions: ['20240101000000', '20240102000000'],
   },
+  'sql-migrate': {
+    files: {
+      '1_a.sql': `-- +migrate Up\n${a}\n\n-- +migrate Down\ndrop table a;\n`,
+      '2_b.sql': `-- +migrate Up notransaction\n${b}\n\n-- +migrate Down\ndrop table b;\n`,
+    },
+    versions: ['1', '2'],
+  },
   'node-pg-migrate': {
     files: {
       '1700000000000_a.sql': `-- Up Migration\n${a}\n\n-- Down Migration\ndrop table a;\n`,
@@ -136,6 +143,7 @@ describe('a new migration', () => {
     ['flyway', ['V1.11__c.sql', 'U1.11__c.sql']],
     ['prisma', ['20300102030405_c/migration.sql', '20300102030405_c/down.sql']],
     ['folders', ['20300102030405_c/up.sql', '20300102030405_c/down.sql']],
+    ['sql-migrate', ['3_c.sql']],
     ['plain', ['20300102_0304_c.sql', '20300102_0304_c.down.sql']],
   ])('is written as %s has its own', async (layout, paths) => {
     const folder = await treeOf(folders[layout]?.files ?? {})
@@ -257,6 +265,12 @@ describe('what a file asks of its tool', () => {
       { code: 'LAYOUT_UNSUPPORTED' },
     ],
     ['a folder of Prisma without a version', { 'init/migration.sql': a }, { code: 'FILE_NAME_INVALID' }],
+    [
+      'a way back under a heading',
+      { '1_a.sql': `${a}\n--//@UNDO\ndrop table a;` },
+      { code: 'SQL_UNSUPPORTED', at: { line: 2 } },
+    ],
+    ['one of another tool', { '1_a.sql': `-- rambler up\n${a}\n-- rambler down\ndrop table a;` }, { at: { line: 3 } }],
     ['an undo without its version', { 'V1__a.sql': a, 'U2__b.sql': '' }, { code: 'UP_MISSING' }],
     ['one version written twice', { 'V1.0__a.sql': a, 'V1__b.sql': b }, { code: 'VERSION_DUPLICATE' }],
   ])('%s is refused with its place', async (_name, files, failure) => {
@@ -323,6 +337,24 @@ describe('files that are numbered and say nothing more', () => {
       warnings: [],
       versions,
     })
+  })
+
+  test('are divided by the line of tern', async () => {
+    const [up, down] = [`${a}\n`, '\n\ndrop table a;\n']
+    const { migrations } = await loadMigrations(
+      await treeOf({ '001_a.sql': `${up}---- create above / drop below ----\ndrop table a;`, '002_b.sql': b }),
+    )
+    expect(migrations).toMatchObject([
+      { up: { text: up }, down: { text: down } },
+      { up: { text: b }, down: null },
+    ])
+  })
+
+  test('may tell in comments how to go back', async () => {
+    const { migrations } = await loadMigrations(
+      await treeOf({ '1_a.sql': `-- Rolls forward; a rollback drops it\n${a}\n-- Rollback:\n--   drop table a;\n` }),
+    )
+    expect(migrations).toMatchObject([{ version: '1', down: null }])
   })
 
   test('are left out, and told, where others say more', async () => {

@@ -27,6 +27,8 @@ export function draftFiles(
       ]
     case 'goose':
       return together('-- +goose Up', '-- +goose Down')
+    case 'sql-migrate':
+      return together('-- +migrate Up', '-- +migrate Down')
     case 'dbmate':
       return together('-- migrate:up', '-- migrate:down')
     case 'node-pg-migrate':

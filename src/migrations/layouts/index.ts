@@ -4,7 +4,7 @@ import { flyway } from './flyway.ts'
 import { folders } from './folders.ts'
 import { graphileMigrate } from './graphile.ts'
 import { type Layout, type Listing, refusePrograms } from './layout.ts'
-import { dbmate, goose, nodePgMigrate } from './marked.ts'
+import { dbmate, goose, nodePgMigrate, sqlMigrate } from './marked.ts'
 import { pairs } from './pairs.ts'
 import { isPlain, plain } from './plain.ts'
 import { prisma } from './prisma.ts'
@@ -12,6 +12,7 @@ import { prisma } from './prisma.ts'
 export const layouts: readonly Layout[] = [
   pairs,
   goose,
+  sqlMigrate,
   dbmate,
   nodePgMigrate,
   flyway,

@@ -6,6 +6,7 @@ import type { MigrationFile } from '../migration.ts'
 export type LayoutName =
   | 'pairs'
   | 'goose'
+  | 'sql-migrate'
   | 'dbmate'
   | 'node-pg-migrate'
   | 'flyway'

@@ -1,4 +1,4 @@
-/** One file a migration, its directions marked by comments: goose, dbmate and node-pg-migrate. */
+/** One file a migration, its directions marked by comments: goose, sql-migrate, dbmate and node-pg-migrate. */
 import { PlinthError } from '../../errors.ts'
 import type { MigrationFile } from '../migration.ts'
 import { type Layout, type LayoutName, type Listing, type Part, readNumber, refusePrograms } from './layout.ts'
@@ -18,6 +18,13 @@ export const goose = marked({
       'Write the values into the file: what ran must be what the file says.',
     )
   },
+})
+
+export const sqlMigrate = marked({
+  name: 'sql-migrate',
+  marker: /^\s*--\s*\+migrate\s+(up|down)\b(.*)$/i,
+  example: '-- +migrate Up',
+  upOnly: true,
 })
 
 export const dbmate = marked({
@@ -94,7 +101,7 @@ function partsOf(
   const sections = sectionsOf(source, markerOf)
   if (sections.length === 0) return [{ direction: 'up', content: blankedTo(source, source.text) }]
   return sections.map(({ direction, options, content }) => {
-    const none = alone?.test(source.text) === true || /\btransaction:false\b/.test(options)
+    const none = alone?.test(source.text) === true || /\btransaction:false\b|\bnotransaction\b/i.test(options)
     return { direction, content: none ? { ...content, transaction: 'none' } : content }
   })
 }

@@ -1,9 +1,10 @@
 /**
  * `<version>_<name>.sql` and nothing that says more: sqlx, Supabase, Atlas, Drizzle and what people number by hand. Upwards only, unless
- * `<version>_<name>.down.sql` is beside it.
+ * `<version>_<name>.down.sql` is beside it, or the line of tern divides the file.
  */
 import type { MigrationFile } from '../migration.ts'
 import { type Layout, type Listing, type Part, refusePrograms } from './layout.ts'
+import { divideAt, refuseAt } from './sections.ts'
 
 export const plain: Layout = {
   name: 'plain',
@@ -15,9 +16,11 @@ export const plain: Layout = {
         const direction = isUp(name) ? 'up' : isDown(name) ? 'down' : null
         const found = direction && readOrdered(name.replace(/(?:\.down)?\.sql$/, ''))
         if (!found) return []
-        return [listing.read(name).then((content): Part => ({ ...found, direction, name, content: asAsked(content) }))]
+        const parted = (content: MigrationFile) =>
+          isUp(name) ? bothOf(content) : [{ direction: 'down' as const, content: asAsked(content) }]
+        return [listing.read(name).then(read => parted(read).map((part): Part => ({ ...found, ...part, name })))]
       }),
-    )
+    ).then(all => all.flat())
     refusePrograms(
       listing,
       new Set(parts.flatMap(({ version }) => (/^\d+$/.test(version) ? [`${BigInt(version)}`] : []))),
@@ -68,6 +71,36 @@ function isUp(name: string): boolean {
 function isDown(name: string): boolean {
   return name.endsWith('.down.sql') && readOrdered(name.replace(/\.down\.sql$/, '')) !== null
 }
+
+function bothOf(source: MigrationFile): Pick<Part, 'direction' | 'content'>[] {
+  const divided = divideAt(source, /^---- create above \/ drop below ----\s*$/)
+  if (divided) {
+    const [up, down] = divided
+    return [
+      { direction: 'up', content: asAsked(up) },
+      { direction: 'down', content: asAsked(down) },
+    ]
+  }
+  refuseDown(source)
+  return [{ direction: 'up', content: asAsked(source) }]
+}
+
+/** A way back under a heading that nobody here knows would run behind the way there, and undo it. */
+function refuseDown(source: MigrationFile): void {
+  const lines = source.text.split('\n')
+  const at = lines.findIndex(line => heading.test(line))
+  if (at < 0 || !lines.slice(at + 1).some(line => /^\s*(?!--)\S/.test(line))) return
+  throw refuseAt(
+    source,
+    at,
+    'has a way back under a heading of another tool',
+    'Move what is below it to a file of the same name that ends in .down.sql.',
+  )
+}
+
+/** Signs, a word or two, and nothing else: `-- @UNDO`, `--- Down ---`, `-- rambler down`. */
+const heading =
+  /^\s*--[^\w\s]*\s*(?:[^\w\s]*\w+[ \t]+)?[^\w\s]*(?:down|undo|rollback|revert)(?:[ \t]+migration)?[^\w]*$/i
 
 /** sqlx and Atlas ask for no transaction at the top of the file. */
 function asAsked(content: MigrationFile): MigrationFile {

@@ -26,14 +26,24 @@ export function sectionsOf(source: MigrationFile, markerOf: (line: string) => Ma
   })
   for (const [index, mark] of marks.entries())
     if (marks.slice(0, index).some(other => other.direction === mark.direction))
-      throw refused(source, mark.at, `has a second section for ${mark.direction}`, 'Split it into two migrations.')
+      throw refuseAt(source, mark.at, `has a second section for ${mark.direction}`, 'Split it into two migrations.')
   const early = lines.slice(0, marks[0]?.at ?? 0).findIndex(line => !/^\s*(?:--.*)?$/.test(line))
-  if (early >= 0) throw refused(source, early, 'has SQL before its first section', 'Move it below the marker.')
+  if (early >= 0) throw refuseAt(source, early, 'has SQL before its first section', 'Move it below the marker.')
   return marks.map(({ direction, options, at }, index) => ({
     direction,
     options,
     content: keepLines(source, lines, at, marks[index + 1]?.at ?? lines.length),
   }))
+}
+
+/** What is above the first line like this, and what is below it; null without one. */
+export function divideAt(
+  source: MigrationFile,
+  pattern: RegExp,
+): readonly [above: MigrationFile, below: MigrationFile] | null {
+  const lines = source.text.split('\n')
+  const at = lines.findIndex(line => pattern.test(line))
+  return at < 0 ? null : [keepLines(source, lines, -1, at), keepLines(source, lines, at, lines.length)]
 }
 
 /** The whole file as the content of one direction. */
@@ -46,7 +56,8 @@ function keepLines(source: MigrationFile, lines: readonly string[], from: number
   return blankedTo(source, lines.map((line, at) => (at > from && at < to ? line : '')).join('\n'))
 }
 
-function refused(source: MigrationFile, at: number, what: string, hint: string): PlinthError {
+/** For a line, counted from 0, that cannot be read as it was meant. */
+export function refuseAt(source: MigrationFile, at: number, what: string, hint: string): PlinthError {
   return new PlinthError('SQL_UNSUPPORTED', `${source.file} ${what}.`, {
     at: { file: source.file, line: at + 1, source: source.text },
     hint,
@@ -56,5 +67,5 @@ function refused(source: MigrationFile, at: number, what: string, hint: string):
 /** A marker's place, for what a file asks of its own tool and nobody else can give. */
 export function refuseLine(source: MigrationFile, pattern: RegExp, what: string, hint: string): void {
   const at = source.text.split('\n').findIndex(line => pattern.test(line))
-  if (at >= 0) throw refused(source, at, what, hint)
+  if (at >= 0) throw refuseAt(source, at, what, hint)
 }
