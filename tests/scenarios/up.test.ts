@@ -6,7 +6,7 @@ import { duckdb } from '../../src/engines/duckdb/index.ts'
 import { withSession } from '../../src/engines/brackets.ts'
 import { removeEmbedded } from '../../src/engines/postgres/embedded.ts'
 import { platformProject, plinth } from '../support/cli.ts'
-import { platformDatabase, withClient } from '../support/database.ts'
+import { asUser, platformDatabase, type TestDatabase, withClient } from '../support/database.ts'
 
 test('up makes everything, up again changes nothing, stop ends the server', { timeout: 180_000 }, async () => {
   const cwd = platformProject()
@@ -86,29 +86,34 @@ test('late, moved and deleted events arrive, also from a transaction that was op
   expect(await run('check')).toMatchObject({ status: 0 })
 })
 
-test('everything rolls back to nothing and comes back with every row', {
-  timeout: 180_000,
-}, async () => {
-  const { run } = await flow()
-  const digest = async () =>
-    (await run('seed', '--package', 'ci', '--json')).json.data as { digest: string; changed: boolean }
-  const { digest: before } = await digest()
-  expect(await run('rollback', '--track', 'operational', '--to', '0', '--yes')).toMatchObject({ status: 0 })
-  expect(await run('status', '--track', 'operational')).toMatchObject({ status: 3 })
-  expect(await run('apply')).toMatchObject({ status: 0 })
-  expect(await run('status')).toMatchObject({ status: 0 })
-  expect(await digest()).toMatchObject({ digest: before, changed: false })
-  expect(await run('rollup', 'run', '--rebase')).toMatchObject({ status: 0 })
-  expect(await run('reconcile')).toMatchObject({ status: 0 })
-})
+test.each(['a superuser', 'an ordinary owner'] as const)(
+  'everything rolls back to nothing and comes back with every row, by a role that is %s',
+  {
+    timeout: 180_000,
+  },
+  async role => {
+    const { run } = await flow(role)
+    const digest = async () =>
+      (await run('seed', '--package', 'ci', '--json')).json.data as { digest: string; changed: boolean }
+    const { digest: before } = await digest()
+    expect(await run('rollback', '--track', 'operational', '--to', '0', '--yes')).toMatchObject({ status: 0 })
+    expect(await run('status', '--track', 'operational')).toMatchObject({ status: 3 })
+    expect(await run('apply')).toMatchObject({ status: 0 })
+    expect(await run('status')).toMatchObject({ status: 0 })
+    expect(await digest()).toMatchObject({ digest: before, changed: false })
+    expect(await run('rollup', 'run', '--rebase')).toMatchObject({ status: 0 })
+    expect(await run('reconcile')).toMatchObject({ status: 0 })
+  },
+)
 
 /** The platform's project against a database of its own, seeded with the package for CI. */
-async function flow() {
+async function flow(role: 'a superuser' | 'an ordinary owner' = 'a superuser') {
   const cwd = platformProject()
-  const { url } = await platformDatabase()
+  const database = await platformDatabase()
+  const url = role === 'a superuser' ? database.url : await ownedBy(database)
   const at = `duckdb:${join(cwd, 'warehouse.duckdb')}`
   // The template has the tables without a history, as a bare clone of a database would.
-  await withClient(url, client => client.query('drop schema platform cascade'))
+  await withClient(database.url, client => client.query('drop schema platform cascade'))
   const run = (...args: string[]) => plinth(args, { cwd, env: { DATABASE_URL: url, WAREHOUSE_URL: at } })
   expect(await run('apply')).toMatchObject({ status: 0 })
   expect(await run('seed', '--package', 'ci')).toMatchObject({ status: 0 })
@@ -120,6 +125,23 @@ async function flow() {
       return rows
     })
   return { url, at, run, hourly }
+}
+
+/** The URL of a role that owns the database and is nobody otherwise: row security that is forced holds for it as well. */
+async function ownedBy({ url, name }: TestDatabase): Promise<string> {
+  const owner = `owner_of_${name}`
+  await withClient(url, async client => {
+    await client.query(`create role ${owner} login in role plinth_migrator`)
+    await client.query(`alter database ${name} owner to ${owner}`)
+  })
+  onTestFinished(async () => {
+    await withClient(url, async client => {
+      await client.query(`reassign owned by ${owner} to current_user`)
+      await client.query(`drop owned by ${owner} cascade`)
+      await client.query(`drop role ${owner}`)
+    })
+  })
+  return asUser(url, owner)
 }
 
 /** The rollup computed from the source by hand. */
