@@ -17,6 +17,7 @@ const essential = [
   'prepared transactions',
   'savepoints',
   'transactions, repeatable read',
+  'transactions, serializable',
   'events inserted',
   'events copied',
   'events corrected',
@@ -33,9 +34,15 @@ const essential = [
   'partitions truncated',
   'two runners at once',
   'runners that lost their lease and changed nothing',
+  'crashes at "leased"',
   'crashes at "captured"',
+  'crashes at "claimed"',
+  'crashes at "loaded"',
   'crashes at "replaced"',
+  'crashes at "proved"',
   'crashes at "committed"',
+  'crashes at "acknowledged"',
+  'changes that had a run of their own',
   'comparisons',
 ]
 

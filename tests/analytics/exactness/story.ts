@@ -2,6 +2,7 @@
  * Rounds of writers and runners at once. After every run the warehouse is what the model says that the source was at the cursor's snapshot;
  * when the writers of a round have ended and nothing is pending, it is what the source is.
  */
+import { randomUUID } from 'node:crypto'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, onTestFinished } from 'vitest'
@@ -62,6 +63,7 @@ export async function play({ seed, rounds, writers: number, holdMs }: Size): Pro
     await writing
     await endPrepared(world, story)
     await settle(story)
+    await changeAlone(story)
   }
   return tally
 }
@@ -288,6 +290,40 @@ async function settle(story: Story): Promise<void> {
     count(tally, 'comparisons with the source itself')
   }
   expect(await world.reconcile({ action: 'report' })).toMatchObject({ status: 'equal', sources: [{ pending: 0 }] })
+}
+
+/**
+ * Nobody else writes, and each change has a run of its own: what a run does for one cell or two must not lean on what others changed beside it.
+ * Every kind of change, by which a cell appears, alters, moves and vanishes, in the last hour of a day.
+ */
+async function changeAlone({ world, tally }: Story): Promise<void> {
+  const id = randomUUID()
+  const [first, second] = world.tenants
+  const at = (moment: string) =>
+    [`update platform.usage_events set occurred_at = $2 where event_id = $1`, [id, moment]] as const
+  const changes: readonly (readonly [text: string, values: readonly unknown[]])[] = [
+    [insertEvent, event(world, { id, at: '2026-05-09T23:10:00Z', tenant: first })],
+    ['update platform.usage_events set cost = cost + 1, latency_ms = latency_ms + 500 where event_id = $1', [id]],
+    ['update platform.usage_events set model_id = $2 where event_id = $1', [id, world.models[1]]],
+    at('2026-05-09T23:50:00Z'),
+    at('2026-05-09T22:50:00Z'),
+    at('2026-05-10T00:00:00Z'),
+    [
+      'update platform.usage_events set organization_id = $2, api_key_id = $3 where event_id = $1',
+      [id, second?.organization, second?.key],
+    ],
+    ['delete from platform.usage_events where event_id = $1', [id]],
+  ]
+  for (const [text, values] of changes) {
+    await world.sql(text, [...values])
+    const [source] = (await world.run()).sources
+    expect(source?.cells, text).toBeGreaterThan(0)
+    expect(source?.cells, text).toBeLessThanOrEqual(2)
+    const wanted = await expectedFrom(world.sourceUrl, 'select * from platform.usage_events')
+    const { contents } = await storedIn(world.warehouseUrl)
+    count(tally, 'cells and rows compared', expectEqual(contents, wanted, `after ${text}`))
+    count(tally, 'changes that had a run of their own')
+  }
 }
 
 function dieAt(stage: Stage) {
