@@ -3,14 +3,13 @@ import { createHash } from 'node:crypto'
 import type { Parameterized, Scalar, Session } from '../engines/engine.ts'
 import type { Direction } from '../telemetry/event.ts'
 import type { CheckReport } from './checks.ts'
-import { hasLedger } from './ledger.ts'
+import { askLedger, hasLedger } from './ledger.ts'
 import { type Attempt, type AttemptStatus, compareVersions, type VersionHistory, versionKey } from './migration.ts'
 
 /** Every version that the track ever tried, in order, with its present state. Empty when there is no ledger; makes none. */
 export async function readHistory(session: Session, track: string): Promise<VersionHistory[]> {
-  if (!(await hasLedger(session))) return []
-  const { rows } = await session.query<AttemptRow>(
-    `select ${attemptColumns}
+  const answer = await askLedger(session, {
+    text: `select ${attemptColumns}
     from (
       select a.*, max(case when a.status in ('applied', 'rolled_back') then a.attempt_number end) over (partition by a.version) as last_success
       from plinth.migration_attempts a
@@ -18,12 +17,15 @@ export async function readHistory(session: Session, track: string): Promise<Vers
     ) a
     where a.last_success is null or a.attempt_number >= a.last_success
     order by a.attempt_number`,
-    [track],
-  )
+    values: [track],
+  })
+  const rows = (answer?.rows ?? []) as unknown as readonly AttemptRow[]
   const byVersion = new Map<string, Attempt[]>()
   for (const attempt of rows.map(readAttempt)) {
     const key = versionKey(attempt.version)
-    byVersion.set(key, [...(byVersion.get(key) ?? []), attempt])
+    const known = byVersion.get(key)
+    if (known) known.push(attempt)
+    else byVersion.set(key, [attempt])
   }
   return [...byVersion.values()]
     .flatMap(attempts => summarize(attempts) ?? [])
@@ -210,11 +212,11 @@ export async function insertRun(
 
 /** True when a run has begun and not said how it ended: it is at work at this moment, or it died. */
 export async function hasOpenRun(session: Session, track: string): Promise<boolean> {
-  if (!(await hasLedger(session))) return false
-  const { rows } = await session.query("select 1 from plinth.migration_runs where track = $1 and status = 'running'", [
-    track,
-  ])
-  return rows.length > 0
+  const answer = await askLedger(session, {
+    text: "select 1 as open from plinth.migration_runs where track = $1 and status = 'running'",
+    values: [track],
+  })
+  return (answer?.rows.length ?? 0) > 0
 }
 
 /** Whoever holds the track's lock knows that those which have not ended never will. */

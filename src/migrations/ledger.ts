@@ -3,7 +3,7 @@
  * the lock works, the others find it done. What reads, never makes anything.
  */
 import { type LockKind, withLock, withTransaction } from '../engines/brackets.ts'
-import type { Session } from '../engines/engine.ts'
+import type { Parameterized, Result, Session } from '../engines/engine.ts'
 import { PlinthError } from '../errors.ts'
 import type { Emit } from '../telemetry/event.ts'
 
@@ -13,10 +13,14 @@ export const ledgerVersion = 3
 /** 0 when the database has no ledger yet. Reads only. */
 export async function readLedgerVersion(session: Session): Promise<number> {
   if (!(await hasLedgerTable(session))) return 0
-  const { rows: versions } = await session.query<{ version: number | null }>(
-    'select max(version) as version from plinth.migration_ledger',
-  )
-  return versions[0]?.version ?? 0
+  const [versions] = await session.send([newest])
+  return versionIn(versions)
+}
+
+const newest: Parameterized = { text: 'select max(version) as version from plinth.migration_ledger' }
+
+function versionIn(versions: Result | undefined): number {
+  return Number(versions?.rows[0]?.['version'] ?? 0)
 }
 
 async function hasLedgerTable(session: Session): Promise<boolean> {
@@ -59,6 +63,22 @@ export async function hasLedger(session: Session): Promise<boolean> {
   const version = await readLedgerVersion(session)
   isCurrent(version, session)
   return version > 0
+}
+
+/**
+ * Asks the ledger itself, together with its version; null when there is none. Throws LEDGER_NEWER, also where the question does not fit what a
+ * newer release made of it.
+ */
+export async function askLedger(session: Session, question: Parameterized): Promise<Result | null> {
+  if (!(await hasLedgerTable(session))) return null
+  try {
+    const [versions, answer] = await session.send([newest, question])
+    isCurrent(versionIn(versions), session)
+    return answer ?? null
+  } catch (thrown) {
+    isCurrent(await readLedgerVersion(session).catch(() => 0), session)
+    throw thrown
+  }
 }
 
 function isCurrent(version: number, session: Session): boolean {

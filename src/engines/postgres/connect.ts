@@ -152,17 +152,29 @@ async function prepare(client: Client, options: OpenOptions): Promise<Prepared> 
   const settings = Object.entries({ ...sessionSettings, ...options.settings })
   const values = settings.flat()
   const calls = settings.map((_, i) => `case when direct then set_config($${i * 2 + 2}, $${i * 2 + 3}, false) end`)
-  const { rows } = await client.query<{ version: string; pid: number }>(
-    `select current_setting('server_version_num') as version, pg_backend_pid() as pid, ${calls.join(', ')}
-    from (select pg_backend_pid() = $1::integer as direct) as connection`,
-    [processOf(client), ...values],
+  const ask = (more: readonly string[]) =>
+    client.query<{ version: string; pid: number }>(
+      `select current_setting('server_version_num') as version, pg_backend_pid() as pid, ${[...calls, ...more].join(', ')}
+      from (select pg_backend_pid() = $1::integer as direct) as connection`,
+      [processOf(client), ...values],
+    )
+  // Some systems cannot watch the socket, which is no reason to fail.
+  const { rows } = await ask([watchedSocket]).catch(error =>
+    isRefusedSetting(error) ? ask([]) : Promise.reject(error),
   )
   const row = rows[0]
   const pooled = row?.pid !== processOf(client)
   if (pooled) await client.query(followedSettings)
-  // A statement whose client died stops within seconds. Some systems cannot watch the socket, which is no reason to fail.
-  else await client.query("set client_connection_check_interval = '2s'").catch(() => undefined)
   return { serverVersion: Math.floor(Number(row?.version) / 10_000), backendId: row?.pid ?? 0, pooled }
+}
+
+/** A statement whose client died stops within seconds. Servers before 14 do not know of it. */
+const watchedSocket = `case when direct and current_setting('server_version_num')::integer >= 140000
+  then set_config('client_connection_check_interval', '2s', false) end`
+
+function isRefusedSetting(error: unknown): boolean {
+  const { code, message } = error as { readonly code?: string; readonly message?: string }
+  return /^(22023|42501|42704)$/.test(code ?? '') && /client_connection_check_interval/.test(message ?? '')
 }
 
 /** Of the process that answered the connection. */
