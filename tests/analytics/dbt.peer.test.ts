@@ -1,4 +1,4 @@
-import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
@@ -39,6 +39,15 @@ async function contents(file: string, tables: readonly string[]): Promise<Record
     }
     return found
   })
+}
+
+/** What dbt made of the analysis of this file. */
+function compiledIn(target: string, name: string): string {
+  const [path] = readdirSync(target, { recursive: true, encoding: 'utf8' }).filter(file =>
+    file.endsWith(`analyses/${name}`),
+  )
+  if (!path) throw new Error(`dbt has not compiled ${name}`)
+  return readFileSync(join(target, path), 'utf8')
 }
 
 /** The lending project over its desk, run by Plinth in a file of its own. */
@@ -141,6 +150,15 @@ describe.skipIf(withoutDbt)(`beside dbt${withoutDbt ? `: ${withoutDbt}` : ''}`, 
     const made = await contents(ours, tables)
     expect(made['analytics.usage_hourly']?.length).toBeGreaterThan(100)
     expect(await contents(theirs, tables)).toEqual(made)
+    const analyses = readdirSync(join(root, 'analytics/analyses')).filter(name => name.endsWith('.sql'))
+    const compiled = await dbt(join(folder, 'analytics'), ['compile', '--select', 'resource_type:analysis'], {
+      PLINTH_WAREHOUSE_FILE: theirs,
+    })
+    expect(compiled.status, compiled.output).toBe(0)
+    for (const name of analyses) {
+      const query = compiledIn(join(folder, 'analytics/target/compiled'), name)
+      await onFile(theirs, session => session.query(query))
+    }
     const freshness = await dbt(join(folder, 'analytics'), ['source', 'freshness'], { PLINTH_WAREHOUSE_FILE: theirs })
     expect(freshness.output).toContain('PASS freshness of raw.usage_events')
   }, 180_000)
