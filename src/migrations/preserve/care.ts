@@ -24,7 +24,15 @@ import { captureWhole, followRename, keepAltered } from './keep-altered.ts'
 import { keepDropped } from './keep-dropped.ts'
 import { plainly } from './plainly.ts'
 import { constrains } from './postpone.ts'
-import { archiveRemoval, queryArchives, readObjects, type RestoreReport } from './store.ts'
+import {
+  type ArchiveObject,
+  archiveRemoval,
+  objectsIn,
+  objectsOf,
+  queryArchives,
+  readObjects,
+  type RestoreReport,
+} from './store.ts'
 import { mayDestroy, stopWatching, watch } from './watch.ts'
 import { openWriter, type Subject } from './writer.ts'
 
@@ -50,6 +58,8 @@ export interface Care {
    * are statements that come first.
    */
   begin(opening?: readonly string[]): Promise<readonly string[]>
+  /** For a step in one transaction: `close` and `end`. */
+  complete(): Promise<Preserved>
   /**
    * Once for a step, in its last transaction: images of what it changed, and everything of the opposite step comes back. `whole` are all statements
    * of a step that had several transactions, perhaps in another process.
@@ -80,6 +90,15 @@ export function openCare(session: Session, subject: Subject, { statements, knowl
   const later: string[] = []
   let isOpen = false
   let isWatched = mayDestroy(statements)
+  const close = async () => {
+    if (isWatched) await stopWatching(custody, { asked: [], work: async () => undefined })
+  }
+  const end = async (whole: readonly Statement[] = []) => {
+    for (const statement of whole) later.push(...((await whatWaits(custody, statement))?.later ?? []))
+    const { preserved, isApart } = await finish(custody, later)
+    isOpen = isApart
+    return preserved
+  }
   return {
     async begin(opening = []) {
       if (options.owed === 'nothing') return opening
@@ -103,14 +122,17 @@ export function openCare(session: Session, subject: Subject, { statements, knowl
       const waiting = await keepBefore(custody, statement, send)
       later.push(...waiting)
     },
-    async close() {
-      if (isWatched) await stopWatching(custody)
-    },
-    async end(whole = []) {
-      for (const statement of whole) later.push(...((await whatWaits(custody, statement))?.later ?? []))
-      const { preserved, isApart } = await finish(custody, later)
-      isOpen = isApart
-      return preserved
+    close,
+    end,
+    async complete() {
+      const own = writer.id()
+      if (isWatched && own !== null && later.length === 0 && options.owed === 'nothing')
+        return stopWatching(custody, {
+          asked: [objectsOf(own)],
+          work: ([objects], last) => imagesOf(custody, { id: own, objects: objectsIn(objects) }, last),
+        })
+      await close()
+      return end()
     },
     leavesOpen: () => isOpen,
   }
@@ -170,11 +192,10 @@ async function finish(
   custody: Custody,
   later: readonly string[],
 ): Promise<{ readonly preserved: Preserved; readonly isApart: boolean }> {
-  const { session, writer, options, losses } = custody
+  const { session, writer, losses } = custody
   let isApart = false
   const preserved = (archiveId: string | null, restored: readonly RestoreReport[]) => {
-    const lossClass = losses.length > 0 ? 'unproven' : 'lossless'
-    return { preserved: { archiveId, restored, lossClass, losses } as const, isApart }
+    return { preserved: told(losses, archiveId, restored), isApart }
   }
   const owed = await owedObjects(custody)
   const own = writer.id() ?? (await resumedArchive(custody))
@@ -186,10 +207,26 @@ async function finish(
     for (const statement of later) await session.script(statement)
     if (own === null) return preserved(null, reports)
     // What is back is as it was before the opposite step, so that images tell this step's own effect.
-    const left = await takeImages(session, await readObjects(session, own), options)
-    if (left === 0) last.push(archiveRemoval(own))
-    return preserved(left === 0 ? null : own, reports)
+    const { archiveId } = await imagesOf(custody, { id: own, objects: await readObjects(session, own) }, last)
+    return preserved(archiveId, reports)
   })
+}
+
+/** Images of what it changed; an archive that holds nothing goes. */
+async function imagesOf(
+  { session, options, captures, trace, losses }: Custody,
+  archive: { readonly id: string; readonly objects: readonly ArchiveObject[] },
+  last: Parameterized[],
+): Promise<Preserved> {
+  // Where no definition changed, those are what they were.
+  const shapes = new Map(trace ? captures.map(({ root }) => [root.name, root] as const) : [])
+  const left = await takeImages(session, archive.objects, { ...options, shapes })
+  if (left === 0) last.push(archiveRemoval(archive.id))
+  return told(losses, left === 0 ? null : archive.id, [])
+}
+
+function told(losses: readonly string[], archiveId: string | null, restored: readonly RestoreReport[]): Preserved {
+  return { archiveId, restored, lossClass: losses.length > 0 ? 'unproven' : 'lossless', losses }
 }
 
 function asStatement(text: string): Parameterized {

@@ -13,6 +13,8 @@ export type Policy = 'keep' | 'default' | 'fail'
 
 interface Options {
   readonly tenantColumn: string
+  /** Of tables that have not changed since, by name. */
+  readonly shapes?: ReadonlyMap<string, Shape> | undefined
 }
 
 /**
@@ -42,18 +44,21 @@ async function takeImageOf(
   const { copy } = object
   // A small copy is read whole, whatever the planner knows of it.
   const tidy = object.kind === 'rows' ? [`delete from ${copy} where plinth_inserted`] : []
-  const results = await session.send([
-    { text: openingCopy(copy) },
-    ...tidy.map(text => ({ text })),
-    { text: `select pg_catalog.pg_relation_size(${literal(copy)}::regclass)::float8 as bytes` },
-    shapeAsked(object.source, options),
-  ])
-  const shape = readShape(results.at(-1), options)
-  const bytes = Number(results.at(-2)?.rows[0]?.['bytes'] ?? 0)
+  const known = options.shapes?.get(object.source)
+  const [size, asked] = (
+    await session.send([
+      { text: openingCopy(copy) },
+      ...tidy.map(text => ({ text })),
+      { text: `select pg_catalog.pg_relation_size(${literal(copy)}::regclass)::float8 as bytes` },
+      ...(known ? [] : [shapeAsked(object.source, options)]),
+    ])
+  ).slice(1 + tidy.length)
+  const shape = known ?? readShape(asked, options)
+  const bytes = Number(size?.rows[0]?.['bytes'] ?? 0)
   const image = shape ? imageOf(object, copy, shape) : { columns: [], statements: [] }
   const analyze = object.kind === 'rows' && bytes > smallBytes ? [`analyze ${copy}`] : []
-  const asked = [...analyze, ...image.statements, `select count(*) as rows from ${copy}`].map(text => ({ text }))
-  const counted = await withEveryRow(session, shape ? [shape] : [], () => session.send(asked))
+  const work = [...analyze, ...image.statements, `select count(*) as rows from ${copy}`].map(text => ({ text }))
+  const counted = await withEveryRow(session, shape ? [shape] : [], () => session.send(work))
   const rows = Number(counted.at(-1)?.rows[0]?.['rows'] ?? 0)
   if (rows === 0) {
     await session.send([{ text: `drop table ${copy}` }, objectRemoval(object)])

@@ -119,8 +119,8 @@ export async function sendCarefully(
   send: (part: Part) => Promise<void>,
   opening: readonly string[] = [],
 ): Promise<Preserved> {
-  await sendWatched(care, statements, send, await care.begin(opening))
-  return care.end()
+  await sendBetween(care, statements, send, await care.begin(opening))
+  return care.complete()
 }
 
 /** One transaction of a step. `opening` are statements that come first, such as its begin. */
@@ -130,13 +130,22 @@ export async function sendWatched(
   send: (part: Part) => Promise<void>,
   opening: readonly string[] = [],
 ): Promise<void> {
+  await sendBetween(care, statements, send, opening)
+  await care.close()
+}
+
+async function sendBetween(
+  care: Care,
+  statements: readonly Statement[],
+  send: (part: Part) => Promise<void>,
+  opening: readonly string[],
+): Promise<void> {
   await care.open(opening)
   for (const part of partsOf(statements)) {
     const [only] = part
     if (part.length === 1 && only && needsRoom(only)) await care.around(only, text => send({ statements: part, text }))
     else await send({ statements: part })
   }
-  await care.close()
 }
 
 /** The script with another text in the place of one statement. */

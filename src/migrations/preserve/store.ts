@@ -163,14 +163,24 @@ export async function versionsUnderWay(session: Session, track: string): Promise
 }
 
 export async function readObjects(session: Session, archiveId: string): Promise<ArchiveObject[]> {
-  const { rows } = await session.query<Omit<ArchiveObject, 'rows'> & { rows: string | null }>(
-    `select archive_id as "archiveId", object_number as number, kind, source, copy, rows_kept as rows, detail
+  const [result] = await session.send([objectsOf(archiveId)])
+  return objectsIn(result)
+}
+
+/** The question of {@link readObjects}, for those who ask it together with others. */
+export function objectsOf(archiveId: string): Parameterized {
+  return {
+    text: `select archive_id as "archiveId", object_number as number, kind, source, copy, rows_kept as rows, detail
     from plinth.archive_objects
     where archive_id = $1
     order by object_number`,
-    [archiveId],
-    { prepared: true },
-  )
+    values: [archiveId],
+    prepared: true,
+  }
+}
+
+export function objectsIn(result: Result | undefined): ArchiveObject[] {
+  const rows = (result?.rows ?? []) as unknown as readonly (Omit<ArchiveObject, 'rows'> & { rows: string | null })[]
   return rows.map(row => ({ ...row, rows: row.rows === null ? null : Number(row.rows) }))
 }
 

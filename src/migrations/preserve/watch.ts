@@ -2,7 +2,7 @@
  * Sees what a transaction does to rows and definitions: what there is before its first statement, the old rows of whatever its statements, or
  * the code that they call, will change, and what is there after the last one.
  */
-import type { Parameterized } from '../../engines/engine.ts'
+import type { Parameterized, Result } from '../../engines/engine.ts'
 import type { Statement } from '../../sql/parse.ts'
 import { type Capture, captureStop, membersOf, type Reached, reachedBy, startCapture, stillEmpty } from './capture.ts'
 import { type Custody, heirsOf, type Knowledge, lose } from './custody.ts'
@@ -45,26 +45,34 @@ export async function watch(
   )
 }
 
+/** What follows on it while our settings hold: what it was asked, and what is sent last. */
+export interface Following<T> {
+  readonly asked: readonly Parameterized[]
+  readonly work: (answers: readonly Result[], last: Parameterized[]) => Promise<T>
+}
+
 /** After the last statement. Throws LearnedMore when something was lost that nobody kept. */
-export async function stopWatching(custody: Custody): Promise<void> {
+export async function stopWatching<T>(custody: Custody, { asked, work }: Following<T>): Promise<T> {
   const { session, captures, trace } = custody
   // Deferred events are a part of what it did, and would stand in the way of changing a table's triggers.
   const outside = [{ text: 'set constraints all immediate', prepared: true }]
   const stops = captures.map(captureStop)
-  if (!trace)
-    return plainly(session, ({ inside }) => assertNothingLost(custody, readWitness(inside.at(-1))), {
-      outside,
-      inside: [...stops, witnessed],
-    })
-  if (stops.length === 0) {
+  if (trace && stops.length + asked.length === 0) {
     const [after] = await askPlainly(session, [traced], outside)
-    return assertTraced(custody, trace, readTrace(after))
+    assertTraced(custody, trace, readTrace(after))
+    return work([], [])
   }
-  // The triggers go behind the question, since that changes the catalog.
-  return plainly(session, async ({ inside: [after] }) => assertTraced(custody, trace, readTrace(after)), {
-    outside,
-    inside: [traced, ...stops],
-  })
+  // The triggers go behind the counters, since that changes the catalog, and before a whole look at it.
+  const look = trace ? [traced, ...stops] : [...stops, witnessed]
+  return plainly(
+    session,
+    async ({ inside, last }) => {
+      if (trace) assertTraced(custody, trace, readTrace(inside[0]))
+      else await assertNothingLost(custody, readWitness(inside[stops.length]))
+      return work(inside.slice(look.length), last)
+    },
+    { outside, inside: [...look, ...asked] },
+  )
 }
 
 /**
