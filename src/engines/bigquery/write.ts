@@ -20,8 +20,12 @@ export const warehouse: Warehouse = {
   moment: (at, otherwise) => `timestamp ${quoteString(at ?? moments[otherwise])}`,
   day: (at, otherwise) => `date ${quoteString(at ?? moments[otherwise].slice(0, 10))}`,
   dayOf: moment => `date(${moment}, 'UTC')`,
-  localStart: (moment, offsetSeconds, unit) =>
-    `timestamp_trunc(timestamp_micros(unix_micros(${moment}) + cast(${offsetSeconds} as int64) * 1000000), ${unit === 'week' ? 'isoweek' : unit})`,
+  localStart: (moment, offsetSeconds, unit) => {
+    const local = `timestamp_micros(unix_micros(${moment}) + cast(${offsetSeconds} as int64) * 1000000)`
+    if (unit !== 'week') return `timestamp_trunc(${local}, ${unit})`
+    // Sunday is the first day of seven; so many days ago was Monday.
+    return `timestamp_sub(timestamp_trunc(${local}, day), interval mod(extract(dayofweek from ${local}) + 5, 7) day)`
+  },
   localHour: (moment, offsetSeconds) =>
     `timestamp_micros(unix_micros(timestamp_trunc(timestamp_micros(unix_micros(${moment}) + cast(${offsetSeconds} as int64) * 1000000), hour)) - cast(${offsetSeconds} as int64) * 1000000)`,
   isListed: (bucket, shard, cells) =>
