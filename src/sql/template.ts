@@ -14,6 +14,7 @@ import { toValue, type Value } from './jinja/values.ts'
 
 export type { CallContext, Relation, TemplateFile, TemplateFunction, TemplateValue } from './jinja/model.ts'
 export type { Template } from './jinja/syntax.ts'
+export { strict } from './jinja/values.ts'
 
 export interface Rendered {
   readonly sql: string

@@ -51,9 +51,15 @@ const common: Readonly<Record<string, Spelled>> = {
   right: word('string_text length_expression', (text = '', length = '') => `right(${text}, ${length})`),
   split_part: word(
     'string_text delimiter_text part_number',
-    (text = '', delimiter = '', part = '') => `split_part(${text}, ${delimiter}, ${part})`,
+    (text = '', delimiter = '', part = '') => `string_split(${text}, ${delimiter})[${part}]`,
   ),
   hash: word('field', (field = '') => `md5(cast(${field} as varchar))`),
+  date_spine: word(
+    'datepart start_date end_date',
+    (part = '', from = '', until = '') =>
+      `select cast(${from} as timestamp) + number * interval 1 ${part} as date_${part} from (select unnest(range(date_diff('${part}', cast(${from} as timestamp), cast(${until} as timestamp)))) as number) as numbered`,
+  ),
+  generate_series: word('upper_bound', (bound = '') => `select unnest(range(1, ${bound} + 1)) as generated_number`),
   any_value: word('expression', (expression = '') => `any_value(${expression})`),
   bool_or: word('expression', (expression = '') => `bool_or(${expression})`),
   listagg: word(
@@ -97,6 +103,15 @@ const bigquery: Readonly<Record<string, Spelled>> = {
     (text = '', delimiter = '', part = '') => `split(${text}, ${delimiter})[safe_offset(${part} - 1)]`,
   ),
   hash: word('field', (field = '') => `to_hex(md5(cast(${field} as string)))`),
+  date_spine: word(
+    'datepart start_date end_date',
+    (part = '', from = '', until = '') =>
+      `select datetime_add(cast(${from} as datetime), interval number ${part}) as date_${part} from unnest(generate_array(0, datetime_diff(cast(${until} as datetime), cast(${from} as datetime), ${part}) - 1)) as number`,
+  ),
+  generate_series: word(
+    'upper_bound',
+    (bound = '') => `select generated_number from unnest(generate_array(1, ${bound})) as generated_number`,
+  ),
   bool_or: word('expression', (expression = '') => `logical_or(${expression})`),
   except: word('', () => 'except distinct'),
   intersect: word('', () => 'intersect distinct'),

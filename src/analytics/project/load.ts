@@ -127,7 +127,10 @@ async function describeTransforms(
     drafts.map(({ name }) => name),
   )
   const { schema } = describing.names.surroundings
-  const names = { ...describing.names, transforms: new Map(drafts.map(({ name }) => [name, { schema, name }])) }
+  const names = {
+    ...describing.names,
+    transforms: new Map(drafts.map(({ name, path }) => [name, { schema, name, path }])),
+  }
   const all: Described[] = []
   for (const draft of drafts)
     all.push(await describeTransform(draft, patches.get(draft.name), { ...describing, names }))

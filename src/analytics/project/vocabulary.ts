@@ -1,11 +1,12 @@
 /** dbt's words that do not depend on the graph: variables, the environment, dispatch, and what is refused with its reason. */
 import { nearest, PlinthError } from '../../errors.ts'
 import type { CallContext, TemplateFunction, TemplateValue } from '../../sql/template.ts'
+import type { Observer } from './names.ts'
 import type { Moment } from './project.ts'
-import { textOf } from './shapes.ts'
+import { mappingOf, textOf } from './shapes.ts'
 
 export function varFunction(variables: Readonly<Record<string, unknown>>): TemplateFunction {
-  return (positional, named) => {
+  const answer: TemplateFunction = (positional, named) => {
     const name = textOf(positional[0]) ?? ''
     if (name in variables) return (variables[name] ?? null) as TemplateValue
     if (positional.length > 1) return positional[1] as TemplateValue
@@ -15,6 +16,32 @@ export function varFunction(variables: Readonly<Record<string, unknown>>): Templ
       hint: guess ? `Did you mean var('${guess}')?` : 'Add it to vars in dbt_project.yml, or give a default.',
     })
   }
+  return Object.assign(answer, { has_var: ([name]: readonly unknown[]) => (textOf(name) ?? '') in variables })
+}
+
+/**
+ * Says settings, and by `config.get` and `config.require` reads them: what the project's files say, and what the template itself said before.
+ */
+export function configFunction(
+  settings: Readonly<Record<string, unknown>>,
+  observe: Observer | undefined,
+): TemplateFunction {
+  let said = settings
+  const say: TemplateFunction = (positional, named, { place }) => {
+    const values = { ...mappingOf(positional[0]), ...named }
+    said = { ...values, ...said }
+    observe?.config?.(values, place)
+    return ''
+  }
+  const valueOf = (given: unknown, from: Readonly<Record<string, unknown>>) =>
+    from[textOf(given) ?? ''] as TemplateValue | undefined
+  const get: TemplateFunction = ([name, fallback], named) =>
+    valueOf(name, said) ?? ((fallback ?? named['default'] ?? null) as TemplateValue)
+  const require: TemplateFunction = ([name]) =>
+    valueOf(name, said) ?? raise(`The setting "${textOf(name) ?? ''}" is required and nobody set it.`)
+  const metaGet: TemplateFunction = ([name, fallback], named) =>
+    valueOf(name, mappingOf(said['meta'])) ?? ((fallback ?? named['default'] ?? null) as TemplateValue)
+  return Object.assign(say, { get, require, meta_get: metaGet })
 }
 
 /** What is compiled is printed, stored and compared, so that a secret must not get into it. */
@@ -39,8 +66,9 @@ export function dispatchFunction(
   engine: string,
   builtIn: Readonly<Record<string, TemplateFunction>>,
 ): TemplateFunction {
-  return ([given, namespace], _named, context: CallContext) => {
-    const name = textOf(given) ?? ''
+  return (positional, named, context: CallContext) => {
+    const name = textOf(positional[0] ?? named['macro_name']) ?? ''
+    const namespace = positional[1] ?? named['macro_namespace'] ?? named['packages']
     const found = context.callable(`${engine}__${name}`) ?? context.callable(`default__${name}`) ?? builtIn[name]
     if (found !== undefined) return found
     const of = typeof namespace === 'string' ? ` of "${namespace}"` : ''
@@ -106,6 +134,10 @@ export const refusedWords: Readonly<Record<string, string>> = {
   graph: notWhileCompiling,
   modules:
     'Python modules are not supported. Use run_started_at.strftime(…), dbt.dateadd(…) and SQL for dates and patterns.',
+  fromyaml: 'YAML is not read by templates. Write fromjson(…), or the mapping itself.',
+  toyaml: 'YAML is not written by templates. Write tojson(…).',
+  load_relation: notWhileCompiling,
+  get_relation: notWhileCompiling,
   selected_resources: notWhileCompiling,
   database_schemas: notWhileCompiling,
   dbt_utils: noPackages,

@@ -17,6 +17,7 @@ import {
   kindOf,
   type Namespace,
   printed,
+  strictName,
   toValue,
   tuple,
   type Tuple,
@@ -148,7 +149,7 @@ function attributeOf(object: Value, node: Extract<Expression, { type: 'attribute
   if (found !== undefined) return found
   if (run.questions > 0) return undefinedValue(name)
   const owner = node.object.type === 'name' ? node.object.name : 'this value'
-  const known = functionNames(object)
+  const known = knownMembers(object)
   if (known.length > 0) {
     const guess = nearest(name, known)
     throw wrong(
@@ -178,6 +179,14 @@ function relationMember(relation: Extract<Value, { kind: 'relation' }>, name: st
   if (given !== undefined) return toValue(given)
   if (name === 'schema') return schema
   return name === 'identifier' || name === 'name' || name === 'table' ? identifier : undefined
+}
+
+/** What can be asked of a thing of which an unknown member is a mistake; empty for all others. */
+function knownMembers(value: Value): string[] {
+  if (strictName(value) !== undefined) return itemsOf(value).map(printed)
+  if (typeof value === 'object' && value !== null && 'kind' in value && value.kind === 'relation')
+    return ['schema', 'identifier', 'name', 'table', ...Object.keys(value.attributes ?? {})]
+  return functionNames(value)
 }
 
 /** A mapping of functions is a namespace, of which an unknown member is a mistake; of data it is a question. */

@@ -1,5 +1,8 @@
 /** The functions that every template has. */
-import { compared, numberOf } from './operators.ts'
+import { createHash } from 'node:crypto'
+import { asJson } from './json.ts'
+import type { TemplateValue } from './model.ts'
+import { compared, isEqual, numberOf } from './operators.ts'
 import {
   type Callable,
   callable,
@@ -7,6 +10,8 @@ import {
   type Given,
   itemsOf,
   namespace,
+  printed,
+  toValue,
   tuple,
   undefinedValue,
   type Value,
@@ -18,6 +23,21 @@ export const globals: ReadonlyMap<string, Value> = new Map<string, Value>([
   ['dict', callable('dict', mapping)],
   ['namespace', callable('namespace', given => namespace(mapping(given)))],
   ['cycler', callable('cycler', ({ positional }) => cycler(positional))],
+  [
+    'tojson',
+    callable('tojson', ({ positional: [value = null], named }) =>
+      asJson(value, { indent: 0, sorted: named.get('sort_keys') === true }),
+    ),
+  ],
+  ['fromjson', callable('fromjson', ({ positional: [text = null, fallback] }) => read(text, fallback))],
+  ['set', callable('set', ({ positional: [many = null] }) => unique(many))],
+  ['set_strict', callable('set_strict', ({ positional: [many = null] }) => unique(many))],
+  ['zip', callable('zip', ({ positional }) => zipped(positional))],
+  ['zip_strict', callable('zip_strict', ({ positional }) => zipped(positional))],
+  [
+    'local_md5',
+    callable('local_md5', ({ positional: [text = ''] }) => createHash('md5').update(printed(text)).digest('hex')),
+  ],
   ['joiner', callable('joiner', ({ positional: [separator = ', '] }) => joiner(separator))],
 ])
 
@@ -42,6 +62,28 @@ function mapping({ positional: [first], named }: Given): Map<Value, Value> {
     for (const pair of itemsOf(first)) entries.set(itemsOf(pair)[0] ?? null, itemsOf(pair)[1] ?? null)
   for (const [name, value] of named) entries.set(name, value)
   return entries
+}
+
+function read(text: Value, fallback: Value | undefined): Value {
+  try {
+    return toValue(JSON.parse(printed(text)) as TemplateValue)
+  } catch {
+    if (fallback !== undefined) return fallback
+    throw wrong('The text given to "fromjson" is not JSON.')
+  }
+}
+
+/** Each item once, in the order in which they come first. */
+function unique(many: Value): Value[] {
+  const items: Value[] = []
+  for (const item of itemsOf(many)) if (!items.some(other => isEqual(other, item))) items.push(item)
+  return items
+}
+
+function zipped(many: readonly Value[]): Value[] {
+  const all = many.map(itemsOf)
+  const length = all.length === 0 ? 0 : Math.min(...all.map(items => items.length))
+  return Array.from({ length }, (_, index) => tuple(all.map(items => items[index] ?? null)))
 }
 
 function cycler(items: readonly Value[]): Value {

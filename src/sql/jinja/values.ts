@@ -178,6 +178,18 @@ function spelledFloat(value: number): string {
   return text.includes('.') ? text : `${text}.0`
 }
 
+const strictNames = new WeakMap<object, string>()
+
+/** A mapping of which an unknown member is a mistake, which says what it is called. */
+export function strict<T extends object>(name: string, members: T): T {
+  strictNames.set(members, name)
+  return members
+}
+
+export function strictName(value: Value): string | undefined {
+  return value instanceof Map ? strictNames.get(value) : undefined
+}
+
 /** Of a plain value, or one that was a value already. */
 export function toValue(value: TemplateValue | undefined): Value {
   if (value === undefined) return null
@@ -188,7 +200,9 @@ export function toValue(value: TemplateValue | undefined): Value {
   if (Array.isArray(value)) return (value as readonly TemplateValue[]).map(toValue)
   if (isRelation(value)) return value
   if (value instanceof Map) return value
-  return new Map(Object.entries(value).map(([name, item]) => [name, toValue(item)]))
+  const map = new Map<Value, Value>(Object.entries(value).map(([name, item]) => [name, toValue(item)]))
+  const name = strictNames.get(value)
+  return name === undefined ? map : strict(name, map)
 }
 
 /** Properties of a function are its members. */
