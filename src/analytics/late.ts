@@ -1,8 +1,9 @@
 /** How much came late: rows that joined cells whose hour had ended when the warehouse was last brought up to date. */
 import type { Session } from '../engines/engine.ts'
-import { spellingOf } from './run/cells.ts'
+import type { CellDigest } from './run/capture.ts'
+import { type ListedBatch, rawCondition } from './run/cells.ts'
 import { keyOf } from './prove/digest.ts'
-import { type Batch, hourAfter } from './run/plan.ts'
+import { hourAfter } from './run/plan.ts'
 import type { CapturedSource } from './project/project.ts'
 
 export interface Late {
@@ -11,23 +12,22 @@ export interface Late {
   readonly events: number | null
 }
 
-type Cell = { readonly hour: string; readonly shard: number }
+export const nothingLate: Late = { cells: 0, events: 0 }
 
-/** Begins a measurement of the batch, which `measured` ends after it was replaced. */
+/** Begins a measurement of the batch before it is replaced; what it answers ends it, with what was found in the source. */
 export async function measureLate(
   warehouse: Session,
   source: CapturedSource,
-  batch: Batch,
+  batch: ListedBatch,
   movedAt: string | null,
-): Promise<() => Promise<Late>> {
-  const cells = lateCells(batch, movedAt)
-  if (cells.length === 0) return async () => ({ cells: 0, events: 0 })
-  const before = await rowsOf(warehouse, source, cells)
-  return async () => {
-    if (before === null) return { cells: cells.length, events: null }
-    const after = await rowsOf(warehouse, source, cells)
-    const more = cells.map(cell => (after?.get(keyOf(cell)) ?? 0) - (before.get(keyOf(cell)) ?? 0))
-    return { cells: cells.length, events: more.reduce((sum, rows) => sum + Math.max(0, rows), 0) }
+): Promise<(now: readonly CellDigest[]) => Late> {
+  const late = lateCells(batch, movedAt)
+  if (late.size === 0) return () => nothingLate
+  const before = await rowsOf(warehouse, source, batch)
+  return now => {
+    if (before === null) return { cells: late.size, events: null }
+    const more = now.map(cell => (late.has(keyOf(cell)) ? Number(cell.rows) - (before.get(keyOf(cell)) ?? 0) : 0))
+    return { cells: late.size, events: more.reduce((sum, rows) => sum + Math.max(0, rows), 0) }
   }
 }
 
@@ -43,31 +43,25 @@ export function addLate(a: Late, b: Late): Late {
   return { cells: a.cells + b.cells, events: a.events === null || b.events === null ? null : a.events + b.events }
 }
 
-function lateCells({ whole, hours }: Batch, movedAt: string | null): Cell[] {
-  if (whole === 'yes' || movedAt === null) return []
-  return hours
-    .filter(({ hour }) => /^\d{4}-/.test(hour) && hourAfter(hour) <= movedAt)
-    .flatMap(({ hour, shards }) => (shards === 'all' ? [] : shards.map(shard => ({ hour, shard }))))
+function lateCells({ whole, hours }: ListedBatch, movedAt: string | null): ReadonlySet<string> {
+  if (whole === 'yes' || movedAt === null) return new Set()
+  return new Set(
+    hours
+      .filter(({ hour }) => /^\d{4}-/.test(hour) && hourAfter(hour) <= movedAt)
+      .flatMap(({ hour, shards }) => (shards === 'all' ? [] : shards.map(shard => keyOf({ hour, shard })))),
+  )
 }
 
-const hoursAtOnce = 1000
-
+/** What the batch's cells were last proved to hold. */
 async function rowsOf(
   warehouse: Session,
   source: CapturedSource,
-  cells: readonly Cell[],
+  batch: ListedBatch,
 ): Promise<ReadonlyMap<string, number> | null> {
   const table = source.capture.reconciledCells
   if (table === null) return null
-  const { moment } = spellingOf(warehouse)
-  const hours = [...new Set(cells.map(({ hour }) => hour))]
-  const found = new Map<string, number>()
-  for (let from = 0; from < hours.length; from += hoursAtOnce) {
-    const listed = hours.slice(from, from + hoursAtOnce).map(hour => moment(hour, 'before all'))
-    const { rows } = await warehouse.query<{ hour: string; shard: number | string; source_rows: string }>(
-      `select bucket_hour as hour, shard, source_rows from ${table} where bucket_hour in (${listed.join(', ')})`,
-    )
-    for (const row of rows) found.set(keyOf({ hour: row.hour, shard: Number(row.shard) }), Number(row.source_rows))
-  }
-  return found
+  const { rows } = await warehouse.query<{ hour: string; shard: number | string; source_rows: string }>(
+    `select bucket_hour as hour, shard, source_rows from ${table} as raw where ${rawCondition(batch)}`,
+  )
+  return new Map(rows.map(row => [keyOf({ hour: row.hour, shard: Number(row.shard) }), Number(row.source_rows)]))
 }

@@ -184,16 +184,23 @@ export async function readFingerprints(session: Session): Promise<ReadonlyMap<st
   return new Map(rows.map(row => [row.name, row.fingerprint]))
 }
 
-export async function storeFingerprint(
+export async function storeFingerprints(
   session: Session,
-  name: string,
-  fingerprint: string,
+  fingerprints: ReadonlyMap<string, string>,
   runId: string,
 ): Promise<void> {
-  await session.query('delete from plinth.rollup_transforms where name = $1', [name])
+  if (fingerprints.size === 0) return
+  const all = [...fingerprints]
+  const places = all.map((_, index) => `$${index * 2 + 2}`)
+  const rows = places.map((place, index) => `(${place}, $${index * 2 + 3}, $1, now())`)
+  // One statement each: a run stores all of them, and where a transaction is sent as a whole each statement takes time of its own.
   await session.query(
-    'insert into plinth.rollup_transforms (name, fingerprint, run_id, built_at) values ($1, $2, $3, now())',
-    [name, fingerprint, runId],
+    `delete from plinth.rollup_transforms where name in (${all.map((_, at) => `$${at + 1}`).join(', ')})`,
+    all.map(([name]) => name),
+  )
+  await session.query(
+    `insert into plinth.rollup_transforms (name, fingerprint, run_id, built_at) values ${rows.join(', ')}`,
+    [runId, ...all.flat()],
   )
 }
 

@@ -54,6 +54,11 @@ export interface Warehouse {
   readonly isListed: (bucket: string, shard: string, cells: string) => string
   /** An aggregate over rows that does not depend on their order, to be held against the same over others; `columns` are expressions of equal types. */
   readonly fingerprint: (columns: readonly string[]) => string
+  /**
+   * Where a row lies in its table, under the name of a column: grows as rows are added, and a bound on it spares reading the rows before. Absent
+   * where the engine has no such number.
+   */
+  readonly rowId?: string
   /** An expression as a column of that type would keep it. */
   readonly asStored: (expression: string, type: string) => string
   /** Columns of a table or view in their order, with their types; empty when there is none. */

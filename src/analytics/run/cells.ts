@@ -41,9 +41,14 @@ export async function listCells(session: Session, batch: Batch): Promise<ListedB
     await session.query(
       `create or replace temp table ${temporary[grain].replace('temp.main.', '')} (bucket ${type} not null, shard smallint not null)`,
     )
-  const cells = cellsOf(batch).map(({ hour, shard }) => `('${hour}', ${shard})`)
-  for (let from = 0; from < cells.length; from += 5000)
-    await session.query(`insert into ${temporary.hour} values ${cells.slice(from, from + 5000).join(', ')}`)
+  const cells = cellsOf(batch)
+  // As two texts, which are cut by the engine: taking thousands of values apart as SQL would take longer than all else here.
+  await session.query(
+    `insert into ${temporary.hour}
+     select cast(unnest(string_split($1, ' ')) as timestamptz), cast(unnest(string_split($2, ' ')) as smallint)
+     where $1 <> ''`,
+    [cells.map(({ hour }) => hour).join(' '), cells.map(({ shard }) => shard).join(' ')],
+  )
   await session.query(
     `insert into ${temporary.day} select distinct ${spelling.dayOf('bucket')}, shard from ${temporary.hour}`,
   )
@@ -81,6 +86,23 @@ export function batchOfCells(cells: readonly { readonly hour: string; readonly s
     rows: 0,
     cells: cells.length,
   }
+}
+
+/**
+ * `condition` on the alias of a table, and where its rows lie, which says no more and lets the engine pass over what lies before the first of
+ * them: in a batch that was just replaced, all that stood there before. Whether something is left in the cells is found by their keys alone.
+ */
+export async function lastIn(
+  session: Session,
+  { schema, name }: { readonly schema: string; readonly name: string },
+  alias: string,
+  condition: string,
+): Promise<string> {
+  const { rowId, columns, relation } = spellingOf(session)
+  // A column of that name would be meant instead.
+  if (!rowId || (await columns(session, schema, name)).some(column => column.name.toLowerCase() === rowId))
+    return condition
+  return `${alias}.${rowId} >= (select min(${alias}.${rowId}) from ${relation(schema, name)} as ${alias} where ${condition}) and ${condition}`
 }
 
 export function spellingOf({ engine }: Session): Warehouse {

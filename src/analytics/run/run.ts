@@ -6,7 +6,7 @@
 import type { Session } from '../../engines/engine.ts'
 import { acknowledge, acknowledgedToken, trimMarks } from './capture.ts'
 import { claimOf, consumerOf, type Desk, type RollupOptions, withDesk, withWarehouse } from './desk.ts'
-import { addLate, type Late, measureLate, recordLate } from '../late.ts'
+import { addLate, type Late, nothingLate, recordLate } from '../late.ts'
 import { forgetFingerprints, type StoredCursor } from '../ledger.ts'
 import type { Batch } from './plan.ts'
 import { prepare, type WholeReason, type Work } from './prepare.ts'
@@ -131,13 +131,13 @@ async function applyAll(
 ): Promise<Done> {
   // Nothing changed and nothing is stale: the warehouse stays untouched, byte for byte.
   if (work.batches.length === 0 && work.stale.size === 0 && work.quarantined === null)
-    return { rows: 0, cells: 0, tables: {}, late: { cells: 0, events: 0 }, moved: false }
+    return { rows: 0, cells: 0, tables: {}, late: nothingLate, moved: false }
   const batches = work.batches.length > 0 ? work.batches : [emptyBatch]
   const total = batches.reduce((sum, batch) => sum + batch.rows, 0)
   const tables: Record<string, number> = {}
   let rows = 0
   let cells = 0
-  let late: Late = { cells: 0, events: 0 }
+  let late = nothingLate
   const context = {
     source,
     transforms: work.transforms,
@@ -149,6 +149,7 @@ async function applyAll(
     emit: options.emit,
     onStage: async (stage: Stage) => options.onStage?.(stage, sourceKey(source)),
     claim: claimOf(source, options, desk, work.fresh),
+    movedAt: work.stored?.movedAt ?? null,
   }
   for (const [index, batch] of batches.entries()) {
     desk.lease.assertHeld()
@@ -171,9 +172,8 @@ async function applyAll(
         await writeQuarantine(session, sourceKey(source), work.quarantined ?? [])
       },
     }
-    const measured = await measureLate(warehouse, source, batch, work.stored?.movedAt ?? null)
     const result = await applyBatch(context, batch, index === batches.length - 1 ? closing : null)
-    late = addLate(late, await measured())
+    late = addLate(late, result.late)
     rows += result.rows
     cells += batch.whole === 'yes' ? result.cells : batch.cells
     for (const [table, count] of Object.entries(result.tables)) tables[table] = (tables[table] ?? 0) + count

@@ -7,7 +7,7 @@ import type { Session } from '../../engines/engine.ts'
 import { PlinthError } from '../../errors.ts'
 import type { Emit } from '../../telemetry/event.ts'
 import type { CellDigest, Cursor } from './capture.ts'
-import { listCells, type ListedBatch, rawCondition, spellingOf } from './cells.ts'
+import { lastIn, listCells, type ListedBatch, rawCondition, spellingOf } from './cells.ts'
 import type { Names } from '../project/compile.ts'
 import { compareDigests, type Difference } from '../prove/digest.ts'
 import {
@@ -17,8 +17,9 @@ import {
   moveCursor,
   recordRun,
   type RunRecord,
-  storeFingerprint,
+  storeFingerprints,
 } from '../ledger.ts'
+import { type Late, measureLate } from '../late.ts'
 import { assertCells, assertTransform, countReplaced } from './deferred.ts'
 import { hasCells, rebuild, type Sample } from './materialize.ts'
 import { type Batch, planDays } from './plan.ts'
@@ -41,6 +42,8 @@ export interface StepContext {
   readonly reader: Session
   readonly warehouse: Session
   readonly claim: Claim
+  /** When the cursor was last moved: what changes in cells that had ended by then came late. Null where nobody asks. */
+  readonly movedAt?: string | null
   /** When the snapshot was taken, by the clock of the source. */
   readonly readAt: string
   readonly emit: Emit
@@ -63,6 +66,8 @@ export interface StepResult {
   readonly rows: number
   readonly cells: number
   readonly tables: Readonly<Record<string, number>>
+  /** What came after its hour had been rolled up. */
+  readonly late: Late
 }
 
 /** Replaces a batch; with `closing`, moves the cursor as well. Throws LEASE_LOST, DIFFERENCES_FOUND, TRANSFORM_INVALID, WAREHOUSE_FAILED. */
@@ -74,6 +79,7 @@ export async function applyBatch(context: StepContext, batch: Batch, closing: Cl
     await onStage('claimed')
     const listed = await listCells(warehouse, batch)
     replaced = listed
+    const measured = await measureLate(warehouse, source, listed, context.movedAt ?? null)
     const loaded = await loadRaw(context, listed)
     await onStage('loaded')
     const { tables, differences } = await runTransforms(context, listed, closing)
@@ -86,12 +92,11 @@ export async function applyBatch(context: StepContext, batch: Batch, closing: Cl
       const raw = rawTable(warehouse, source)
       if (closing.cursor) await moveCursor(warehouse, sourceKey(source), closing.cursor, context.claim.runId, raw)
       else await keepCursor(warehouse, sourceKey(source), raw)
-      for (const [name, fingerprint] of closing.fingerprints)
-        await storeFingerprint(warehouse, name, fingerprint, context.claim.runId)
+      await storeFingerprints(warehouse, closing.fingerprints, context.claim.runId)
       await recordRun(warehouse, closing.run(loaded.rows))
       await closing.also(warehouse)
     }
-    return { rows: loaded.rows, cells: proved.length, tables }
+    return { rows: loaded.rows, cells: proved.length, tables, late: measured(proved) }
   })
   await onStage('committed')
   return replaced && spellingOf(warehouse).deferred ? tellReplaced(context, replaced, result) : result
@@ -184,7 +189,10 @@ async function prove(
 ): Promise<CellDigest[]> {
   const { warehouse, source } = context
   if (spellingOf(warehouse).deferred) return proveAtCommit(context, batch, expected)
-  const found = await warehouseCells(warehouse, source, rawCondition(batch), texts)
+  const raw = { schema: source.schema, name: source.identifier }
+  const condition =
+    batch.whole === 'yes' ? rawCondition(batch) : await lastIn(warehouse, raw, 'raw', rawCondition(batch))
+  const found = await warehouseCells(warehouse, source, condition, texts)
   const differences = [...compareDigests(`${source.schema}.${source.identifier}`, expected, found), ...transformed]
   const [first] = differences
   if (!first) return expected

@@ -1,5 +1,6 @@
 /** How DuckDB spells what rollups say. */
-import type { Session, Warehouse } from '../engine.ts'
+import type { Warehouse } from '../engine.ts'
+import { columnsOf, describeQuery, quoted } from './columns.ts'
 import { loadCsv } from './write.ts'
 
 export const warehouse: Warehouse = {
@@ -15,39 +16,15 @@ export const warehouse: Warehouse = {
   // DuckDB answers `exists` of two columns by gathering all cells of the table first.
   isListed: (bucket, shard, cells) => `(${bucket}, ${shard}) in (select (bucket, shard) from ${cells})`,
   fingerprint: columns => `sum(hash(${columns.join(', ')}))`,
+  rowId: 'rowid',
   asStored: (expression, type) => `cast(${expression} as ${type})`,
   columns: columnsOf,
   async describe(session, query) {
-    const { rows } = await session.query<{ column_name: string }>(`describe select * from (\n${query}\n) as result`)
-    return rows.map(row => row.column_name)
+    return (await describeQuery(session, query)).map(({ name }) => name)
   },
   typeNamed: type => type,
-  async describeTypes(session, query) {
-    const { rows } = await session.query<{ column_name: string; column_type: string }>(
-      `describe select * from (\n${query}\n) as result`,
-    )
-    return rows.map(row => ({ name: row.column_name, type: row.column_type }))
-  },
+  describeTypes: describeQuery,
   loadCsv,
 }
 
 const infinity = { 'before all': '-infinity', 'after all': 'infinity' } as const
-
-async function columnsOf(
-  session: Session,
-  schema: string,
-  name: string,
-): Promise<{ readonly name: string; readonly type: string }[]> {
-  const { rows } = await session.query<{ name: string; type: string }>(
-    `select column_name as name, data_type as type
-     from duckdb_columns()
-     where database_name = current_database() and schema_name = $1 and table_name = $2
-     order by column_index`,
-    [schema, name],
-  )
-  return rows
-}
-
-function quoted(name: string): string {
-  return `"${name.replaceAll('"', '""')}"`
-}

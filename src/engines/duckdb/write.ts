@@ -3,6 +3,7 @@ import { PlinthError } from '../../errors.ts'
 import type { Block, BlockType, Texts } from '../block.ts'
 import type { Session } from '../engine.ts'
 import { type Foreseen, readType, storedType } from './blocks.ts'
+import { columnsOf, quoted as quoteName } from './columns.ts'
 import { type DuckDbSession, quoteLiteral, type TableName } from './session.ts'
 
 export interface Load {
@@ -42,11 +43,7 @@ export async function loadBlocks(
   blocks: AsyncIterable<Block>,
 ): Promise<number> {
   const duckdb = bulk(session)
-  const { rows: stored } = await session.query<{ name: string; type: string }>(
-    `select column_name as name, data_type as type from duckdb_columns()
-     where database_name = current_database() and schema_name = $1 and table_name = $2 order by column_index`,
-    [table.schema, table.name],
-  )
+  const stored = await columnsOf(session, table.schema, table.name)
   const order = stored.map(({ name, type }) =>
     columns.findIndex(column => column.name === name && storedType(column.type) === normalized(type)),
   )
@@ -124,8 +121,4 @@ function bulk(session: Session): DuckDbSession {
 
 function quotePath(path: string): string {
   return path.split('.').map(quoteName).join('.')
-}
-
-function quoteName(name: string): string {
-  return `"${name.replaceAll('"', '""')}"`
 }
