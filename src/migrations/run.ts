@@ -28,8 +28,10 @@ import { runTransactional, type Transacted } from './run-transactional.ts'
 import { completeRestores, finishApart } from './run-restore.ts'
 import type { Preserved } from './preserve/care.ts'
 import type { LossClass } from './preserve/class.ts'
+import { bringLatecomers } from './preserve/latecomers.ts'
 import { type PreserveRequest, preserveOptions } from './preserve/options.ts'
 import { classAfter } from './preserve/step.ts'
+import type { RestoreReport } from './preserve/store.ts'
 import type { Foresight } from './rehearse/foresight.ts'
 import { resetAfter, resetStatements } from './session-state.ts'
 
@@ -146,6 +148,18 @@ export async function runPlan(session: Session, { plan, scripts }: Planned, opti
       const own = { foreseen, waiting, session, step, origin, reset: after, preserve }
       const report = await runStep({ ...script, ...context, ...own })
       done.push(report)
+      if (preserve && done.slice(0, -1).some(leftRows)) {
+        const { tenantColumn } = preserve
+        const late = await bringLatecomers({
+          session,
+          held,
+          tenantColumn,
+          track: origin.track,
+          runId: origin.runId,
+          now: iso,
+        })
+        if (late.length > 0) done[done.length - 1] = withLate(report, late)
+      }
       await hooks.afterStep(step, { stepsDone: done.length, rows: report.rows, durationMs: report.durationMs })
     } catch (thrown) {
       error = asPlinthError(thrown)
@@ -177,6 +191,16 @@ export async function runPlan(session: Session, { plan, scripts }: Planned, opti
 /** A report of a plan that has no steps. */
 export function nothingToDo(plan: Plan, options: { readonly runId: string; readonly durationMs: number }): Report {
   return reportOf(plan, { ...options, status: 'nothing-to-do', done: [], error: null })
+}
+
+function leftRows({ preserved }: StepReport): boolean {
+  return preserved?.restored.some(({ orphaned }) => orphaned > 0) === true
+}
+
+function withLate(report: StepReport, late: readonly RestoreReport[]): StepReport {
+  const { preserved } = report
+  if (preserved) return { ...report, preserved: { ...preserved, restored: [...preserved.restored, ...late] } }
+  return { ...report, preserved: { archiveId: null, restored: late, lossClass: 'lossless', losses: [] } }
 }
 
 async function runStep(context: StepContext): Promise<StepReport> {

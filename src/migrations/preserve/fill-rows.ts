@@ -26,7 +26,10 @@ export async function fillRows(session: Session, object: ArchiveObject, copy: Co
   const keyed = object.detail.key?.every(name => held.has(name) && there.has(name)) ?? false
   const due = copy.stateful ? "c.plinth_state = 'restore'" : 'true'
   const values = columns.map(column => cast(column, 'c')).join(', ')
-  const references = await referencesExist(session, object, copy, shape)
+  const references = [
+    await valuesExist(session, object, shape),
+    await referencesExist(session, object, copy, shape),
+  ].join(' and ')
   const conflict = (await hasRules(session, shape)) ? '' : 'on conflict do nothing'
   if (keyed) {
     const same = typedKey(object, shape, 'c', 't')
@@ -117,6 +120,25 @@ async function referencesExist(session: Session, object: ArchiveObject, copy: Co
     const among = itself ? [`exists (select from ${copy.name} p where ${found('p')})`] : []
     return [`(${[...nulls, `exists (select from ${parent} p where ${found('p')})`, ...among].join(' or ')})`]
   })
+  return conditions.join(' and ') || 'true'
+}
+
+/** Half a condition: the types of the table have a row's values of enums, which come one by one. */
+async function valuesExist(session: Session, object: ArchiveObject, shape: Shape): Promise<string> {
+  const { rows } = await session.query<{ name: string; type: string }>(
+    `select a.attname as name, a.atttypid::text as type
+    from pg_catalog.pg_attribute a
+    join pg_catalog.pg_type t on t.oid = a.atttypid and t.typtype = 'e'
+    where a.attrelid = $1::oid and not a.attisdropped`,
+    [shape.oid],
+  )
+  const kept = new Set(commonColumns(object, shape).map(({ name }) => name))
+  const conditions = rows
+    .filter(({ name }) => kept.has(name))
+    .map(({ name, type }) => {
+      const value = `c.${ident(name)}`
+      return `(${value} is null or ${value}::text in (select e.enumlabel::text from pg_catalog.pg_enum e where e.enumtypid = ${type}::oid))`
+    })
   return conditions.join(' and ') || 'true'
 }
 
