@@ -141,3 +141,32 @@ test('rows whose key is generated in part are changed and deleted, and are their
   // The first four got another key by the step, so nobody can tell that they are the old ones.
   expect(after).toEqual(expect.arrayContaining(before.slice(4)))
 })
+
+test('a user who acts by a role of its own from the first moment, without rights that it inherits, owns what it keeps by that role', async () => {
+  const { url, rows, sql } = await story({})
+  const name = new URL(url).pathname.slice(1)
+  const [group, user] = [`group_${name}`, `user_${name}`]
+  await sql(`create role ${group}; create role ${user} login noinherit in role ${group}; alter role ${user} set role = '${group}';
+    grant create on database ${name} to ${group}; grant all on schema public to ${group}`)
+  onTestFinished(() => sql(`drop owned by ${group}, ${user} cascade; drop role ${group}, ${user}`))
+  const folder = await folderOf({
+    '1_t': [
+      "create table t (id int primary key, v text); insert into t select g, 'v' || g from generate_series(1, 9) g;",
+      'drop table t;',
+    ],
+    '2_less': [
+      `update t set v = 'x' where id < 4; set local role none; set local role ${group}; alter table t drop column v;`,
+      'alter table t add column v text;',
+    ],
+  })
+  const session = await openSession(asUser(url, user))
+  const run = { ...someone, folder }
+  expect((await applyTrack(session, run)).error).toBeNull()
+  expect((await rollbackTrack(session, { ...run, target: { kind: 'version', version: '0' } })).error).toBeNull()
+  expect((await applyTrack(session, { ...run, target: { kind: 'version', version: '1' } })).error).toBeNull()
+
+  expect(await rows('select count(*)::int as n, count(v)::int as values from t')).toEqual([{ n: 9, values: 9 }])
+  expect(
+    await rows("select distinct tableowner from pg_tables where schemaname in ('public', 'plinth', 'plinth_archive')"),
+  ).toEqual([{ tableowner: group }])
+})

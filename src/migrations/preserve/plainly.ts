@@ -21,11 +21,11 @@ export async function plainly<T>(
   work: (answers: Answers) => Promise<T>,
   { outside = [], inside = [] }: Along = {},
 ): Promise<T> {
-  const known = users.get(session)
+  const known = logins.get(session)
   const early = known === undefined && outside.length > 0 ? await session.send(outside) : []
-  const user = known ?? (await firstUser(session))
+  const login = known ?? (await firstLogin(session))
   const ahead = early.length > 0 ? [] : outside
-  const results = [...early, ...(await session.send([...ahead, entering(user), ...inside]))]
+  const results = [...early, ...(await session.send([...ahead, entering(login), ...inside]))]
   const { role, session_authorization: other, ...rest } = (results[outside.length]?.rows[0] ?? {}) as Settings
   const last: Parameterized[] = []
   const result = await work({
@@ -37,8 +37,11 @@ export async function plainly<T>(
   await session.send([
     ...last,
     { text: `select ${back.join(', ')}`, prepared: true },
-    ...(other === user ? [] : [{ text: `set local session_authorization to ${literal(other ?? user)}` }]),
-    ...(role === 'none' ? [] : [{ text: `set local role to ${literal(role ?? 'none')}` }]),
+    // To be another user is to have no role, so that comes first.
+    ...(other === login.user ? [] : [{ text: `set local session_authorization to ${literal(other ?? login.user)}` }]),
+    ...(role === login.role && other === login.user
+      ? []
+      : [{ text: `set local role to ${literal(role ?? login.role)}` }]),
   ])
   return result
 }
@@ -49,11 +52,11 @@ export async function askPlainly(
   questions: readonly Parameterized[],
   outside: readonly Parameterized[] = [],
 ): Promise<readonly Result[]> {
-  const user = users.get(session) ?? (await firstUser(session))
+  const login = logins.get(session) ?? (await firstLogin(session))
   const results = await session.send([
     ...outside,
     { text: 'savepoint plinth_question', prepared: true },
-    entering(user),
+    entering(login),
     ...questions,
     { text: 'rollback to savepoint plinth_question', prepared: true },
     { text: 'release savepoint plinth_question', prepared: true },
@@ -64,8 +67,8 @@ export async function askPlainly(
 type Settings = Readonly<Record<string, string>>
 
 /** Read from left to right, so that each setting is read before it is set. */
-function entering(user: string): Parameterized {
-  const ours = { session_authorization: user, role: 'none', ...plain }
+function entering({ user, role }: Login): Parameterized {
+  const ours = { session_authorization: user, role, ...plain }
   const read = Object.keys(ours).map(name => `current_setting('${name}') as "${name}"`)
   const set = Object.entries(ours).map(([name, value], at) => `${setting(name, value)} as set_${at}`)
   return { text: `select ${[...read, ...set].join(', ')}`, prepared: true }
@@ -75,16 +78,24 @@ function setting(name: string, value: string): string {
   return `set_config('${name}', ${literal(value)}, true)`
 }
 
-/** Who logged in, whatever a file made of it. It stays the same for a session, so it is asked once. */
-const users = new WeakMap<Session, string>()
+/** As the session began: who logged in, and the role that its settings, or those of the user, give it; `none` for no other. */
+interface Login {
+  readonly user: string
+  readonly role: string
+}
 
-async function firstUser(session: Session): Promise<string> {
-  await session.script('savepoint plinth_user; set local session_authorization to default')
-  const { rows } = await session.query<{ user: string }>("select current_setting('session_authorization') as user")
+/** Whatever a file made of it. It stays the same for a session, so it is asked once. */
+const logins = new WeakMap<Session, Login>()
+
+async function firstLogin(session: Session): Promise<Login> {
+  await session.script('savepoint plinth_user; set local session_authorization to default; set local role to default')
+  const { rows } = await session.query<Login>(
+    "select current_setting('session_authorization') as user, current_setting('role') as role",
+  )
   await session.script('rollback to savepoint plinth_user; release savepoint plinth_user')
-  const user = rows[0]?.user ?? 'default'
-  users.set(session, user)
-  return user
+  const login = rows[0] ?? { user: 'default', role: 'none' }
+  logins.set(session, login)
+  return login
 }
 
 /**
