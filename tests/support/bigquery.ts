@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { createServer, request, type Server, type ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, request, type Server, type ServerResponse } from 'node:http'
 import { type AddressInfo, createServer as createSocket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -104,11 +104,7 @@ export async function faulty(endpoint: string, fault: Fault): Promise<string> {
             return
           }
           if (answer !== null) {
-            void text(response).then(told => {
-              const content = answer.answering(told)
-              const headers = { ...response.headers, 'content-length': String(Buffer.byteLength(content)) }
-              outgoing.writeHead(response.statusCode ?? 500, headers).end(content)
-            })
+            void replace(response, outgoing, answer.answering)
             return
           }
           outgoing.writeHead(response.statusCode ?? 500, response.headers)
@@ -125,6 +121,16 @@ export async function faulty(endpoint: string, fault: Fault): Promise<string> {
     await new Promise(resolve => server.close(resolve))
   })
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+}
+
+async function replace(
+  response: IncomingMessage,
+  outgoing: ServerResponse,
+  answering: (body: string) => string,
+): Promise<void> {
+  const content = answering(await text(response))
+  const headers = { ...response.headers, 'content-length': String(Buffer.byteLength(content)) }
+  outgoing.writeHead(response.statusCode ?? 500, headers).end(content)
 }
 
 type Refusal = Extract<Answer, { readonly status: number }>

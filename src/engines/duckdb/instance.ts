@@ -12,6 +12,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
 import { PlinthError } from '../../errors.ts'
 import { busyHolder, openFailure } from './failure.ts'
+import type { DuckDbModule } from './rows.ts'
 
 export interface OpenInstance {
   /** The file's real path, or a name of its own for a database in memory. */
@@ -119,11 +120,7 @@ async function openWaiting(path: string | null, key: string, waiting: Waiting): 
  * file gets another name for its catalog while it is open, and so does an empty one, whose schemas are not known yet. Any other keeps its
  * own, since views of other tools may name it.
  */
-async function openNamed(
-  duckdb: typeof import('@duckdb/node-api'),
-  file: string | null,
-  options: Record<string, string>,
-): Promise<Opened> {
+async function openNamed(duckdb: DuckDbModule, file: string | null, options: Record<string, string>): Promise<Opened> {
   const instance = await duckdb.DuckDBInstance.create(file ?? ':memory:', options)
   if (file === null || !(await isAmbiguous(instance))) return openedFrom(instance, async () => instance.connect())
   instance.closeSync()

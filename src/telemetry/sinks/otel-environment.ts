@@ -8,9 +8,6 @@ export interface Exporting {
   readonly warn: (message: string, hint: string) => void
 }
 
-/** ExportResultCode.SUCCESS of the SDK's core, which is not a dependency of ours. */
-export const succeeded = 0
-
 /** OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES win over Plinth's own. */
 export function resource(version: string): ReturnType<typeof defaultResource> {
   return defaultResource()

@@ -4,9 +4,14 @@
  */
 import { ValueType } from '@opentelemetry/api'
 import { OTLPMetricExporter } from '@opentelemetry/exporter-metrics-otlp-http'
-import { AggregationTemporality, DataPointType, type MetricData } from '@opentelemetry/sdk-metrics'
+import {
+  AggregationTemporality,
+  DataPointType,
+  type MetricData,
+  type PushMetricExporter,
+} from '@opentelemetry/sdk-metrics'
 import type { Metric } from '../metric.ts'
-import { type Exporting, exporterKind, exportMs, resource, succeeded } from './otel-environment.ts'
+import { type Exporting, exporterKind, exportMs, resource } from './otel-environment.ts'
 
 export interface MetricExporter {
   /** Sends them within two seconds, or throws. */
@@ -30,6 +35,9 @@ export function createMetricExporter(options: Exporting & { readonly version: st
     },
   }
 }
+
+/** ExportResultCode.SUCCESS of the SDK's core, which is not a dependency of ours. */
+const succeeded = 0 as unknown as Parameters<Parameters<PushMetricExporter['export']>[1]>[0]['code']
 
 function dataOf(metric: Metric, atMs: number): MetricData {
   const { name, help: description, unit } = metric

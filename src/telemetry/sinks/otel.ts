@@ -14,7 +14,7 @@ import {
 } from '@opentelemetry/sdk-trace-node'
 import type { Sink } from '../event.ts'
 import type { RunTrace } from '../trace.ts'
-import { exporterKind, exportMs, resource, succeeded } from './otel-environment.ts'
+import { exporterKind, exportMs, resource } from './otel-environment.ts'
 import { createSpanWriter } from './spans.ts'
 
 export interface OtelOptions {
@@ -98,6 +98,9 @@ function watch(exporter: SpanExporter, lost: (count: number) => void): SpanExpor
     forceFlush: async () => exporter.forceFlush?.(),
   }
 }
+
+/** ExportResultCode.SUCCESS of the SDK's core, which is not a dependency of ours. */
+const succeeded = 0 as unknown as Parameters<Parameters<SpanExporter['export']>[1]>[0]['code']
 
 /** One JSON line a span on standard error, since standard output carries results alone. */
 const consoleExporter: SpanExporter = {
