@@ -43,6 +43,7 @@ const essential = [
   'crashes at "committed"',
   'crashes at "acknowledged"',
   'changes that had a run of their own',
+  'marks that waited for the slower warehouse',
   'comparisons',
 ]
 

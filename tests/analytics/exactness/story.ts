@@ -64,6 +64,7 @@ export async function play({ seed, rounds, writers: number, holdMs }: Size): Pro
     await endPrepared(world, story)
     await settle(story)
     await changeAlone(story)
+    await fallBehind(story)
   }
   return tally
 }
@@ -324,6 +325,27 @@ async function changeAlone({ world, tally }: Story): Promise<void> {
     count(tally, 'cells and rows compared', expectEqual(contents, wanted, `after ${text}`))
     count(tally, 'changes that had a run of their own')
   }
+}
+
+/** A transaction is open while the second warehouse reads and over when the first one does: its marks must wait for the second. */
+async function fallBehind({ world, second, tally }: Story): Promise<void> {
+  const runBehind = () => runRollup(world.project, world.options(secondOptions(second)))
+  const writer = await world.connect()
+  await writer.query('begin')
+  await writer.query(insertEvent, event(world, { at: '2026-05-11T05:10:00Z' }))
+  await world.sql(insertEvent, event(world, { at: '2026-05-12T06:10:00Z' }))
+  await runBehind()
+  await writer.query('commit')
+  await world.run()
+  await runBehind()
+  const wanted = await expectedFrom(world.sourceUrl, 'select * from platform.usage_events')
+  for (const url of [world.warehouseUrl, second])
+    count(
+      tally,
+      'cells and rows compared',
+      expectEqual((await storedIn(url)).contents, wanted, 'with one behind the other'),
+    )
+  count(tally, 'marks that waited for the slower warehouse')
 }
 
 function dieAt(stage: Stage) {
