@@ -91,22 +91,43 @@ export async function pendingMarks(session: Session, source: CapturedSource, cur
 }
 
 /**
- * How hours that are far apart are found: one after another where an index or partitions lead there, or else by one look at everything
- * between the first and the last.
+ * How hours that are far apart are found: one after another where an index or partitions lead there and the table is large enough, or else by
+ * one look at everything between the first and the last.
  */
 export type Reach = 'hour by hour' | 'at once'
 
-export async function reachOf(session: Session, source: CapturedSource): Promise<Reach> {
-  const { rows } = await session.query<{ indexed: boolean }>(
-    `select exists (
-       select from pg_index as index
-       join pg_attribute as first on first.attrelid = index.indrelid and first.attnum = index.indkey[0]
-       where index.indrelid = $1::regclass and first.attname = $2 and index.indisvalid and index.indpred is null
-     ) as indexed`,
+export async function reachOf(session: Session, source: CapturedSource, batch: Batch): Promise<Reach> {
+  if (batch.whole === 'yes' || stretchesOf(batch.hours, Infinity).length <= stretchesAtOnce) return 'at once'
+  const { rows } = await session.query<{ methods: string[] | null; rows: number | null }>(
+    `with recursive part as (
+       select $1::regclass::oid as relation
+       union all
+       select child.inhrelid from part join pg_inherits as child on child.inhparent = part.relation
+     )
+     select (
+         select array_agg(distinct method.amname::text)
+         from pg_index as index
+         join pg_attribute as first on first.attrelid = index.indrelid and first.attnum = index.indkey[0]
+         join pg_class as class on class.oid = index.indexrelid
+         join pg_am as method on method.oid = class.relam
+         where index.indrelid = $1::regclass and first.attname = $2 and index.indisvalid and index.indpred is null
+       ) as methods,
+       -- Nothing is known of a part that was never looked at.
+       case when bool_and(class.reltuples >= 0 or pg_relation_size(class.oid) = 0)
+         then sum(greatest(class.reltuples, 0))::float8 end as rows
+     from part
+     join pg_class as class on class.oid = part.relation and class.relkind <> 'p'`,
     [source.capture.table, source.capture.timeColumn],
   )
-  return rows[0]?.indexed ? 'hour by hour' : 'at once'
+  const { methods = null, rows: known = null } = rows[0] ?? {}
+  if (!methods) return 'at once'
+  const look = methods.every(method => method === 'brin') ? rowsPerLook.brin : rowsPerLook.exact
+  const looks = batch.hours.length * look
+  return known !== null && looks > known ? 'at once' : 'hour by hour'
 }
+
+/** How many rows are read from end to end in the time that finding an hour takes: a block range is read whole, a tree leads to the row. */
+const rowsPerLook = { brin: 2500, exact: 500 } as const
 
 /** Copies the batch's rows in binary form, each column as the type given, with the cell of each row at the end. */
 export function copyBinary(
@@ -261,8 +282,7 @@ const stretchesAtOnce = 8
  */
 function eventsOf(source: CapturedSource, batch: Batch, reach: Reach): string {
   const { table, timeColumn } = source.capture
-  if (batch.whole === 'yes' || reach === 'at once' || stretchesOf(batch.hours, Infinity).length <= stretchesAtOnce)
-    return `${table} as event where ${cellFilter(source, batch)}`
+  if (reach === 'at once') return `${table} as event where ${cellFilter(source, batch)}`
   const spans = batch.hours.map(
     ({ hour, shards }) =>
       `('${hour}'::timestamptz, '${hourAfter(hour)}'::timestamptz, ${shards === 'all' ? 'null' : `'{${shards.join(',')}}'`}::integer[])`,

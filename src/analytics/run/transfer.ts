@@ -28,7 +28,7 @@ export async function loadRows(
 ): Promise<Loaded> {
   const { deferred, loadCsv } = spellingOf(warehouse)
   if (deferred) {
-    const reach = await reachOf(reader, source)
+    const reach = await reachOf(reader, source, batch)
     const table = `${source.schema}.${source.identifier}`
     const rows = await loadCsv(warehouse, {
       table,
@@ -66,7 +66,7 @@ export async function foldSource(
   batch: Batch,
 ): Promise<Omit<Loaded, 'rows'>> {
   if (spellingOf(warehouse).deferred)
-    return { cells: await sourceDigests(reader, source, batch, await reachOf(reader, source)), texts: [] }
+    return { cells: await sourceDigests(reader, source, batch, await reachOf(reader, source, batch)), texts: [] }
   const fold = createFold()
   for await (const block of rowsOf(reader, source, batch, columnsOf(source))) fold.add(block)
   return { cells: fold.cells(), texts: fold.texts() }
@@ -116,7 +116,7 @@ async function* rowsOf(
   columns: readonly BlockColumnName[],
 ): AsyncGenerator<Block, void> {
   const types = columns.map(column => column.type)
-  const rows = copyBinary(reader, source, batch, types.map(wireType), await reachOf(reader, source))
+  const rows = copyBinary(reader, source, batch, types.map(wireType), await reachOf(reader, source, batch))
   yield* readBinary(rows, types)
 }
 
