@@ -21,15 +21,17 @@ export function attribute(
   files: readonly ViewedFile[],
 ): Place | null {
   const counts = ({ kind }: ObjectChange) => kind !== 'comment' && (kind !== 'grant' || category === 'security')
-  for (const touches of [isItself, isAround, isWithin]) {
-    for (const step of steps.toReversed()) {
-      const statement = step.statements.findLast(one =>
-        one.changes.some(change => counts(change) && touches(change, object)),
-      )
-      if (!statement) continue
-      const file = files.find(one => one.step === step)
-      return file ? placeIn(file, statement.index, object) : null
-    }
+  const kinds = [isItself, namesIt, isAround, isWithin]
+  for (const touches of aboutNames.has(category) ? [isOrNamesIt, ...kinds] : kinds) {
+    let name = object
+    for (const step of steps.toReversed())
+      for (const { index, changes } of step.statements.toReversed()) {
+        if (changes.some(change => counts(change) && touches(change, name))) {
+          const file = files.find(one => one.step === step)
+          return file ? placeIn(file, index, name) : null
+        }
+        name = changes.reduce(nameBefore, name)
+      }
   }
   const last = files.find(one => one.step === steps.at(-1))
   return last ? { file: last, statement: null, range: undefined } : null
@@ -40,8 +42,28 @@ function placeIn(file: ViewedFile, index: number, object: string): Place {
   return { file, statement: index, range: statement && nameIn(statement, lastPart(object), file.script.body) }
 }
 
+/** What an object was called before a statement gave it, or what it belongs to, another name. */
+function nameBefore(object: string, { name, newName }: ObjectChange): string {
+  return newName !== undefined && (object === newName || object.startsWith(`${newName}.`))
+    ? name + object.slice(newName.length)
+    : object
+}
+
+/** A name that a statement gave is what these rules read. */
+const aboutNames: ReadonlySet<Category> = new Set(['naming', 'security', 'governance'])
+
+function isOrNamesIt(change: ObjectChange, object: string): boolean {
+  return isItself(change, object) || namesIt(change, object)
+}
+
+/** To other rules a name makes no defect, unless what has it was there before the first step. */
+function namesIt({ newName }: ObjectChange, object: string): boolean {
+  return newName === object
+}
+
 /** Indexes are named by schema alone, though they belong to a table. */
-function isItself({ name, of }: ObjectChange, object: string): boolean {
+function isItself({ name, of, newName }: ObjectChange, object: string): boolean {
+  if (newName !== undefined) return false
   if (name === object) return true
   return of !== null && name.startsWith(`${of}.`) && `${of.replace(/\.[^.]*$/, '')}.${lastPart(name)}` === object
 }
@@ -50,7 +72,8 @@ function isAround({ name }: ObjectChange, object: string): boolean {
   return object.startsWith(`${name}.`)
 }
 
-function isWithin({ name, of }: ObjectChange, object: string): boolean {
+function isWithin({ name, of, newName }: ObjectChange, object: string): boolean {
+  if (newName !== undefined) return false
   return of === object || name.startsWith(`${object}.`) || (of !== null && object.startsWith(`${of}.`))
 }
 
