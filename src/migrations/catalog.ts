@@ -21,7 +21,9 @@ export async function catalogOf({ engine, url, track, folder, actor, signal }: C
   const scratch = await engine.createScratch(url, `plinth_catalog_${randomBytes(6).toString('hex')}`)
   try {
     return await withSession(engine, scratch.url, { applicationName: 'plinth catalog' }, async session => {
-      const { error } = await applyTrack(session, { track, folder, actor, signal, command: 'catalog' })
+      // What lives for a moment loses nothing.
+      const run = { track, folder, actor, signal, command: 'catalog', preserve: 'off' as const }
+      const { error } = await applyTrack(session, run)
       if (error) throw error
       return session.introspect()
     })

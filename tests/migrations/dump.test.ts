@@ -1,5 +1,7 @@
 /** A first migration that is a dump of the database as it was, as `pg_dump` writes it: fenced, without a search path, rows behind COPY. */
 import { describe, expect, test } from 'vitest'
+import { engineOf } from '../../src/engines/registry.ts'
+import { catalogOf } from '../../src/migrations/catalog.ts'
 import { applyTrack, rollbackTrack } from '../../src/migrations/track.ts'
 import { emptyDatabase } from '../support/database.ts'
 import { failureOf, folderOf, openSession, someone } from './support.ts'
@@ -75,4 +77,14 @@ test('a row that cannot be read names the statement, and nothing is left', async
   expect(error).toMatchObject({ sqlState: '22P02', at: { line: 15 } })
   expect(error?.message).not.toContain('two')
   expect(await failureOf(session.query('select from public.parts'))).toMatchObject({ sqlState: '42P01' })
+})
+
+test('the catalog that a folder makes is read without anybody accepting a loss', async () => {
+  const { url } = await emptyDatabase()
+  const folder = await folderOf({
+    '1_a': ['create table a (id int primary key); select lo_create(0);', 'drop table a;'],
+    '2_b': ['select lo_unlink(oid) from pg_largeobject_metadata;', '-- nothing'],
+  })
+  const { tables } = await catalogOf({ engine: await engineOf(url), url, track: 'operational', folder, actor: 'me' })
+  expect(tables.map(({ name }) => name)).toEqual(['a'])
 })
