@@ -86,6 +86,16 @@ interface Said {
   readonly hint?: string
 }
 
+/** What the client and the library of keys say of a file that is none, or whose key was cut off. */
+function isKeyMalformed(reason: string, message: string): boolean {
+  return (
+    reason.startsWith('ERR_OSSL') ||
+    /DECODER routines|PEM routines|private.?key|does not contain a client_email|in JSON|not valid JSON|JSON input/i.test(
+      message,
+    )
+  )
+}
+
 function describe({ status, reason, message }: ApiProblem): Said {
   const own = /PLINTH ([A-Z_]+): ([^\n]*)/.exec(message)
   if (own) return { code: (own[1] ?? 'WAREHOUSE_FAILED') as Code, message: (own[2] ?? '').trim() }
@@ -96,6 +106,28 @@ function describe({ status, reason, message }: ApiProblem): Said {
       hint: 'Change less at once, or raise maximumBytesBilled in the URL of the warehouse.',
     }
   if (reason === 'stopped') return { code: 'INTERRUPTED', message: 'The job was cancelled.' }
+  if (/^(ENOENT|EACCES|EISDIR|ENOTDIR)$/.test(reason) || /^The file at .* does not exist/.test(message))
+    return {
+      code: 'DATABASE_AUTHENTICATION',
+      message: 'The file with the key of Google Cloud cannot be read.',
+      hint: 'Check the path in keyFile= of the URL or in GOOGLE_APPLICATION_CREDENTIALS, and whether this user may read it.',
+    }
+  const away =
+    status === 0 ? /getaddrinfo \w+ ([\w.-]+)|(ECONNREFUSED|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH)/.exec(message) : null
+  if (away)
+    return {
+      code: 'DATABASE_UNREACHABLE',
+      message: away[1]
+        ? `Google Cloud cannot be reached: ${away[1]} has no address.`
+        : 'Google Cloud cannot be reached.',
+      hint: 'Check the network, the proxy (HTTPS_PROXY) and endpoint= in the URL, then run the command again.',
+    }
+  if (isKeyMalformed(reason, message))
+    return {
+      code: 'DATABASE_AUTHENTICATION',
+      message: 'The file with the key of Google Cloud holds no key of a service account.',
+      hint: 'Download the key again as JSON, and name that file by keyFile= in the URL or in GOOGLE_APPLICATION_CREDENTIALS.',
+    }
   if (
     status === 401 ||
     /invalid_grant|could not load the default credentials|invalid_client|unauthenticated/i.test(message)
