@@ -42,11 +42,11 @@ async function catalogsOf(desk: Desk): Promise<{ readonly name: string; readonly
   const { catalogOf } = await import('../migrations/catalog.ts')
   return Promise.all(
     desk.config.everyTrack.map(async track => {
-      const { engine, url } = await scratchPlaceOf(desk, track)
+      const place = await scratchPlaceOf(desk, track)
       const { actor, signal } = desk
       return {
         name: track.name,
-        schema: await catalogOf({ engine, url, track: track.name, folder: track.migrations, actor, signal }),
+        schema: await catalogOf({ ...place, track: track.name, folder: track.migrations, actor, signal }),
       }
     }),
   )

@@ -5,6 +5,7 @@ import { withSession } from '../engines/brackets.ts'
 import type { Engine, Session } from '../engines/engine.ts'
 import { engineNamed, engineOf } from '../engines/registry.ts'
 import { PlinthError } from '../errors.ts'
+import type { ScratchServer } from '../migrations/apply-on-scratch.ts'
 import type { Emit } from '../telemetry/event.ts'
 import type { MetricExporter } from '../telemetry/sinks/otel-metrics.ts'
 
@@ -78,14 +79,25 @@ export async function databaseOf(desk: Desk, track: Track): Promise<Database> {
 }
 
 /**
- * Where scratch databases of a track are made: beside the database that was named on the command line, else on the embedded server, since
- * nobody wants them on the server that the environment points to.
+ * Where scratch databases of a track are made: beside the database that was named on the command line, if its user may, else on the embedded
+ * server, since nobody wants them on the server that the environment points to. There a role does no harm.
  */
-export async function scratchPlaceOf(desk: Desk, track: Track): Promise<Database> {
+export async function scratchPlaceOf(desk: Desk, track: Track): Promise<ScratchServer> {
   const origin = desk.config.origins.get(`tracks.${track.name}.database`) ?? 'flag'
   const engine = await engineNamed(track.engine)
-  if (origin === 'flag' || !engine.can.postgresSyntax) return databaseOf(desk, track)
-  return { engine, url: await embeddedUrl(desk) }
+  const beside = async () => databaseOf(desk, track)
+  if (!engine.can.postgresSyntax) return beside()
+  if (origin === 'flag' && (await mayMakeDatabases(await beside()))) return beside()
+  return { engine, url: await embeddedUrl(desk), missingRoles: 'make' }
+}
+
+async function mayMakeDatabases({ engine, url }: Database): Promise<boolean> {
+  return withSession(engine, url, { applicationName: 'plinth scratch' }, async session => {
+    const { rows } = await session.query<{ may: boolean }>(
+      'select rolsuper or rolcreatedb as may from pg_catalog.pg_roles where rolname = current_user',
+    )
+    return rows[0]?.may === true
+  })
 }
 
 /** The database that changes are captured from, and the one that holds the rollups. Throws ENGINE_UNSUPPORTED when a track is missing. */

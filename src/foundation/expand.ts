@@ -19,7 +19,8 @@ export async function expandMigrations(desk: Desk, request: ExpandRequest): Prom
       hint: 'Add one under "tracks", or pass --dir.',
     })
   }
-  const { engine, url } = await scratchPlaceOf(desk, track)
+  const place = await scratchPlaceOf(desk, track)
+  const { engine } = place
   if (!engine.can.postgresSyntax) {
     throw new PlinthError('ENGINE_UNSUPPORTED', `${engine.name} has no triggers that could write both columns.`, {
       hint: 'Choose a track on PostgreSQL by --track.',
@@ -27,7 +28,7 @@ export async function expandMigrations(desk: Desk, request: ExpandRequest): Prom
   }
   const { actor, signal } = desk
   const folder = track.migrations
-  const schema = await catalogOf({ engine, url, track: track.name, folder, actor, signal })
+  const schema = await catalogOf({ ...place, track: track.name, folder, actor, signal })
   const { created, notices } = await writeExpansion(draftExpansion(schema, request), { folder })
   return { files: created.flatMap(({ up, down, checks }) => [up, down, ...(checks === null ? [] : [checks])]), notices }
 }

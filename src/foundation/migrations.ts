@@ -88,9 +88,10 @@ export async function verifyTracks(desk: Desk): Promise<OnTrack<VerifyReport>[]>
   const { verifyTrack } = await import('../migrations/verify.ts')
   const reports: OnTrack<VerifyReport>[] = []
   for (const track of desk.config.tracks) {
-    const { engine, url } = await scratchPlaceOf(desk, track)
+    const place = await scratchPlaceOf(desk, track)
+    const { engine, url } = place
     const { actor, emit, signal } = desk
-    const result = await verifyTrack({ engine, url, track: track.name, folder: track.migrations, actor, emit, signal })
+    const result = await verifyTrack({ ...place, track: track.name, folder: track.migrations, actor, emit, signal })
     reports.push({ track: track.name, address: engine.describe(url), result })
   }
   return reports

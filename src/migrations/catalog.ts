@@ -4,7 +4,8 @@ import { withSession } from '../engines/brackets.ts'
 import type { Engine } from '../engines/engine.ts'
 import type { Schema } from '../schema/model.ts'
 import type { MigrationFolder } from './migration.ts'
-import { applyTrack } from './track.ts'
+import { applyOnScratch } from './apply-on-scratch.ts'
+import type { MissingRoles } from './rehearse/surroundings.ts'
 
 export interface CatalogOptions {
   readonly engine: Engine
@@ -14,16 +15,16 @@ export interface CatalogOptions {
   readonly folder: string | MigrationFolder
   readonly actor: string
   readonly signal?: AbortSignal | undefined
+  readonly missingRoles?: MissingRoles | undefined
 }
 
 /** Throws what applying throws. */
-export async function catalogOf({ engine, url, track, folder, actor, signal }: CatalogOptions): Promise<Schema> {
+export async function catalogOf({ engine, url, missingRoles, ...run }: CatalogOptions): Promise<Schema> {
   const scratch = await engine.createScratch(url, `plinth_catalog_${randomBytes(6).toString('hex')}`)
   try {
     return await withSession(engine, scratch.url, { applicationName: 'plinth catalog' }, async session => {
       // What lives for a moment loses nothing.
-      const run = { track, folder, actor, signal, command: 'catalog', preserve: 'off' as const }
-      const { error } = await applyTrack(session, run)
+      const { error } = await applyOnScratch(session, { ...run, command: 'catalog', preserve: 'off' }, missingRoles)
       if (error) throw error
       return session.introspect()
     })

@@ -3,6 +3,7 @@ import type { Engine, Session } from '../engines/engine.ts'
 import { PlinthError } from '../errors.ts'
 import type { Difference } from '../schema/diff.ts'
 import { qualified, type Schema } from '../schema/model.ts'
+import type { ScratchServer } from './apply-on-scratch.ts'
 import { adoptionOf } from './adopt/record.ts'
 import { hasChanged } from './checksum.ts'
 import type { Comparison } from './compare.ts'
@@ -17,7 +18,7 @@ export interface DriftOptions {
   readonly track: string
   readonly folder: string | MigrationFolder
   /** Where scratch databases are made. */
-  readonly scratch: { readonly engine: Engine; readonly url: string }
+  readonly scratch: ScratchServer
   /** Tables and views that something else than migrations makes there. */
   readonly others?: readonly { readonly schema: string; readonly name: string }[]
   readonly actor: string

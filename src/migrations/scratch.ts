@@ -7,7 +7,8 @@ import { quotedName } from '../sql/tree.ts'
 import { compareCatalogs, type Comparison } from './compare.ts'
 import type { Migration, MigrationFile } from './migration.ts'
 import { respelled } from './respell.ts'
-import { applyTrack } from './track.ts'
+import { applyOnScratch } from './apply-on-scratch.ts'
+import type { MissingRoles } from './rehearse/surroundings.ts'
 
 export interface ScratchPlace {
   readonly engine: Engine
@@ -16,6 +17,7 @@ export interface ScratchPlace {
   readonly track: string
   readonly actor: string
   readonly signal?: AbortSignal | undefined
+  readonly missingRoles?: MissingRoles | undefined
   /** Schemas that were there before the first migration. */
   readonly schemas?: readonly string[]
 }
@@ -48,7 +50,7 @@ export async function onScratch<T>(place: ScratchPlace, work: (pad: Scratchpad) 
       // What is proved was applied long ago; whether it could be taken back is another question.
       const folder = { folder: '', warnings: [], migrations: migrations.map(one => ({ ...one, upOnly: true })) }
       const run = { track, folder, actor, signal, command: 'prove', allowOutOfOrder: true, preserve: 'off' as const }
-      const { error } = await applyTrack(session, run)
+      const { error } = await applyOnScratch(session, run, place.missingRoles)
       if (error) throw error
     })
     return inSession(session => catalogWith(session, repeatables))

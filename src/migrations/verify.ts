@@ -15,7 +15,9 @@ import type { LossClass } from './preserve/class.ts'
 import { digestTables, writeSamples } from './preserve/sample.ts'
 import type { Digest, RestoreReport } from './preserve/store.ts'
 import type { Report } from './run.ts'
-import { applyTrack, rollbackTrack } from './track.ts'
+import { applyOnScratch } from './apply-on-scratch.ts'
+import type { MissingRoles } from './rehearse/surroundings.ts'
+import { rollbackTrack } from './track.ts'
 
 export interface VerifyOptions {
   readonly engine: Engine
@@ -26,6 +28,7 @@ export interface VerifyOptions {
   readonly actor: string
   readonly emit?: Emit | undefined
   readonly signal?: AbortSignal | undefined
+  readonly missingRoles?: MissingRoles | undefined
 }
 
 export interface VerifyReport {
@@ -122,7 +125,7 @@ async function goThrough(
   const catalogs: Schema[] = [await session.introspect()]
   for (const [done, { version, slug }] of folder.migrations.entries()) {
     const { durationMs: upMs, lossClass } = stepOf(
-      await applyTrack(session, { ...run, target: { kind: 'version', version } }),
+      await applyOnScratch(session, { ...run, target: { kind: 'version', version } }, options.missingRoles),
     )
     progress.steps.set(version, { version, slug, upMs, downMs: null, lossClass, restored: [], differences: [] })
     catalogs.push(await session.introspect())
@@ -142,7 +145,7 @@ async function goThrough(
     // What this down left would be counted against every earlier one as well.
     if (differences.length > 0) return falseDown(migration, differences)
   }
-  const again = await applyTrack(session, run)
+  const again = await applyOnScratch(session, run, options.missingRoles)
   if (again.error) throw again.error
   for (const { version, preserved } of again.done) {
     const known = progress.steps.get(version)

@@ -1,12 +1,12 @@
 /** A database and the scratch server may be of different versions, which write the same view or policy down in different words. */
-import { inject } from 'vitest'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, inject, onTestFinished, test } from 'vitest'
 import { engineOf } from '../../src/engines/registry.ts'
 import { findDrift } from '../../src/migrations/drift.ts'
 import { applyTrack } from '../../src/migrations/track.ts'
+import { verifyTrack } from '../../src/migrations/verify.ts'
 import { withClient } from '../support/client.ts'
 import { startOlderServer, withoutOlderServer } from '../support/older-server.ts'
-import { folderOf, openSession, someone } from './support.ts'
+import { failureOf, folderOf, openSession, someone } from './support.ts'
 
 let older: Awaited<ReturnType<typeof startOlderServer>> | undefined
 beforeAll(async () => {
@@ -76,5 +76,32 @@ test.skipIf(withoutOlderServer)(
 
     expect(differences.map(({ object }) => object)).toContain('view shop.summary')
     expect(differences.filter(({ object }) => !/shop\.(own|summary)/.test(object))).toEqual([])
+  },
+)
+
+test.skipIf(withoutOlderServer)(
+  'a role that only the server of the database has is made on a scratch server of ours',
+  async () => {
+    const role = `only_there_${process.pid}`
+    const folder = await folderOf({
+      '1_t': [`create table t (id int); grant select on t to ${role};`, 'drop table t;'],
+      '2_u': [`create table u (id int); grant insert on u to ${role};`, 'drop table u;'],
+    })
+    await withClient(older?.url ?? '', async client => {
+      await client.query(`create role ${role}`)
+      await client.query('create database granted')
+    })
+    const session = await openSession(Object.assign(new URL(older?.url ?? ''), { pathname: '/granted' }).toString())
+    expect(await applyTrack(session, { ...someone, folder })).toMatchObject({ status: 'succeeded' })
+    const scratch = { engine: await engineOf(inject('serverUrl')), url: inject('serverUrl') }
+
+    expect(await failureOf(findDrift(session, { ...someone, folder, scratch }))).toMatchObject({ sqlState: '42704' })
+    onTestFinished(() =>
+      withClient(inject('serverUrl'), client => client.query(`drop role ${role}`)).then(() => undefined),
+    )
+    const made = { ...scratch, missingRoles: 'make' as const }
+    expect(await findDrift(session, { ...someone, folder, scratch: made })).toMatchObject({ status: 'none' })
+    const verified = await verifyTrack({ ...made, ...someone, folder })
+    expect(verified).toMatchObject({ status: 'passed', steps: [{ version: '1' }, { version: '2' }] })
   },
 )

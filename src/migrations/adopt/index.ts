@@ -5,10 +5,11 @@
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import { type LockKind, withLock } from '../../engines/brackets.ts'
-import type { Engine, Session } from '../../engines/engine.ts'
+import type { Session } from '../../engines/engine.ts'
 import { PlinthError } from '../../errors.ts'
 import type { Difference } from '../../schema/diff.ts'
 import { type Clock, type Emit, silent } from '../../telemetry/event.ts'
+import type { ScratchServer } from '../apply-on-scratch.ts'
 import { readHistory } from '../history.ts'
 import { ensureLedger } from '../ledger.ts'
 import { loadMigrations } from '../load.ts'
@@ -30,7 +31,7 @@ export interface AdoptOptions {
   readonly track: string
   readonly folder: string | MigrationFolder
   /** Where scratch databases are made. */
-  readonly scratch: { readonly engine: Engine; readonly url: string }
+  readonly scratch: ScratchServer
   readonly actor: string
   /** `baseline` needs a version; else the tool is found by its table when there is one. */
   readonly from?: ToolName | 'baseline' | undefined

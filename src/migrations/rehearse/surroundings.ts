@@ -46,14 +46,11 @@ export type Answer = 'try again' | 'stop' | 'fail'
 /** Outside of any transaction. */
 export async function answerFailure(session: Session, error: PlinthError, around: Surroundings): Promise<Answer> {
   const role = missingRole(error)
-  if (role !== null && around.missingRoles === 'make') {
-    await session.query(`create role "${role.replaceAll('"', '""')}" nologin`).catch(() => undefined)
-    if (await exists(session, 'pg_catalog.pg_roles', 'rolname', role)) {
-      around.gaps.add(
-        `The role ${role} was made on the rehearsal server, without the rights that it may have on the target.`,
-      )
-      return 'try again'
-    }
+  if (role !== null && around.missingRoles === 'make' && (await makeRole(session, role))) {
+    around.gaps.add(
+      `The role ${role} was made on the rehearsal server, without the rights that it may have on the target.`,
+    )
+    return 'try again'
   }
   if (role !== null) {
     around.gaps.add(`The role ${role} is missing on the rehearsal server; make it there, or name another server.`)
@@ -62,7 +59,14 @@ export async function answerFailure(session: Session, error: PlinthError, around
   return around.missing.size > 0 && isOfNames(error) ? 'stop' : 'fail'
 }
 
-function missingRole({ sqlState, message }: PlinthError): string | null {
+/** Answers whether it is there then. */
+export async function makeRole(session: Session, role: string): Promise<boolean> {
+  await session.query(`create role "${role.replaceAll('"', '""')}" nologin`).catch(() => undefined)
+  return exists(session, 'pg_catalog.pg_roles', 'rolname', role)
+}
+
+/** The role that a statement names and the server does not have; null for any other failure. */
+export function missingRole({ sqlState, message }: PlinthError): string | null {
   return sqlState === '42704' ? (/role "(.+)" does not exist/i.exec(message)?.[1] ?? null) : null
 }
 
