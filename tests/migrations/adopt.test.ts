@@ -11,6 +11,8 @@ const a = 'create table a (id int primary key);'
 const b = 'create table b (id int primary key);'
 const c = 'create table c (id int primary key);'
 
+const plain = { '1_a.sql': a, '2_b.sql': b, '3_c.sql': c }
+
 const golang = (version: number, dirty: boolean) => `
 create table schema_migrations (version bigint not null primary key, dirty boolean not null);
 insert into schema_migrations values (${version}, ${dirty});`
@@ -103,6 +105,45 @@ const histories: Readonly<Record<string, { readonly files: Tree; readonly sql: s
         ('1', encode(sha256('${a}'), 'hex'), '1_a', now(), null, now() - interval '3 h'),
         ('2', 'x', '2_b', null, now(), now() - interval '2 h'),
         ('3', encode(sha256('${b}'), 'hex'), '2_b', now(), null, now() - interval '1 h');`,
+  },
+  sqlx: {
+    files: plain,
+    sql: `${a}${b} create table _sqlx_migrations (
+        version bigint primary key, description text not null, installed_on timestamptz not null default now(), success boolean not null,
+        checksum bytea not null, execution_time bigint not null
+      );
+      insert into _sqlx_migrations values (1, 'a', now(), true, sha384('${a}'), 1), (2, 'b', now(), true, sha384('${b}'), 1);`,
+  },
+  supabase: {
+    files: plain,
+    sql: `${a}${b} create schema supabase_migrations;
+      create table supabase_migrations.schema_migrations (version text primary key, statements text[], name text);
+      insert into supabase_migrations.schema_migrations values ('1', array['${a}'], 'a'), ('2', array['${b}'], 'b');`,
+  },
+  diesel: {
+    files: { '1-a/up.sql': a, '2-b/up.sql': b, '3-c/up.sql': c },
+    sql: `${a}${b} create table __diesel_schema_migrations (version varchar(50) primary key, run_on timestamp not null default now());
+      insert into __diesel_schema_migrations values ('1'), ('2');`,
+  },
+  'sql-migrate': {
+    files: {
+      '1_a.sql': `-- +migrate Up\n${a}\n-- +migrate Down\ndrop table a;`,
+      '2_b.sql': `-- +migrate Up\n${b}\n-- +migrate Down\ndrop table b;`,
+      '3_c.sql': `-- +migrate Up\n${c}\n-- +migrate Down\ndrop table c;`,
+    },
+    sql: `${a}${b} create table gorp_migrations (id text not null primary key, applied_at timestamptz);
+      insert into gorp_migrations values ('1_a.sql', now()), ('2_b.sql', now());`,
+  },
+  atlas: {
+    files: { ...plain, 'atlas.sum': 'h1:x=\n' },
+    sql: `${a}${b} create schema atlas_schema_revisions;
+      create table atlas_schema_revisions.atlas_schema_revisions (
+        version varchar primary key, description varchar not null, type bigint not null default 2, applied bigint not null default 0,
+        total bigint not null default 0, executed_at timestamptz not null, execution_time bigint not null, error text, error_stmt text,
+        hash varchar not null, partial_hashes jsonb, operator_version varchar not null
+      );
+      insert into atlas_schema_revisions.atlas_schema_revisions
+      select v, '', 2, 1, 1, now(), 1, null, null, 'h', null, 'x' from unnest(array['1', '2']) v;`,
   },
 }
 

@@ -6,7 +6,7 @@ export const dbmate: ForeignTool = {
   layout: 'dbmate',
   table: 'schema_migrations',
   columns: ['version'],
-  without: ['dirty'],
+  without: ['dirty', 'statements'],
   async read(session, table) {
     const { rows } = await session.query<{ version: string }>(`select version from ${table} order by version`)
     return {

@@ -2,13 +2,18 @@
 import type { Session } from '../../engines/engine.ts'
 import { PlinthError } from '../../errors.ts'
 import { qualified, type Schema } from '../../schema/model.ts'
+import { atlas } from './atlas.ts'
 import { dbmate } from './dbmate.ts'
+import { diesel } from './diesel.ts'
 import { flyway } from './flyway.ts'
 import { golangMigrate } from './golang-migrate.ts'
 import { goose } from './goose.ts'
 import { graphileMigrate } from './graphile-migrate.ts'
 import { nodePgMigrate } from './node-pg-migrate.ts'
 import { prisma } from './prisma.ts'
+import { sqlMigrate } from './sql-migrate.ts'
+import { sqlx } from './sqlx.ts'
+import { supabase } from './supabase.ts'
 import { type ForeignTool, quotedTable, type ToolName } from './tool.ts'
 
 /** dbmate's table has a column that others have as well, so it is asked last. */
@@ -19,6 +24,11 @@ export const tools: readonly ForeignTool[] = [
   nodePgMigrate,
   graphileMigrate,
   prisma,
+  sqlx,
+  diesel,
+  sqlMigrate,
+  atlas,
+  supabase,
   dbmate,
 ]
 

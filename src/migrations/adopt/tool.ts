@@ -12,6 +12,11 @@ export type ToolName =
   | 'node-pg-migrate'
   | 'graphile-migrate'
   | 'prisma'
+  | 'sqlx'
+  | 'supabase'
+  | 'diesel'
+  | 'sql-migrate'
+  | 'atlas'
 
 export interface ForeignTool {
   readonly name: ToolName
