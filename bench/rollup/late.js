@@ -15,7 +15,7 @@ import { fillSource, makeTenants, migrations, root, start } from './generate.js'
 import { argument, has, store } from './report.js'
 
 const quick = has('--quick')
-const count = Number(argument('--events', quick ? 200_000 : 4_000_000))
+const count = Number(argument('--events', quick ? 200_000 : 10_000_000))
 const rounds = quick ? 1 : 3
 const days = 365
 const tenants = { organizations: 10_000, models: 20 }
@@ -123,7 +123,7 @@ it kept. *Alone*: each late event is of any tenant in any of the year's 8760 hou
 |---|---|---|---|
 ${[...part('together', together), ...part('alone', alone)].join('\n')}
 
-A cell is an hour and one of 64 shards. By hand, the marked cells are copied as CSV, deleted and inserted, and the same six tables are recomputed for them,
+A cell is an hour and one of 64 shards. By hand, the marked cells are looked up by the index, copied as CSV, deleted and inserted, and the same six tables are recomputed for them,
 without lease, cursor and proof.
 `
 }
