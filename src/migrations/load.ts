@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { PlinthError } from '../errors.ts'
 import { chooseDialect } from './layouts/dialect.ts'
 import { layoutOf } from './layouts/index.ts'
-import type { Part } from './layouts/layout.ts'
+import type { Listing, Part } from './layouts/layout.ts'
 import { listFolder } from './layouts/listing.ts'
 import { checksIn } from './check-files.ts'
 import { compareVersions, type Migration, type MigrationFolder, versionKey } from './migration.ts'
@@ -44,8 +44,21 @@ export async function loadMigrations(folder: string, options: LoadOptions = {}):
     layout: layout.name,
     migrations: migrations.sort((a, b) => compareVersions(a.version, b.version)),
     repeatables: loaded.repeatables,
-    warnings: [...warnings, ...loaded.warnings],
+    warnings: [...warnings, ...loaded.warnings, ...(ups.length === 0 ? await foldersBelow(listing) : [])],
   }
+}
+
+/** Tools that serve several databases have a folder for each; one level too high nothing would be found, and nothing be said. */
+async function foldersBelow(listing: Listing): Promise<string[]> {
+  const found = await Promise.all(
+    listing.folders.map(async name => {
+      const below = await listing.below(name)
+      const layout = await layoutOf(below).catch(() => null)
+      const claims = layout === null ? [] : await layout.claims(below)
+      return claims.length > 0 ? [`${below.folder} has migrations, and ${listing.folder} has none itself.`] : []
+    }),
+  )
+  return found.flat()
 }
 
 function assertUnique(folder: string, parts: readonly Part[]): void {

@@ -363,6 +363,17 @@ describe('files that are numbered and say nothing more', () => {
     expect(warnings).toEqual([expect.stringContaining('2_b.sql')])
   })
 
+  test('one level below are told', async () => {
+    const folder = await treeOf({ 'default/1_a/up.sql': a, 'other/1_b.sql': b, 'notes/read.me': '' })
+    const { migrations, warnings } = await loadMigrations(folder)
+    expect({ migrations, warnings }).toEqual({
+      migrations: [],
+      warnings: ['default', 'other'].map(
+        name => `${join(folder, name)} has migrations, and ${folder} has none itself.`,
+      ),
+    })
+  })
+
   test('a folder that lost its up is told', async () => {
     const { migrations, warnings } = await loadMigrations(await treeOf({ '1_a/up.sql': a, '2_b/down.sql': '' }))
     expect(migrations.map(one => one.version)).toEqual(['1'])
