@@ -36,6 +36,19 @@ test('plinth rollup read: a table for people, a document for programs, and statu
   })
   expect((await read(...exact, '--organization', world.tenants[1]?.organization ?? '')).json.data.rows).toEqual([])
 
+  const rows = await read(...week, '--format', 'csv', '--quantiles', '0.5')
+  expect(rows).toMatchObject({ status: 0, stderr: '' })
+  const [head, ...lines] = rows.stdout.trimEnd().split('\n')
+  expect(head).toMatch(/^day,organization_id,requests,.*,cost,latency_ms_p50$/)
+  expect(lines.map(line => line.split(',').slice(0, 3))).toEqual([
+    ['2026-03-10', organization, '1'],
+    ['2026-03-11', organization, '2'],
+  ])
+  const cut = await read(...week, '--format', 'csv', '--limit', '1')
+  expect(cut.stdout.trimEnd().split('\n')).toHaveLength(2)
+  expect(cut.stderr).toContain('more rows than --limit')
+
+  expect((await read('--from', '2026-03-10', '--to', '2026-03-10', '--json')).json.error?.message).toMatch(/is empty/)
   expect((await read('--from', '2026-03-10', '--json')).json.error?.code).toBe('USAGE')
   const unknown = await read(...week, '--rollup', 'usage_hurly')
   expect(unknown).toMatchObject({ status: 2, stderr: expect.stringContaining('Did you mean usage_hourly?') })

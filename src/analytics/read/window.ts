@@ -48,9 +48,13 @@ export const hourMicros = 3_600_000_000
 export function planWindow(window: Window): WindowPlan {
   const { from, until, unit, timeZone } = window
   if (until <= from)
-    throw new PlinthError('USAGE', 'The window ends before it begins.', {
-      hint: 'The end is not included; give one that lies after the beginning.',
-    })
+    throw new PlinthError(
+      'USAGE',
+      until === from ? 'The window is empty: it ends where it begins.' : 'The window ends before it begins.',
+      {
+        hint: 'The end is not included; give one that lies after the beginning.',
+      },
+    )
   const first = floorHour(from)
   const last = ceilHour(until)
   const regimes = regimesBetween(first, last, offsetsOf(timeZone))

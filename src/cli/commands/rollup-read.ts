@@ -28,15 +28,20 @@ export const rollupRead: CommandSpec = {
       description: 'of latencies, between 0 and 1, with commas; default 0.5,0.95,0.99',
     },
     { flags: '--limit <rows>', description: 'rows at most; default 10000' },
+    { flags: '--format <format>', description: 'a table to be read, or CSV for other tools', choices: ['text', 'csv'] },
   ],
   examples: [
     'plinth rollup read --from 2026-03-01 --to 2026-04-01 --by day --tz Asia/Kolkata',
     'plinth rollup read --from 2026-03-10T08:15 --to 2026-03-10T17:40 --tz Europe/Berlin --by organization,model',
     'plinth rollup read --from 2026-03-01 --to 2026-04-01 --by region --quantiles 0.9,0.999 --json',
+    'plinth rollup read --from 2026-03-01 --to 2026-04-01 --by day,organization --format csv > march.csv',
   ],
   async run(context) {
     const reading = await context.foundation.readRollup(requestOf(context))
-    return { data: reading, text: describe(reading) }
+    if (text(context, 'format') !== 'csv') return { data: reading, text: describe(reading) }
+    // What is piped into another tool is rows alone, so what was left out is said beside them.
+    if (reading.cut === 'yes') process.stderr.write(`${leftOut}\n`)
+    return { data: reading, text: csvOf(reading) }
   },
 }
 
@@ -55,7 +60,7 @@ function requestOf(context: Context): ReadRequest {
     organizations: organizations.length === 0 ? undefined : organizations,
     where: conditionsOf(listOf(text(context, 'where'))),
     transform: text(context, 'rollup'),
-    quantiles: text(context, 'quantiles') === undefined ? undefined : listOf(text(context, 'quantiles')).map(Number),
+    quantiles: text(context, 'quantiles') === undefined ? undefined : listOf(text(context, 'quantiles')).map(numberOf),
     rowsMax: wholeNumber(context, 'limit'),
   }
 }
@@ -65,6 +70,13 @@ function listOf(given: string | undefined): string[] {
     .split(',')
     .map(part => part.trim())
     .filter(Boolean)
+}
+
+function numberOf(given: string): number {
+  if (!Number.isNaN(Number(given))) return Number(given)
+  throw new PlinthError('USAGE', `"${given}" is no quantile.`, {
+    hint: 'Write numbers above 0 and up to 1, such as 0.95.',
+  })
 }
 
 function conditionsOf(conditions: readonly string[]): Record<string, string[]> {
@@ -78,7 +90,19 @@ function conditionsOf(conditions: readonly string[]): Record<string, string[]> {
   return where
 }
 
+/** RFC 4180, but for line ends, which are those of other tools of the shell. */
+function csvOf({ columns, rows }: UsageReading): string {
+  const field = (value: string | number | null) => {
+    const written = String(value ?? '')
+    return /[",\n\r]/.test(written) ? `"${written.replaceAll('"', '""')}"` : written
+  }
+  return [columns, ...rows.map(row => columns.map(column => row[column] ?? null))]
+    .map(line => line.map(field).join(','))
+    .join('\n')
+}
+
 const rowsShown = 200
+const leftOut = 'There are more rows than --limit let through.'
 
 function describe(reading: UsageReading): string {
   const { transform, timeZone, from, until, asOf, columns, rows, cut } = reading
@@ -88,7 +112,7 @@ function describe(reading: UsageReading): string {
     `${paint.bold(transform)} from ${from} to ${until} (${timeZone})`,
     rows.length === 0 ? 'No usage.' : table(columns, shown),
     left > 0 ? paint.dim(`… and ${left} more, see --json`) : '',
-    cut === 'yes' ? paint.dim(`There are more rows than --limit let through.`) : '',
+    cut === 'yes' ? paint.dim(leftOut) : '',
     paint.dim(`As of ${asOf.movedAt}, snapshot ${asOf.snapshot}; ${describePending(reading.pending)}.`),
   ]
     .filter(Boolean)
