@@ -30,7 +30,9 @@ export function textOf(parent: Fields, name: string): string {
 
 /** A range variable's name as written, such as `platform.users`; empty when there is none. */
 export function relationName(fields: Fields): string {
-  return [textOf(fields, 'schemaname'), textOf(fields, 'relname')].filter(Boolean).join('.')
+  const schema = textOf(fields, 'schemaname')
+  const name = textOf(fields, 'relname')
+  return schema && name ? `${schema}.${name}` : schema || name
 }
 
 /** The same name with every part quoted, so that `to_regclass` reads it as the parser did. */

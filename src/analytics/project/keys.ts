@@ -79,7 +79,15 @@ export interface KnownConfig {
 /** Throws TRANSFORM_INVALID for a setting that is neither acted upon nor harmless. */
 export function refuseConfig(key: string, known: KnownConfig, at: Place): void {
   if (known.acted.includes(key) || known.passed.includes(key)) return
-  throw refused(`The setting "${key}"`, key, [...known.acted, ...known.passed], at, known.acted)
+  const error = refused(`The setting "${key}"`, key, [...known.acted, ...known.passed], at, known.acted)
+  const isOwn = reasons[key] === undefined && !error.hint?.startsWith('Did you mean')
+  // dbt lets other tools keep settings of their own among its own, and has a place for them.
+  throw isOwn
+    ? new PlinthError(error.code, error.message, {
+        at,
+        hint: `What another tool reads goes under meta. ${error.hint ?? ''}`,
+      })
+    : error
 }
 
 /** Throws TRANSFORM_INVALID for the first key that is not known. */

@@ -1,50 +1,8 @@
 /** Expressions, in the order in which their operators bind. */
 import type { Arithmetic, Comparison } from './operators.ts'
-import type { Argument, BlockFilter, Expression, Target } from './syntax.ts'
-import { invalid, type PlaceAt, type Token } from './tokens.ts'
+import type { Argument, BlockFilter, Expression } from './syntax.ts'
+import { expected, isAt, next, peek, type Reader, takes, unexpected } from './reader.ts'
 import { float, type Value, whole } from './values.ts'
-
-/** The tokens of a template and how far they are read. */
-export interface Reader {
-  readonly tokens: readonly Token[]
-  readonly placeAt: PlaceAt
-  position: number
-}
-
-export function peek({ tokens, position }: Reader, ahead = 0): Token | undefined {
-  return tokens[position + ahead]
-}
-
-export function next(reader: Reader): Token {
-  const token = reader.tokens[reader.position]
-  if (!token) throw invalid('The template ends too early.', reader.placeAt(reader.tokens.at(-1)?.at ?? 0))
-  reader.position++
-  return token
-}
-
-export function isAt(reader: Reader, type: Token['type'], value?: string, ahead = 0): boolean {
-  const token = peek(reader, ahead)
-  return token?.type === type && (value === undefined || token.value === value)
-}
-
-/** Reads on when the token is that one. */
-export function takes(reader: Reader, type: Token['type'], value: string): boolean {
-  if (!isAt(reader, type, value)) return false
-  reader.position++
-  return true
-}
-
-export function expected(reader: Reader, type: Token['type'], value?: string): Token {
-  if (isAt(reader, type, value)) return next(reader)
-  throw unexpected(reader, value ?? `a ${type}`)
-}
-
-function unexpected(reader: Reader, wanted?: string) {
-  const token = peek(reader) ?? reader.tokens.at(-1)
-  const before = wanted === undefined ? '' : `, where ${wanted.startsWith('a ') ? wanted : `"${wanted}"`} is expected`
-  const what = token?.type === 'close' ? `The tag ends too early${before}.` : `Unexpected "${token?.value}"${before}.`
-  return invalid(what, reader.placeAt(token?.at ?? 0))
-}
 
 export function parseExpression(reader: Reader): Expression {
   const at = peek(reader)?.at ?? 0
@@ -300,28 +258,6 @@ function testArguments(reader: Reader): Argument[] {
     token?.type === 'float' ||
     (token?.type === 'operator' && (token.value === '[' || token.value === '{'))
   return isValue ? [{ value: withPostfix(reader, parsePrimary(reader)) }] : []
-}
-
-/** One name, or several that take a sequence apart. */
-export function parseTarget(reader: Reader): Target {
-  const at = peek(reader)?.at ?? 0
-  const first = parseOneTarget(reader)
-  if (!isAt(reader, 'operator', ',')) return first
-  const targets = [first]
-  while (takes(reader, 'operator', ',') && isAt(reader, 'name')) targets.push(parseOneTarget(reader))
-  return { type: 'tuple', at, targets }
-}
-
-function parseOneTarget(reader: Reader): Target {
-  const at = peek(reader)?.at ?? 0
-  if (takes(reader, 'operator', '(')) {
-    const inner = parseTarget(reader)
-    expected(reader, 'operator', ')')
-    return inner
-  }
-  const { value: name } = expected(reader, 'name')
-  if (!takes(reader, 'operator', '.')) return { type: 'name', at, name }
-  return { type: 'member', at, owner: name, name: expected(reader, 'name').value }
 }
 
 const escapes: Readonly<Record<string, string>> = {

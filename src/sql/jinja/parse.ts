@@ -1,19 +1,8 @@
 /** Statements and blocks. */
-import {
-  expected,
-  isAt,
-  next,
-  parseArguments,
-  parseExpression,
-  parseFilter,
-  parseOr,
-  parseTarget,
-  parseTuple,
-  peek,
-  type Reader,
-  takes,
-} from './parse-expression.ts'
+import { parseArguments, parseExpression, parseFilter, parseOr, parseTuple } from './parse-expression.ts'
+import { expected, isAt, next, peek, type Reader, takes } from './reader.ts'
 import type { BlockFilter, Body, Expression, Macro, Parameter, Statement, Target } from './syntax.ts'
+import { parseTarget } from './targets.ts'
 import { endings, invalid, lineCounter, statements, tokenize, unknownStatement } from './tokens.ts'
 
 /** Throws TRANSFORM_INVALID with file and line. */

@@ -1,7 +1,8 @@
 /** Carries out the statements of a template. */
+import { assign } from './assign.ts'
 import { applied, argumentsOf, call, evaluate, placed, type Run, type Scope } from './evaluate.ts'
 import { loopValue } from './globals.ts'
-import type { BlockFilter, Body, Macro, Statement, Target, Template } from './syntax.ts'
+import type { BlockFilter, Body, Macro, Statement, Template } from './syntax.ts'
 import {
   type Callable,
   callable,
@@ -9,8 +10,6 @@ import {
   type Given,
   isTrue,
   itemsOf,
-  kindOf,
-  type Namespace,
   printed,
   tuple,
   undefinedValue,
@@ -157,29 +156,6 @@ function goThrough(loop: Loop, all: readonly Value[], depth: number, scope: Scop
     within.names.set('loop', loopValue({ items, index, depth, again: isRecursive ? again : null, last }))
     if (carryOut(body, within, run, write) === 'break') break
   }
-  return undefined
-}
-
-function assign(target: Target, value: Value, scope: Scope): void {
-  if (target.type === 'name') scope.names.set(target.name, value)
-  else if (target.type === 'member') {
-    const owner = find(target.owner, scope)
-    if (owner === undefined || kindOf(owner) !== 'namespace')
-      throw wrong(
-        `"${target.owner}.${target.name}" cannot be set, since "${target.owner}" is no namespace.`,
-        `Write {% set ${target.owner} = namespace() %} before.`,
-      )
-    ;(owner as Namespace).members.set(target.name, value)
-  } else {
-    const items = itemsOf(value)
-    if (items.length !== target.targets.length)
-      throw wrong(`${target.targets.length} names cannot take ${items.length} values.`)
-    for (const [index, one] of target.targets.entries()) assign(one, items[index] ?? null, scope)
-  }
-}
-
-function find(name: string, scope: Scope): Value | undefined {
-  for (let at: Scope | null = scope; at; at = at.parent) if (at.names.has(name)) return at.names.get(name)
   return undefined
 }
 
