@@ -89,6 +89,8 @@ const kindNumbers = {
   date: 8,
 } as const
 
+type KindNumber = (typeof kindNumbers)[BlockType['kind']]
+
 /** In place of where the next row begins: the row is not all there, or there is none any more. */
 const incomplete = -1
 const trailer = -2
@@ -112,7 +114,7 @@ function readRow(
   start: number,
   block: Block,
   types: readonly BlockType[],
-  kinds: readonly number[],
+  kinds: readonly KindNumber[],
 ): number {
   const end = view.byteLength
   if (end < start + 2) return incomplete
@@ -134,7 +136,7 @@ function readRow(
     if (end < at + length) return incomplete
     column.nulls[row] = 0
     const { words } = column
-    switch (kinds[index]) {
+    switch (kinds[index] as KindNumber) {
       case kindNumbers.uuid:
         words[row * 4 + 3] = view.getInt32(at)
         words[row * 4 + 2] = view.getInt32(at + 4)
