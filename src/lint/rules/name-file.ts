@@ -1,4 +1,4 @@
-import { basename } from 'node:path'
+import { basename, dirname } from 'node:path'
 import type { FileRule, FileView } from '../rule.ts'
 
 export const rule: FileRule = {
@@ -10,7 +10,8 @@ export const rule: FileRule = {
   title: 'A file is not named after its time and its purpose',
   why: `\`YYYYMMDDHHMM_slug.up.sql\` sorts by time, tells in a listing what it does, and does not clash where two branches add a migration on the same
 day: of two numbers in a row both take the next one. Another pattern can be declared under \`lint.naming.file\`.`,
-  instead: 'Name it like `202611011030_audit_log.up.sql`; `plinth new audit_log` does.',
+  instead:
+    'Begin its name with the time and go on with its purpose, as in `202611011030_audit_log`; `plinth new audit_log` does.',
   examples: {
     bad: [
       { title: 'a number in a row', file: '0001_users.up.sql', up: 'create table users (id bigint primary key);' },
@@ -22,6 +23,11 @@ day: of two numbers in a row both take the next one. Another pattern can be decl
       {
         title: 'words of another style',
         file: '202611011030_Create-Users.up.sql',
+        up: 'create table users (id bigint primary key);',
+      },
+      {
+        title: 'a folder that counts',
+        file: '0_init/migration.sql',
         up: 'create table users (id bigint primary key);',
       },
       {
@@ -38,6 +44,11 @@ day: of two numbers in a row both take the next one. Another pattern can be decl
         up: 'create table users (id bigint primary key);',
       },
       {
+        title: 'a folder',
+        file: '2026-11-01-103059_add_users/up.sql',
+        up: 'create table users (id bigint primary key);',
+      },
+      {
         title: 'with seconds, as other tools write it',
         file: '20261101103059_add_users.up.sql',
         up: 'create table users (id bigint primary key);',
@@ -45,12 +56,19 @@ day: of two numbers in a row both take the next one. Another pattern can be decl
     ],
   },
   *check(file) {
-    const name = basename(file.path)
+    const own = basename(file.path)
+    // Where a migration is a folder, that one has the name.
+    const name = /^(?:up|down|migration)\.sql$/.test(own) ? basename(dirname(file.path)) : own
     // Flyway's own pattern is for its own folders to keep.
     if (file.path === '-' || file.version === null || /^[BVUR][\d._]*__/.test(name)) return
     const stem = name.replace(/(\.(up|down|tx|do|undo))*\.sql(\.(j2|jinja))?$/i, '')
     const wrong = file.settings.naming.file === undefined ? faultOf(stem) : faultBy(stem, file.settings.naming.file)
-    if (wrong !== null) yield { message: `The file ${name} ${wrong}.`, object: file.path, range: firstLine(file) }
+    if (wrong !== null)
+      yield {
+        message: `The ${name === own ? 'file' : 'folder'} ${name} ${wrong}.`,
+        object: file.path,
+        range: firstLine(file),
+      }
   },
 }
 
@@ -59,7 +77,7 @@ function faultBy(stem: string, pattern: string): string | null {
 }
 
 function faultOf(stem: string): string | null {
-  const match = /^(\d+)[_-](.+)$/.exec(stem)
+  const match = /^(\d+)[_-](.+)$/.exec(stem.replace(/^(\d{4})-(\d\d)-(\d\d)-(?=\d{6}_)/, '$1$2$3'))
   if (!match) return 'is not named YYYYMMDDHHMM_slug'
   const [, version = '', slug = ''] = match
   if (!isTime(version)) return `does not begin with a time: ${version} is no YYYYMMDDHHMM`
