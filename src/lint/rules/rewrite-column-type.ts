@@ -82,7 +82,13 @@ function seenAs(view: StatementView, table: string, { column, cost }: TypeChange
 
 function problem(view: StatementView, table: string, { column, from, to }: TypeChange, told: string): Problem {
   return {
-    message: `Nobody can use ${sized(view, table)} until ${told} for ${column}, which becomes ${to}${from === null ? '' : ` and was ${from}`}.`,
+    message: `Nobody can use ${sized(view, table)} until ${told} for ${column}, which becomes ${becoming(from, to)}.`,
     object: `${table}.${column}`,
   }
+}
+
+/** A new enum often takes the name of the old one over within the file. */
+function becoming(from: string | null, to: string): string {
+  if (from === null) return to
+  return from === to ? `another type of the name ${to}` : `${to} and was ${from}`
 }
