@@ -133,6 +133,10 @@ export async function runPlan(session: Session, { plan, scripts }: Planned, opti
   await cancellable({ session, signal }, () => withFence(session, held, () => insertRun(session, origin, begun)))
   const reset = await resetStatements(session)
   const preserve = await preserveOptions(session, origin.track, options.preserve)
+  const { track, runId } = origin
+  const bringLate = async () =>
+    preserve ? bringLatecomers({ session, held, tenantColumn: preserve.tenantColumn, track, runId, now: iso }) : []
+  const late: RestoreReport[] = preserve?.late === 'some' ? [...(await bringLate())] : []
   const done: StepReport[] = []
   let error: PlinthError | null = null
   for (const step of plan.steps) {
@@ -148,18 +152,8 @@ export async function runPlan(session: Session, { plan, scripts }: Planned, opti
       const own = { foreseen, waiting, session, step, origin, reset: after, preserve }
       const report = await runStep({ ...script, ...context, ...own })
       done.push(report)
-      if (preserve && done.slice(0, -1).some(leftRows)) {
-        const { tenantColumn } = preserve
-        const late = await bringLatecomers({
-          session,
-          held,
-          tenantColumn,
-          track: origin.track,
-          runId: origin.runId,
-          now: iso,
-        })
-        if (late.length > 0) done[done.length - 1] = withLate(report, late)
-      }
+      if (preserve?.late === 'some' || done.slice(0, -1).some(leftRows)) late.push(...(await bringLate()))
+      if (late.length > 0) done[done.length - 1] = withLate(report, late.splice(0))
       await hooks.afterStep(step, { stepsDone: done.length, rows: report.rows, durationMs: report.durationMs })
     } catch (thrown) {
       error = asPlinthError(thrown)

@@ -16,6 +16,8 @@ import { nothingToDo, type Report, type RunOptions, runPlan } from './run.ts'
 import type { Foresight } from './rehearse/foresight.ts'
 import type { DryRun } from './rehearse/dry-run.ts'
 import { foreseeRestores } from './preserve/foresee.ts'
+import { bringLatecomers } from './preserve/latecomers.ts'
+import { preserveOptions } from './preserve/options.ts'
 import { refuseLoss } from './preserve/step.ts'
 import { selectSteps, type Target } from './select.ts'
 
@@ -153,13 +155,23 @@ async function previewPlan(session: Session, folder: MigrationFolder, options: R
 }
 
 /** A run that died between its last step and its end left everything done but its own row. One that is at work has the lock, and is left alone. */
-async function closeDeadRuns(session: Session, { track, lock, leaseMs, signal }: RunInput): Promise<void> {
+async function closeDeadRuns(session: Session, options: RunInput): Promise<void> {
+  const { track, lock, leaseMs, signal } = options
   if (!(await hasOpenRun(session, track))) return
   const now = { waitMs: 500, emit: silent, signal, kind: lock, leaseMs }
   // Who may only read, or is refused the lock, has nothing to do all the same.
-  await withLock(session, `plinth:${track}`, now, held =>
-    withFence(session, held, () => closeOpenRuns(session, track)),
-  ).catch(() => undefined)
+  await withLock(session, `plinth:${track}`, now, held => closeRuns(session, { ...options, held })).catch(
+    () => undefined,
+  )
+}
+
+/** Rows that such a run would still have tried come back with its end. */
+async function closeRuns(session: Session, { track, runId = randomUUID(), held = unfenced, preserve }: RunInput) {
+  await withFence(session, held, () => closeOpenRuns(session, track))
+  const own = await preserveOptions(session, track, preserve)
+  if (own?.late !== 'some') return
+  const now = () => new Date().toISOString()
+  await bringLatecomers({ session, held, track, runId, tenantColumn: own.tenantColumn, now })
 }
 
 const mayPass: ReadonlySet<Code> = new Set(['STEP_INTERRUPTED', 'STEP_FAILED_BEFORE', 'FILE_GONE', 'OUT_OF_ORDER'])
@@ -192,7 +204,7 @@ async function runNow(session: Session, folder: MigrationFolder, options: RunInp
   const { planned } = await planNow(session, folder, options)
   refuseLoss(planned.plan.steps, options.preserve)
   if (planned.plan.steps.length > 0) return runPlan(session, planned, options)
-  await withFence(session, options.held ?? unfenced, () => closeOpenRuns(session, options.track))
+  await closeRuns(session, options)
   return nothingToDo(planned.plan, { runId: options.runId ?? randomUUID(), durationMs: performance.now() - started })
 }
 

@@ -1,7 +1,8 @@
 /**
  * Rows that had no place when their own step brought them back, and have one now: their value of an enum, or the row that they refer to, comes
- * with a later step. They are tried again behind each later step of the same run, as long as any wait. A run that comes after leaves them to
- * `archive restore`, since whoever has worked with the tables in between does not expect them.
+ * with a later step. They are tried again behind each later step of the same run, as long as any wait, and by whoever finishes a run that
+ * did not end well. A run that comes after leaves them to `archive restore`, since whoever has worked with the tables in between does not
+ * expect them.
  */
 import { type Held, withTransaction } from '../../engines/brackets.ts'
 import type { Session } from '../../engines/engine.ts'
@@ -16,6 +17,7 @@ import {
   type RestoreReport,
   updateObject,
 } from './store.ts'
+import { namesArray } from './text.ts'
 
 export interface Latecoming {
   readonly session: Session
@@ -31,9 +33,9 @@ export async function bringLatecomers(run: Latecoming): Promise<readonly Restore
   const { session, held } = run
   return withTransaction(session, async () => {
     await session.script(`set local lock_timeout = '${patienceMs}ms'`)
-    const waiting = await queryArchives(session, { track: run.track, statuses: ['leftover'] })
+    const left = await queryArchives(session, { track: run.track, statuses: ['leftover'] })
     const reports: RestoreReport[] = []
-    for (const archive of waiting.filter(({ endedBy }) => endedBy === run.runId))
+    for (const archive of await stillExpected(session, left, run.runId))
       reports.push(...(await plainly(session, () => bringBack(run, archive))))
     await held.fence(session)
     return reports.filter(({ restored }) => restored > 0)
@@ -41,6 +43,22 @@ export async function bringLatecomers(run: Latecoming): Promise<readonly Restore
 }
 
 const patienceMs = 600
+
+/** Those of a run that is not over: this one, or one that was interrupted or failed, which this one finishes. */
+export async function stillExpected(
+  session: Session,
+  archives: readonly Archive[],
+  runId: string | null,
+): Promise<readonly Archive[]> {
+  const left = archives.filter(({ status }) => status === 'leftover')
+  if (left.every(({ endedBy }) => endedBy !== null && endedBy === runId)) return left
+  const { rows } = await session.query<{ id: string }>(
+    "select id::text as id from plinth.migration_runs where status <> 'succeeded' and id::text = any ($1::text[])",
+    [namesArray(left.flatMap(({ endedBy }) => endedBy ?? []))],
+  )
+  const unfinished = new Set(rows.map(({ id }) => id))
+  return left.filter(({ endedBy }) => endedBy !== null && (endedBy === runId || unfinished.has(endedBy)))
+}
 
 async function bringBack(
   { session, runId, tenantColumn, now }: Latecoming,

@@ -2,6 +2,7 @@
 import type { Session } from '../../engines/engine.ts'
 import { isSameVersion } from '../migration.ts'
 import type { Policy } from './images.ts'
+import { stillExpected } from './latecomers.ts'
 import { queryArchives, versionsUnderWay } from './store.ts'
 
 /** The part of a run's options that says how data is preserved. */
@@ -15,6 +16,8 @@ export interface PreserveOptions {
   readonly owed: ReadonlySet<string>
   /** Versions whose columns were on their way back in batches when a run stopped. */
   readonly underWay: ReadonlySet<string>
+  /** Whether a run that did not end well left rows whose place comes with a later step. */
+  readonly late: 'some' | 'none'
 }
 
 /** What a caller may say about it; the rest has defaults. */
@@ -35,7 +38,8 @@ export async function preserveOptions(
   request: PreserveRequest | 'off' = {},
 ): Promise<PreserveOptions | null> {
   if (request === 'off' || !session.engine.can.postgresSyntax) return null
-  const archives = await queryArchives(session, { track, statuses: ['kept', 'purged'] })
+  const known = await queryArchives(session, { track, statuses: ['kept', 'purged', 'leftover'] })
+  const archives = known.filter(({ status }) => status !== 'leftover')
   return {
     policy: request.policy ?? 'keep',
     acceptLoss: request.acceptLoss ?? [],
@@ -43,6 +47,7 @@ export async function preserveOptions(
     archiveBytesMax: request.archiveBytesMax ?? null,
     owed: new Set(archives.map(archive => `${archive.version}:${archive.direction}`)),
     underWay: new Set(archives.length === 0 ? [] : await versionsUnderWay(session, track)),
+    late: (await stillExpected(session, known, null)).length > 0 ? 'some' : 'none',
   }
 }
 
