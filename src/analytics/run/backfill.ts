@@ -2,6 +2,7 @@
  * Backfills: years of history, piece by piece, each replaced from a snapshot of its own, so that runs go on between the pieces and no snapshot
  * is held for hours. How far it is commits with the cells, so whoever goes on after a kill goes on there.
  */
+import { availableParallelism } from 'node:os'
 import type { Session } from '../../engines/engine.ts'
 import { PlinthError } from '../../errors.ts'
 import { acknowledge, markCells } from './capture.ts'
@@ -142,30 +143,40 @@ async function nextPiece(
   { backfill, hours, throttle }: Piece,
 ): Promise<Backfill> {
   return withDesk(source, options, desk =>
-    withWarehouse(options, async warehouse => {
-      // A run may have sealed hours meanwhile.
-      const sealing = await readSealing(source, desk.reader, warehouse)
-      const known = clipped(backfill, sealing.horizon?.sealedBefore ?? null)
-      const stretch = stretchOf(known, hours, pieceRows(options))
-      const work = await prepare(project, source, options, desk, warehouse)
-      const position = backfill.order === 'newest' ? stretch.from : stretch.until
-      const ends = backfill.order === 'newest' ? position <= known.from : position >= known.until
-      let next: Backfill = { ...known, position, state: ends ? 'done' : 'running', runId: options.runId }
-      const also = async (session: Session, rows: number) => {
-        next = { ...next, rowsDone: backfill.rowsDone + rows }
-        await writeBackfill(session, next)
-        await storeRawRows(session, sourceKey(source), rawTable(session, source))
-      }
-      const reader = throttle.slowed(desk.reader, desk.control)
-      const { rows } = await applyBatch(
-        { ...contextOf(source, options, { desk, warehouse, work, reader }), also },
-        stretchBatch(stretch),
-        null,
-      )
-      throttle.learn(rows)
-      return next
-    }),
+    withWarehouse(
+      options,
+      async warehouse => {
+        // A run may have sealed hours meanwhile.
+        const sealing = await readSealing(source, desk.reader, warehouse)
+        const known = clipped(backfill, sealing.horizon?.sealedBefore ?? null)
+        const stretch = stretchOf(known, hours, pieceRows(options))
+        const work = await prepare(project, source, options, desk, warehouse)
+        const position = backfill.order === 'newest' ? stretch.from : stretch.until
+        const ends = backfill.order === 'newest' ? position <= known.from : position >= known.until
+        let next: Backfill = { ...known, position, state: ends ? 'done' : 'running', runId: options.runId }
+        const also = async (session: Session, rows: number) => {
+          next = { ...next, rowsDone: backfill.rowsDone + rows }
+          await writeBackfill(session, next)
+          await storeRawRows(session, sourceKey(source), rawTable(session, source))
+        }
+        const reader = throttle.slowed(desk.reader, desk.control)
+        const { rows } = await applyBatch(
+          { ...contextOf(source, options, { desk, warehouse, work, reader }), also },
+          stretchBatch(stretch),
+          null,
+        )
+        throttle.learn(rows)
+        return next
+      },
+      sharing(options),
+    ),
   )
+}
+
+/** Where the warehouse computes in this process and a limit asks for gentleness, half of the processors are left to others. */
+function sharing({ warehouse, rowsPerSecond }: BackfillOptions): Readonly<Record<string, string>> {
+  if (rowsPerSecond === 0 || warehouse.engine.can.concurrentProcesses) return {}
+  return { threads: String(Math.max(1, Math.floor(availableParallelism() / 2))) }
 }
 
 /** What is made as a whole reads everything, so it is made once, by a run, when everything is there. */

@@ -101,13 +101,17 @@ export async function withDesk<T>(
 }
 
 /** Opens the warehouse late and closes it early: DuckDB lets one process in. */
-export async function withWarehouse<T>(options: RollupOptions, work: (session: Session) => Promise<T>): Promise<T> {
+export async function withWarehouse<T>(
+  options: RollupOptions,
+  work: (session: Session) => Promise<T>,
+  settings: Readonly<Record<string, string>> = {},
+): Promise<T> {
   const onWait = (holder: string | null, waitedMs: number) =>
     options.emit({ type: 'lock.waiting', lock: 'warehouse file', holder, waitedMs })
   return withSession(
     options.warehouse.engine,
     options.warehouse.url,
-    { waitMs: options.waitMs ?? 60_000, onWait },
+    { waitMs: options.waitMs ?? 60_000, onWait, settings },
     async session => {
       await ensureWarehouseLedger(session)
       return work(session)
