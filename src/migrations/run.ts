@@ -136,7 +136,9 @@ export async function runPlan(session: Session, { plan, scripts }: Planned, opti
   const { track, runId } = origin
   const bringLate = async () =>
     preserve ? bringLatecomers({ session, held, tenantColumn: preserve.tenantColumn, track, runId, now: iso }) : []
-  const late: RestoreReport[] = preserve?.late === 'some' ? [...(await bringLate())] : []
+  // Not into the middle of a step: what its statements see is what they would have seen at once.
+  const isBetween = plan.steps.every(({ resumes }) => resumes === null)
+  const late: RestoreReport[] = preserve?.late === 'some' && isBetween ? [...(await bringLate())] : []
   const done: StepReport[] = []
   let error: PlinthError | null = null
   for (const step of plan.steps) {
