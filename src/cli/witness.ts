@@ -1,13 +1,13 @@
 /**
  * Notes what a run looks at in the file system, whoever looks, so that a later run can tell whether it would see the same. As git's index does, a file is
- * known by its place, length and times, and by its content where it changed so lately that times could not tell one change from the next.
+ * known by its place, length and times, and by a digest where it changed so lately that times could not tell one change from the next.
  */
 import fs from 'node:fs'
 import { sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 /** What was seen: whether something is there, what a file holds, or which names a folder has. */
-export type Seen = readonly [path: string, look: Look, state: string, content: string | null]
+export type Seen = readonly [path: string, look: Look, state: string, digest: string | null]
 
 export type Look = 'is there' | 'file' | 'folder'
 
@@ -47,15 +47,15 @@ export function see(path: string, look: Look): Seen {
   const stats = statsOf(path)
   if (look === 'is there') return [path, look, kindOf(stats), null]
   const state = stats ? `${stats.dev} ${stats.ino} ${stats.mode} ${stats.size} ${stats.mtimeNs} ${stats.ctimeNs}` : ''
-  return [path, look, state, stats && isFresh(stats) ? contentOf(path, look) : null]
+  return [path, look, state, stats && isFresh(stats) ? freshDigest(path, look) : null]
 }
 
 /** Answers what it is now where it still says the same, and null where it does not. */
 export function seeAgain(old: Seen): Seen | null {
-  const [path, look, state, content] = old
+  const [path, look, state, digest] = old
   const now = see(path, look)
-  if (content === null) return now[2] === state ? old : null
-  const same = now[3] === null ? contentOf(path, look) === content : now[3] === content
+  if (digest === null) return now[2] === state ? old : null
+  const same = now[3] === null ? freshDigest(path, look) === digest : now[3] === digest
   return same ? now : null
 }
 
@@ -115,14 +115,19 @@ function isFresh({ mtimeMs, ctimeMs }: fs.BigIntStats): boolean {
   return (mtimeMs > ctimeMs ? mtimeMs : ctimeMs) > BigInt(Date.now()) - freshMs
 }
 
-function contentOf(path: string, look: Look): string | null {
+function freshDigest(path: string, look: Look): string | null {
   try {
-    if (look === 'file') return readFileSync(path, 'latin1')
+    if (look === 'file') return digestOf(readFileSync(path))
     const entries = readdirSync(path, { withFileTypes: true })
-    return JSON.stringify(entries.map(entry => `${entry.name}${entry.isDirectory() ? '/' : ''}`).sort())
+    return digestOf(JSON.stringify(entries.map(entry => `${entry.name}${entry.isDirectory() ? '/' : ''}`).sort()))
   } catch {
     return null
   }
+}
+
+/** Loaded only here, since mostly no file is so fresh and the module takes longer than all else. A file may hold secrets, which are not kept. */
+function digestOf(content: string | Buffer): string {
+  return process.getBuiltinModule('node:crypto').createHash('sha256').update(content).digest('base64')
 }
 
 function isRecursive(options: unknown): boolean {

@@ -44,7 +44,7 @@ export async function giveBack(custody: Custody, objects: readonly ArchiveObject
     for (const { object, whole, report } of restored) {
       if (whole && object.copy !== null) await session.script(`drop table ${object.copy} cascade`)
       await updateObject(session, object, {
-        ...(whole ? { copy: null } : {}),
+        ...(whole ? { copy: null } : { detail: { ...object.detail, leftBy: kinship } }),
         rows: whole ? 0 : report.kept + report.orphaned + report.unmatched,
       })
     }

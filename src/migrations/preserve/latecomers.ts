@@ -65,9 +65,11 @@ async function bringBack(
   archive: Archive,
 ): Promise<RestoreReport[]> {
   const objects = await readObjects(session, archive.id)
-  const left = objects.filter(({ copy }) => copy !== null)
+  // What a corrected step left is not owed to it, whatever comes later.
+  const left = objects.filter(({ copy, detail }) => copy !== null && detail.leftBy === 'same')
+  if (left.length === 0) return []
   const reports: RestoreReport[] = []
-  let isWhole = true
+  let isWhole = objects.every(object => object.copy === null || left.includes(object))
   // Others may work already, so a whole row comes back only where its key is free.
   for (const [kinship, some] of [
     ['edited', left.filter(isTable)],

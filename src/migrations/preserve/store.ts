@@ -63,6 +63,8 @@ export interface Detail {
   readonly dependents?: readonly string[]
   /** Definitions that the copy does not carry. */
   readonly definitions?: readonly string[]
+  /** How the step that could not place it all was related to the one that made it. */
+  readonly leftBy?: 'same' | 'edited' | 'other'
   /** While its values come back in batches. */
   readonly window?: RestoreWindow
 }
