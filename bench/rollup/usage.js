@@ -33,6 +33,8 @@ function serverSeconds(port) {
   return (
     family.reduce((sum, pid) => {
       const stat = statOf(pid)
+      // One that ended since it was listed has no line any more; its time is its parent's by then.
+      if (stat.length < 15) return sum
       const own = Number(stat[11]) + Number(stat[12])
       return sum + own + (pid === postmaster ? Number(stat[13]) + Number(stat[14]) : 0)
     }, 0) / ticksPerSecond
