@@ -1,5 +1,5 @@
 /** A collector for OTLP over HTTP with JSON, real to whoever exports to it. */
-import { createServer, type ServerResponse } from 'node:http'
+import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { json } from 'node:stream/consumers'
 import { onTestFinished } from 'vitest'
@@ -7,6 +7,7 @@ import { onTestFinished } from 'vitest'
 export interface Received<T> {
   /** Such as `/v1/traces`. */
   readonly path: string
+  readonly headers: IncomingHttpHeaders
   readonly body: T
 }
 
@@ -16,7 +17,7 @@ export async function startCollector<T>(behaviour: 'accepting' | 'silent' | 'ref
   const held: ServerResponse[] = []
   const server = createServer((request, response) => {
     const answer = async () => {
-      requests.push({ path: request.url ?? '', body: (await json(request)) as T })
+      requests.push({ path: request.url ?? '', headers: request.headers, body: (await json(request)) as T })
       if (behaviour === 'silent') held.push(response)
       else response.writeHead(behaviour === 'accepting' ? 200 : 400, { 'content-type': 'application/json' }).end('{}')
     }

@@ -275,6 +275,19 @@ function childrenOf(spans: readonly Told[], parent: Told | undefined): Told[] {
   return spans.filter(span => parent && span.parentSpanId === parent.spanId).sort((a, b) => a.startMs - b.startMs)
 }
 
+test('a project whose own environment names the collector is heard there, with its headers', async () => {
+  const { url, requests } = await listen<OtlpRequest>('accepting')
+  vi.stubEnv('OTEL_EXPORTER_OTLP_ENDPOINT', undefined)
+  onTestFinished(() => void vi.unstubAllEnvs())
+  const environment = { OTEL_EXPORTER_OTLP_ENDPOINT: `${url}/base/`, OTEL_EXPORTER_OTLP_HEADERS: 'x-team=data%20base' }
+  const sinks = await openSinks({ trace: runTrace({}), version: '1.2.3', environment }, message => {
+    throw new Error(message)
+  })
+  for (const event of story(migration)) for (const sink of sinks) sink.write(event)
+  await closeSinks(sinks)
+  expect(requests.map(({ path, headers }) => [path, headers['x-team']])).toEqual([['/base/v1/traces', 'data base']])
+})
+
 /** Sends the events through the sinks of the environment, closes them, and answers the warnings. */
 async function play(events: readonly Event[], trace: RunTrace): Promise<string[]> {
   const warnings: string[] = []

@@ -33,8 +33,40 @@ export function exporterKind(signal: Signal, { environment, warn }: Exporting): 
   return 'otlp'
 }
 
+/**
+ * Where to and how, as the specification has it: the exporters themselves look at the process's own variables alone, and a project may have
+ * its own in `.env`.
+ */
+export function exporterOptions(signal: Signal, environment: Exporting['environment']) {
+  const own = `OTEL_EXPORTER_OTLP_${signal.toUpperCase()}`
+  const base = environment['OTEL_EXPORTER_OTLP_ENDPOINT']?.trim()
+  const url = environment[`${own}_ENDPOINT`]?.trim() || (base ? `${base.replace(/\/$/, '')}/v1/${signal}` : '')
+  const headers = {
+    ...headersIn(environment['OTEL_EXPORTER_OTLP_HEADERS']),
+    ...headersIn(environment[`${own}_HEADERS`]),
+  }
+  return { timeoutMillis: exportMs(signal, environment), ...(url === '' ? {} : { url }), headers }
+}
+
+/** `key=value,key=value`, each percent-encoded where it has to be. */
+function headersIn(text = ''): Record<string, string> {
+  const pairs = text.split(',').flatMap(pair => {
+    const at = pair.indexOf('=')
+    return at > 0 ? [[decoded(pair.slice(0, at)), decoded(pair.slice(at + 1))] as const] : []
+  })
+  return Object.fromEntries(pairs)
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text.trim())
+  } catch {
+    return text.trim()
+  }
+}
+
 /** Shorter than the time that the end of a run waits for. */
-export function exportMs(signal: Signal, environment: Exporting['environment']): number {
+function exportMs(signal: Signal, environment: Exporting['environment']): number {
   const asked = Number(
     environment[`OTEL_EXPORTER_OTLP_${signal.toUpperCase()}_TIMEOUT`] ??
       environment['OTEL_EXPORTER_OTLP_TIMEOUT'] ??

@@ -11,7 +11,7 @@ import {
   type PushMetricExporter,
 } from '@opentelemetry/sdk-metrics'
 import type { Metric } from '../metric.ts'
-import { type Exporting, exporterKind, exportMs, resource } from './otel-environment.ts'
+import { type Exporting, exporterKind, exporterOptions, resource } from './otel-environment.ts'
 
 export interface MetricExporter {
   /** Sends them within two seconds, or throws. */
@@ -21,7 +21,7 @@ export interface MetricExporter {
 export function createMetricExporter(options: Exporting & { readonly version: string }): MetricExporter {
   const { environment, version } = options
   if (exporterKind('metrics', options) === 'console') return { send: async metrics => write(metrics) }
-  const exporter = new OTLPMetricExporter({ timeoutMillis: exportMs('metrics', environment) })
+  const exporter = new OTLPMetricExporter(exporterOptions('metrics', environment))
   const scope = { name: 'plinth', version }
   return {
     async send(metrics) {

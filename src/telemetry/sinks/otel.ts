@@ -14,7 +14,7 @@ import {
 } from '@opentelemetry/sdk-trace-node'
 import type { Sink } from '../event.ts'
 import type { RunTrace } from '../trace.ts'
-import { exporterKind, exportMs, resource } from './otel-environment.ts'
+import { exporterKind, exporterOptions, resource } from './otel-environment.ts'
 import { createSpanWriter } from './spans.ts'
 
 export interface OtelOptions {
@@ -31,9 +31,7 @@ export async function createOtelSink(options: OtelOptions): Promise<Sink> {
   const kind = exporterKind('traces', options)
   let undelivered = 0
   const exporter = watch(
-    kind === 'console'
-      ? consoleExporter
-      : new OTLPTraceExporter({ timeoutMillis: exportMs('traces', options.environment) }),
+    kind === 'console' ? consoleExporter : new OTLPTraceExporter(exporterOptions('traces', options.environment)),
     count => {
       undelivered += count
     },
