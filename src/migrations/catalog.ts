@@ -1,21 +1,16 @@
 /** The catalog that a folder of migrations makes, read from a scratch database: what the contract is written from. */
 import { randomBytes } from 'node:crypto'
 import { withSession } from '../engines/brackets.ts'
-import type { Engine } from '../engines/engine.ts'
 import type { Schema } from '../schema/model.ts'
 import type { MigrationFolder } from './migration.ts'
-import { applyOnScratch } from './apply-on-scratch.ts'
-import type { MissingRoles } from './rehearse/surroundings.ts'
+import { applyOnScratch, type ScratchServer } from './apply-on-scratch.ts'
 
-export interface CatalogOptions {
-  readonly engine: Engine
-  /** The scratch database is made beside this one, and dropped afterwards. */
-  readonly url: string
+/** The scratch database is made beside that of the URL, and dropped afterwards. */
+export interface CatalogOptions extends ScratchServer {
   readonly track: string
   readonly folder: string | MigrationFolder
   readonly actor: string
   readonly signal?: AbortSignal | undefined
-  readonly missingRoles?: MissingRoles | undefined
 }
 
 /** Throws what applying throws. */

@@ -1,23 +1,19 @@
 /** What a set of migrations makes, tried on a database that lives for that alone. */
 import { randomBytes } from 'node:crypto'
 import { withSession, withTransaction } from '../engines/brackets.ts'
-import type { Engine, Session } from '../engines/engine.ts'
+import type { Session } from '../engines/engine.ts'
 import type { Schema } from '../schema/model.ts'
 import { quotedName } from '../sql/tree.ts'
 import { compareCatalogs, type Comparison } from './compare.ts'
 import type { Migration, MigrationFile } from './migration.ts'
 import { respelled } from './respell.ts'
-import { applyOnScratch } from './apply-on-scratch.ts'
-import type { MissingRoles } from './rehearse/surroundings.ts'
+import { applyOnScratch, type ScratchServer } from './apply-on-scratch.ts'
 
-export interface ScratchPlace {
-  readonly engine: Engine
-  /** The scratch database is made beside this one, and dropped afterwards. */
-  readonly url: string
+/** The scratch database is made beside that of the URL, and dropped afterwards. */
+export interface ScratchPlace extends ScratchServer {
   readonly track: string
   readonly actor: string
   readonly signal?: AbortSignal | undefined
-  readonly missingRoles?: MissingRoles | undefined
   /** Schemas that were there before the first migration. */
   readonly schemas?: readonly string[]
 }
