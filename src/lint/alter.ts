@@ -16,16 +16,37 @@ export interface Alteration {
 
 /** Empty for anything but an `alter table`. */
 export function alterations({ statement, fields }: Pick<StatementView, 'statement' | 'fields'>): readonly Alteration[] {
-  if (statement.kind !== 'AlterTableStmt') return []
-  const known = read.get(fields)
-  if (known) return known
-  const alterations = readAlterations(fields)
-  read.set(fields, alterations)
-  return alterations
+  return statement.kind === 'AlterTableStmt' ? alterationsOf(fields) : []
 }
 
+/**
+ * What tells rules of an `alter table` whether they are concerned, as the parser calls it: its commands, such as `AddColumn`, and of what they add
+ * the nodes and the kinds of constraints, such as `ColumnDef` and `CONSTR_CHECK`.
+ */
+export function marksOf(fields: Fields): ReadonlySet<string> {
+  const marks = new Set<string>()
+  for (const node of listOf(fields, 'cmds')) {
+    const [, command] = openNode(node)
+    const [made, definition] = openNode(command['def'])
+    marks.add(textOf(command, 'subtype').replace('AT_', '')).add(made).add(textOf(definition, 'contype'))
+    for (const constraint of constraintsIn(definition)) marks.add(textOf(constraint, 'contype'))
+  }
+  return marks
+}
+
+const alterationsOf = once(readAlterations)
+
 /** Many rules ask the same statement. */
-const read = new WeakMap<Fields, readonly Alteration[]>()
+function once<T>(read: (fields: Fields) => readonly T[]): (fields: Fields) => readonly T[] {
+  const known = new WeakMap<Fields, readonly T[]>()
+  return fields => {
+    const cached = known.get(fields)
+    if (cached) return cached
+    const fresh = read(fields)
+    known.set(fields, fresh)
+    return fresh
+  }
+}
 
 function readAlterations(fields: Fields): readonly Alteration[] {
   if (!/_(FOREIGN_)?TABLE$|_MATVIEW$/.test(textOf(fields, 'objtype'))) return []
@@ -58,8 +79,15 @@ export interface ColumnAdded {
   readonly generated: 'stored' | 'virtual' | null
 }
 
-export function columnsAdded(view: Pick<StatementView, 'statement' | 'fields'>): readonly ColumnAdded[] {
-  return alterations(view).flatMap(({ kind, name, definition }) => {
+export function columnsAdded({
+  statement,
+  fields,
+}: Pick<StatementView, 'statement' | 'fields'>): readonly ColumnAdded[] {
+  return statement.kind === 'AlterTableStmt' ? columnsOf(fields) : []
+}
+
+const columnsOf = once(fields =>
+  alterationsOf(fields).flatMap(({ kind, name, definition }): ColumnAdded[] => {
     if (kind !== 'AddColumn') return []
     const constraints = constraintsIn(definition)
     const of = (type: string) => constraints.find(one => one['contype'] === type)
@@ -74,8 +102,8 @@ export function columnsAdded(view: Pick<StatementView, 'statement' | 'fields'>):
         generated: generated ? (generated['generated_kind'] === 'v' ? 'virtual' : 'stored') : null,
       },
     ]
-  })
-}
+  }),
+)
 
 export type ConstraintType = 'check' | 'foreign key' | 'unique' | 'primary key' | 'exclusion' | 'not null'
 
@@ -95,13 +123,20 @@ export interface ConstraintAdded {
 }
 
 /** Constraints that an `alter table` adds, with those of its new columns. Those that are `not enforced` are left out. */
-export function constraintsAdded(view: Pick<StatementView, 'statement' | 'fields'>): readonly ConstraintAdded[] {
-  return alterations(view).flatMap(({ kind, name, definition }) => {
-    if (kind === 'AddConstraint') return describe(definition, null)
-    if (kind === 'AddColumn') return constraintsIn(definition).flatMap(fields => describe(fields, name))
-    return []
-  })
+export function constraintsAdded({
+  statement,
+  fields,
+}: Pick<StatementView, 'statement' | 'fields'>): readonly ConstraintAdded[] {
+  return statement.kind === 'AlterTableStmt' ? constraintsOf(fields) : []
 }
+
+const constraintsOf = once(fields =>
+  alterationsOf(fields).flatMap(({ kind, name, definition }) => {
+    if (kind === 'AddConstraint') return describe(definition, null)
+    if (kind === 'AddColumn') return constraintsIn(definition).flatMap(own => describe(own, name))
+    return []
+  }),
+)
 
 /** A constraint's name, or words for one that has none. */
 export function constraintWords({ name, type, columns }: ConstraintAdded): string {

@@ -3,9 +3,9 @@ import type { ClassOf } from '../schema/classification.ts'
 import type { Severity } from '../schema/finding.ts'
 import type { Rehearsal } from '../schema/rehearsal.ts'
 import { applyAllowances } from './allowed.ts'
-import { failedSteps, type Found, findingOf, unparsed, withoutDoubled, withoutExplained } from './found.ts'
+import { failedSteps, type Found, findingOf, undoubledBy, unparsed, withoutExplained } from './found.ts'
 import { frameRules } from './frame-rules.ts'
-import { judge } from './judge.ts'
+import { judgeBy } from './judge.ts'
 import type { Rule, Settings } from './rule.ts'
 import type { ReadSource } from './source.ts'
 import type { Past } from './text-catalog.ts'
@@ -18,26 +18,32 @@ export interface Examination {
   readonly classOf: ClassOf
   readonly today: string
   readonly rehearsal: Rehearsal | null
-  /** What the texts before these did; theirs is added to it. */
-  readonly earlier?: Past | undefined
 }
+
+/** `earlier` is what the texts before these did; theirs is added to it. */
+export type Examine = (read: readonly ReadSource[], earlier?: Past) => Examined
 
 export interface Examined {
   readonly found: readonly Found[]
   readonly files: readonly ViewedFile[]
 }
 
-export function examine(read: readonly ReadSource[], asked: Examination): Examined {
+/** Texts come in many parts, so what follows from the rules alone is found out once. */
+export function examiner(asked: Examination): Examine {
   const { settings, classOf, rehearsal, today } = asked
   const severityOf = severityBy(asked)
   const rules = asked.rules.filter(rule => severityOf(rule.name) !== 'off')
-  const files = viewFiles(read, { settings, classOf, rehearsal }, asked.earlier)
-  const said = [...judge({ rules, files, rehearsal, settings, classOf }), ...failedSteps(files)]
-  const found = [...unparsed(read), ...withoutDoubled(withoutExplained(said), rules).map(one => findingOf(one))].filter(
-    one => severityOf(one.rule) !== 'off',
-  )
+  const judge = judgeBy(rules)
+  const withoutDoubled = undoubledBy(rules)
   const knownRules = [...asked.rules, ...frameRules].map(rule => rule.name)
-  return { found: applyAllowances(found, files, { knownRules, rules, today }), files }
+  return (read, earlier) => {
+    const files = viewFiles(read, { settings, classOf, rehearsal }, earlier)
+    const said = [...judge({ files, rehearsal, settings, classOf }), ...failedSteps(files)]
+    const found = [...unparsed(read), ...withoutDoubled(withoutExplained(said)).map(one => findingOf(one))].filter(
+      one => severityOf(one.rule) !== 'off',
+    )
+    return { found: applyAllowances(found, files, { knownRules, rules, today }), files }
+  }
 }
 
 /** How grave what a rule finds is, unless the place says otherwise. */

@@ -121,16 +121,17 @@ export function withoutExplained(said: readonly Said[]): Said[] {
 }
 
 /** A general rule leaves a statement to the one that knows what it is. */
-export function withoutDoubled(said: readonly Said[], rules: readonly Rule[]): Said[] {
+export function undoubledBy(rules: readonly Rule[]): (said: readonly Said[]) => Said[] {
   const general = new Set(rules.flatMap(rule => (rule.shape === 'statement' && rule.lastResort ? [rule.name] : [])))
   const special = new Set(
     rules.flatMap(({ name, category }) => (/^(locks|rewrites)$/.test(category) && !general.has(name) ? [name] : [])),
   )
-  return said.filter(
-    one =>
-      !general.has(one.rule) ||
-      !said.some(other => special.has(other.rule) && other.file === one.file && other.statement === one.statement),
-  )
+  return said =>
+    said.filter(
+      one =>
+        !general.has(one.rule) ||
+        !said.some(other => special.has(other.rule) && other.file === one.file && other.statement === one.statement),
+    )
 }
 
 /** By the order of the files, then by place, then by rule; the same thing is said once. */

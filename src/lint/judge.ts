@@ -1,8 +1,9 @@
 /** Asks every rule about every file, and answers what they said with its place. Pure. */
 import type { ClassOf } from '../schema/classification.ts'
 import type { Rehearsal, RehearsedStep } from '../schema/rehearsal.ts'
+import { marksOf } from './alter.ts'
 import { attribute } from './attribute.ts'
-import type { FileRule, Problem, Rule, SchemaRule, Settings, StatementRule } from './rule.ts'
+import type { FileRule, Problem, Rule, SchemaRule, Settings, StatementRule, StatementView } from './rule.ts'
 import type { ViewedFile } from './view.ts'
 
 /** What a rule said, before anybody asked how grave it is or whether it is allowed. */
@@ -17,30 +18,32 @@ export interface Said {
 }
 
 export interface Judged {
-  readonly rules: readonly Rule[]
   readonly files: readonly ViewedFile[]
   readonly rehearsal: Rehearsal | null
   readonly settings: Settings
   readonly classOf: ClassOf
 }
 
-export function judge(input: Judged): Said[] {
-  const schemaRules = input.rules.filter(rule => rule.shape === 'schema')
-  const ask = statementAsker(input.rules.filter(rule => rule.shape === 'statement'))
-  const fileRules = input.rules.filter(rule => rule.shape === 'file')
-  const said: Said[] = []
-  for (const file of input.files) {
-    said.push(...ask(file))
-    for (const rule of fileRules) said.push(...askFile(rule, file))
+export function judgeBy(rules: readonly Rule[]): (input: Judged) => Said[] {
+  const schemaRules = rules.filter(rule => rule.shape === 'schema')
+  const ask = statementAsker(rules.filter(rule => rule.shape === 'statement'))
+  const fileRules = rules.filter(rule => rule.shape === 'file')
+  return input => {
+    const said: Said[] = []
+    for (const file of input.files) {
+      said.push(...ask(file))
+      for (const rule of fileRules) said.push(...askFile(rule, file))
+    }
+    return [...said, ...judgeSchema(schemaRules, input)]
   }
-  return [...said, ...judgeSchema(schemaRules, input)]
 }
 
-/** Which rules look at a statement is decided by its kind and direction, so that most rules are not even called. */
+/** Which rules look at a statement is decided by what it is and its direction, so that most rules are not even called. */
 function statementAsker(rules: readonly StatementRule[]): (file: ViewedFile) => Said[] {
   const known = new Map<string, readonly StatementRule[]>()
-  const rulesFor = (kind: string, file: ViewedFile, rehearsed: boolean) => {
-    const key = `${kind} ${file.source.direction} ${rehearsed}`
+  const rulesFor = ({ statement: { kind }, fields }: StatementView, file: ViewedFile, rehearsed: boolean) => {
+    const marks = kind === 'AlterTableStmt' && !file.step ? marksOf(fields) : null
+    const key = `${kind} ${file.source.direction} ${rehearsed} ${marks ? [...marks].join(' ') : ''}`
     const asked = known.get(key)
     if (asked) return asked
     const every = kind === 'DoStmt' && rehearsed
@@ -48,7 +51,8 @@ function statementAsker(rules: readonly StatementRule[]): (file: ViewedFile) => 
       rule =>
         looksAt(rule, file) &&
         (rehearsed || rule.needs !== 'rehearsal') &&
-        (every || (kindsOf(rule, rehearsed)?.includes(kind) ?? true)),
+        (every || (kindsOf(rule, rehearsed)?.includes(kind) ?? true)) &&
+        (marks === null || (rule.alters?.some(mark => marks.has(mark)) ?? true)),
     )
     known.set(key, chosen)
     return chosen
@@ -57,8 +61,8 @@ function statementAsker(rules: readonly StatementRule[]): (file: ViewedFile) => 
     const said: Said[] = []
     const seen = new Set(file.step?.statements.map(one => one.index))
     for (const view of file.view.statements) {
-      const { kind, index } = view.statement
-      for (const rule of rulesFor(kind, file, seen.has(index))) {
+      const { index } = view.statement
+      for (const rule of rulesFor(view, file, seen.has(index))) {
         file.witnessed()
         const problems = listed(rule.check(view))
         if (problems) say(rule, problems, { file, statementOf: () => index, said })

@@ -2,7 +2,7 @@
  * Examines many texts part by part, so that only one part's trees are held at a time, and several hands can share the parts: what a text does to those
  * behind it is told as soon as it is parsed.
  */
-import { type Examination, examine } from './examine.ts'
+import { type Examination, examiner } from './examine.ts'
 import type { Found } from './found.ts'
 import { type LintSource, type ReadScript, readSources } from './source.ts'
 import { openPast } from './text-catalog.ts'
@@ -58,9 +58,10 @@ export const alone: Share = async (parts, work) => {
 /** Takes parts until none is left. */
 export async function examineParts(
   parts: readonly (readonly LintSource[])[],
-  asked: Omit<Examination, 'rehearsal' | 'earlier'> & { readonly read: ReadScript },
+  asked: Omit<Examination, 'rehearsal'> & { readonly read: ReadScript },
   team: Team,
 ): Promise<ExaminedParts> {
+  const examine = examiner({ ...asked, rehearsal: null })
   const earlier = openPast()
   const found: Found[] = []
   let ups: ExaminedParts['ups'] = 'none'
@@ -72,7 +73,7 @@ export async function examineParts(
       const facts = await team.hear(known)
       earlier.add(() => facts)
     }
-    const examined = examine(read, { ...asked, rehearsal: null, earlier })
+    const examined = examine(read, earlier)
     known = at + 1
     found.push(...examined.found)
     if (examined.files.some(({ source }) => source.direction === 'up')) ups = 'some'

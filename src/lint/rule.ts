@@ -78,6 +78,8 @@ export interface StatementRule extends Described {
   readonly kinds?: readonly string[]
   /** Those of which the text alone can tell it something; default `kinds`. Code, which may do anything, tells only when it runs. */
   readonly textKinds?: readonly string[]
+  /** What an `alter table` has, one of these at least, where its text tells the rule something: see {@link marksOf}. Absent for anything. */
+  readonly alters?: readonly string[]
   /** It is silent about a statement of which another rule on locks or rewrites has something to say. */
   readonly lastResort?: true
   check(statement: StatementView): Iterable<Problem> | undefined

@@ -3,7 +3,7 @@ import type { ClassOf } from '../schema/classification.ts'
 import type { Finding, Severity } from '../schema/finding.ts'
 import { openParser } from '../sql/parse.ts'
 import { applyBaseline, type Baseline } from './baseline.ts'
-import { examine, severityBy } from './examine.ts'
+import { examiner, severityBy } from './examine.ts'
 import { type Found, inOrder } from './found.ts'
 import { credible, type Rehearse, rehearsed, withPartitions } from './past.ts'
 import { alone, examineParts, partsOf, type Share } from './parts.ts'
@@ -92,11 +92,7 @@ async function examined(input: ToExamine) {
   if (!input.rehearse && !input.target) return examinedByText({ ...input, read: readScript })
   const read = readSources(input.sources, readScript)
   const { rehearsal, reason } = credible(await rehearsed(input.rehearse, read), input.past ?? 'known')
-  const { found, files } = examine(read, {
-    ...input,
-    classOf: withPartitions(input.classOf, rehearsal),
-    rehearsal,
-  })
+  const { found, files } = examiner({ ...input, classOf: withPartitions(input.classOf, rehearsal), rehearsal })(read)
   const ups = files.some(one => one.source.direction === 'up') ? ('some' as const) : ('none' as const)
   return { found, files, rehearsal, reason, ups }
 }

@@ -10,6 +10,7 @@ export const rule: StatementRule = {
   shape: 'statement',
   needs: 'text',
   kinds: ['AlterTableStmt'],
+  alters: ['ColumnDefault'],
   title: 'The default of a column changes or goes',
   why: `Inserts that leave the column out get another value from then on, or none; where the column is \`not null\` they fail. Rows that are there
 keep theirs. A default where there was none is no change for anybody.`,

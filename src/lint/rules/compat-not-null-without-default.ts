@@ -9,6 +9,7 @@ export const rule: StatementRule = {
   shape: 'statement',
   needs: 'text',
   kinds: ['AlterTableStmt'],
+  alters: ['CONSTR_NOTNULL', 'CONSTR_PRIMARY', 'SetNotNull'],
   title: 'A column that may not be null is added to a table with rows, without a default',
   why: `PostgreSQL refuses it as soon as the table has one row (SQLSTATE 23502), which an empty development database never shows. Where it passes,
 inserts of the application that still runs fail, since they do not know the column.`,

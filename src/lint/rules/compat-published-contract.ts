@@ -11,6 +11,7 @@ export const rule: StatementRule = {
   shape: 'statement',
   needs: 'text',
   kinds: ['DropStmt', 'AlterTableStmt', 'RenameStmt', 'AlterObjectSchemaStmt', ...opaqueKinds],
+  alters: ['DropColumn', 'AlterColumnType'],
   title: 'A published schema breaks its contract',
   why: `The configuration names schemas that others build on. A table, view or column that goes, gets another name or another type there breaks
 readers whom nobody here knows. The rule is silent where no schema is named as published.`,

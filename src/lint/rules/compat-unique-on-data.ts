@@ -12,6 +12,7 @@ export const rule: StatementRule = {
   shape: 'statement',
   needs: 'text',
   kinds: ['IndexStmt', 'AlterTableStmt'],
+  alters: ['CONSTR_UNIQUE', 'CONSTR_PRIMARY'],
   title: 'Uniqueness is asked of rows that are there already',
   why: `Where two rows are equal the statement fails (SQLSTATE 23505), after it has read the whole table; built concurrently, it leaves an invalid
 index behind. A scratch database has no such rows.`,

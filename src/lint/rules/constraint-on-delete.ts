@@ -9,6 +9,7 @@ export const rule: StatementRule = {
   shape: 'statement',
   needs: 'text',
   kinds: ['CreateStmt', 'AlterTableStmt'],
+  alters: ['CONSTR_FOREIGN'],
   title: 'A foreign key does not say what a delete does',
   why: `Without \`on delete\` the parent cannot be deleted while a child points to it. That is often right, but seldom a decision: it shows
 when the first deletion of an account fails. A matter of taste, so it is off.`,

@@ -12,6 +12,7 @@ export const rule: StatementRule = {
   shape: 'statement',
   needs: 'text',
   kinds: ['AlterTableStmt', ...opaqueKinds],
+  alters: ['DisableRowSecurity', 'NoForceRowSecurity'],
   title: 'Row security of a table is switched off',
   why: `From then on every role with \`select\` on the table reads the rows of all tenants. \`no force\` opens it for the owner of the table, whom
 applications often use.`,

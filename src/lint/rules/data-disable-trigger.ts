@@ -11,6 +11,7 @@ export const rule: StatementRule = {
   shape: 'statement',
   needs: 'text',
   kinds: ['AlterTableStmt'],
+  alters: ['DisableTrig', 'DisableTrigAll', 'DisableTrigUser'],
   title: 'Triggers of a table are switched off and stay off',
   why: `What the triggers keep (audit, rollups, copies in other columns, and with \`all\` foreign keys too) is not kept from then on, and no later
 statement makes up for it.`,

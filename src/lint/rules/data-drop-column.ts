@@ -11,6 +11,7 @@ export const rule: StatementRule = {
   shape: 'statement',
   needs: 'text',
   kinds: ['AlterTableStmt', ...opaqueKinds],
+  alters: ['DropColumn'],
   title: 'A column with its values is dropped',
   why: `The values go, and the version of the application that still runs fails as soon as it names the column. An apply copies the values into the
 archive first, and the opposite step brings them back; whoever runs the SQL by other means has nothing.`,

@@ -12,6 +12,7 @@ export const rule: StatementRule = {
   shape: 'statement',
   needs: 'text',
   kinds: ['AlterTableStmt'],
+  alters: ['DropConstraint'],
   title: 'A constraint is dropped, and nothing takes its place',
   why: `From then on rows come in that it would have refused, and the opposite step fails on them when it adds the constraint again. A check that
 was only there to prove \`not null\` may go.`,

@@ -12,6 +12,7 @@ export const rule: StatementRule = {
   shape: 'statement',
   needs: 'text',
   kinds: ['AlterTableStmt'],
+  alters: ['DropConstraint'],
   title: 'A table loses its primary key',
   why: `Without a key two equal rows can come in, logical replication refuses updates and deletes, and the archive can bring values back only by
 comparing whole rows.`,

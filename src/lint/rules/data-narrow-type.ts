@@ -10,6 +10,7 @@ export const rule: StatementRule = {
   shape: 'statement',
   needs: 'text',
   kinds: ['AlterTableStmt'],
+  alters: ['AlterColumnType'],
   title: 'A column gets a type that holds less than its old one',
   why: `Values that do not fit make the statement fail in production, or are cut and rounded without a word: fewer decimals, a timestamp that
 becomes a date, a \`using\` that shortens. An apply keeps the old values in the archive for the opposite step.`,

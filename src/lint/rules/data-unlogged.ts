@@ -9,6 +9,7 @@ export const rule: StatementRule = {
   shape: 'statement',
   needs: 'text',
   kinds: ['AlterTableStmt'],
+  alters: ['SetUnLogged'],
   title: 'A table leaves the write-ahead log',
   why: `After a crash PostgreSQL empties every unlogged table, replicas do not hold its rows, and a restore to a point in time finds it empty. No
 archive can help, since the loss comes later.`,

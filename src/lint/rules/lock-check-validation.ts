@@ -9,6 +9,7 @@ export const rule: StatementRule = {
   shape: 'statement',
   needs: 'text',
   kinds: ['AlterTableStmt'],
+  alters: ['CONSTR_CHECK'],
   title: 'A check is added and tried on every row, while nobody can use the table',
   why: '`add check` holds `ACCESS EXCLUSIVE` while it reads the whole table: reads and writes wait for as long as the table is big.',
   instead:

@@ -10,6 +10,7 @@ export const rule: StatementRule = {
   shape: 'statement',
   needs: 'text',
   kinds: ['AlterTableStmt'],
+  alters: ['DetachPartition'],
   title: 'A partition is detached while nobody can use the whole table',
   why: `\`detach partition\` takes \`ACCESS EXCLUSIVE\` on the parent: the detaching is short, but it waits behind every running query on any
 partition, and everybody waits behind it. Since PostgreSQL 14 it can be done concurrently, unless the table has a default partition.`,

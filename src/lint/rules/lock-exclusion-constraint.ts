@@ -9,6 +9,7 @@ export const rule: StatementRule = {
   shape: 'statement',
   needs: 'text',
   kinds: ['AlterTableStmt'],
+  alters: ['CONSTR_EXCLUSION'],
   title: 'An exclusion constraint builds its index while nobody can use the table',
   why: `\`add exclude\` holds \`ACCESS EXCLUSIVE\` while it builds its index and compares all rows. PostgreSQL knows neither \`not valid\` nor
 \`using index\` for it, so there is no way without that lock.`,

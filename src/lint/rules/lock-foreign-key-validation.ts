@@ -9,6 +9,7 @@ export const rule: StatementRule = {
   shape: 'statement',
   needs: 'text',
   kinds: ['AlterTableStmt'],
+  alters: ['CONSTR_FOREIGN'],
   title: 'A foreign key is added and checked in one go, while nobody can write to either table',
   why: `\`add foreign key\` holds \`SHARE ROW EXCLUSIVE\` on **both** tables while it looks up every row: writes to the two of them wait for as long
 as the table is big. A new column without a default holds nothing to look up, so its reference is free.`,

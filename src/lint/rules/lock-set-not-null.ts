@@ -11,6 +11,7 @@ export const rule: StatementRule = {
   shape: 'statement',
   needs: 'text',
   kinds: ['AlterTableStmt'],
+  alters: ['SetNotNull', 'CONSTR_NOTNULL'],
   title: 'A column becomes not null while every row is read and nobody can use the table',
   why: `\`set not null\` reads the whole table under \`ACCESS EXCLUSIVE\`, unless a valid \`check (<column> is not null)\` proves that there are
 no nulls. Since PostgreSQL 18 a not-null constraint can be added \`not valid\` as well and validated later.`,

@@ -10,6 +10,9 @@ export const rule: StatementRule = {
   shape: 'statement',
   needs: 'text',
   kinds: ['CreateTrigStmt', 'DropStmt', 'AlterTableStmt'],
+  alters: ['Enable', 'Disable'].flatMap(verb =>
+    ['AlwaysTrig', 'ReplicaTrig', 'Trig', 'TrigAll', 'TrigUser'].map(which => `${verb}${which}`),
+  ),
   title: 'A trigger is made, dropped or switched on a table in use',
   why: `Making or switching a trigger takes \`SHARE ROW EXCLUSIVE\`, dropping one \`ACCESS EXCLUSIVE\`. Both are short, but they wait behind
 running transactions, and others queue behind them. The rule is silent where a lock timeout ends such a wait.`,

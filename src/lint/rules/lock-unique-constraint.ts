@@ -9,6 +9,7 @@ export const rule: StatementRule = {
   shape: 'statement',
   needs: 'text',
   kinds: ['AlterTableStmt'],
+  alters: ['CONSTR_UNIQUE', 'CONSTR_PRIMARY'],
   title: 'A unique constraint or primary key builds its index while nobody can use the table',
   why: `\`add unique\` and \`add primary key\` build their index under \`ACCESS EXCLUSIVE\`: reads and writes wait for as long as the table is
 big.`,

@@ -11,6 +11,7 @@ export const rule: StatementRule = {
   shape: 'statement',
   needs: 'text',
   kinds: ['AlterTableStmt'],
+  alters: ['ValidateConstraint'],
   title: 'A constraint is validated in the transaction that added it',
   why: `\`not valid\` helps only when the lock of adding is gone before the rows are read. In one transaction the strong lock of the first
 statement is held during the whole \`validate constraint\`.`,

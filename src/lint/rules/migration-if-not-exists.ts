@@ -10,6 +10,7 @@ export const rule: StatementRule = {
   shape: 'statement',
   needs: 'text',
   kinds: ['CreateStmt', 'IndexStmt', 'CreateSeqStmt', 'CreateTableAsStmt', 'AlterTableStmt'],
+  alters: ['AddColumn'],
   title: 'An if not exists hides that something of that name is there already',
   why: `PostgreSQL looks at the name alone. Where something is there the statement does nothing, whatever its columns are: databases come to
 differ, and nobody is told.`,

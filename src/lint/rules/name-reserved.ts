@@ -9,6 +9,7 @@ export const rule: StatementRule = {
   shape: 'statement',
   needs: 'text',
   textKinds: nameKinds,
+  alters: ['ColumnDef', 'Constraint'],
   title: 'A name is a word of SQL',
   why: `A reserved word must be quoted wherever it is used as a name. Where somebody forgets it, it is a syntax error at best: \`select user from sessions\`
 is the name of the database role, without a word of warning.`,

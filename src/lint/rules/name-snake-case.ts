@@ -10,6 +10,7 @@ export const rule: StatementRule = {
   shape: 'statement',
   needs: 'text',
   textKinds: nameKinds,
+  alters: ['ColumnDef', 'Constraint'],
   title: 'A name must be quoted to be found',
   why: `PostgreSQL folds names to small letters unless they are quoted, so \`"userId"\` is not found as \`userId\`: every query, in every language and tool, must quote it
 for ever. A folder whose names are mostly written that way already has decided, and is left alone.`,

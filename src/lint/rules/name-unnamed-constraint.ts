@@ -9,6 +9,7 @@ export const rule: StatementRule = {
   shape: 'statement',
   needs: 'text',
   kinds: ['CreateStmt', 'AlterTableStmt'],
+  alters: ['CONSTR_CHECK', 'CONSTR_EXCLUSION', 'CONSTR_UNIQUE', 'CONSTR_FOREIGN'],
   title: 'A constraint has a name that PostgreSQL made up',
   why: `The name shows in every error, and is what a later migration drops it by. What PostgreSQL makes up depends on what is there
 already (\`_check1\`, \`_check2\`), so it may differ between databases. What stands at a column of a new table is named after both, so that

@@ -12,6 +12,7 @@ export const rule: StatementRule = {
   shape: 'statement',
   needs: 'text',
   kinds: ['CreateStmt', 'AlterTableStmt', 'IndexStmt', 'DoStmt', 'SelectStmt', 'CallStmt'],
+  alters: ['CONSTR_PRIMARY', 'CONSTR_UNIQUE'],
   title: 'A unique key of a partitioned table lacks the partition column',
   why: `Every partition has an index of its own, so PostgreSQL can only keep rows unique within one. It therefore refuses a primary key or unique
 constraint that does not hold every column of the partition key (SQLSTATE 0A000), and any at all where the partition key is an expression.`,

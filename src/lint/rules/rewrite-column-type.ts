@@ -11,6 +11,7 @@ export const rule: StatementRule = {
   shape: 'statement',
   needs: 'text',
   kinds: ['AlterTableStmt'],
+  alters: ['AlterColumnType'],
   title: 'A change of type writes the whole table or its indexes anew',
   why: `Most changes of a column's type write the table and all its indexes anew under \`ACCESS EXCLUSIVE\`. Free are a longer or unlimited
 \`varchar\`, \`varchar\` to \`text\`, and a \`numeric\` with more digits and the same scale. Some changes keep the table and build indexes anew.`,

@@ -9,6 +9,7 @@ export const rule: StatementRule = {
   shape: 'statement',
   needs: 'text',
   kinds: ['AlterTableStmt'],
+  alters: ['CONSTR_GENERATED'],
   title: 'A stored generated column is added, so the whole table is written anew',
   why: `\`generated always as (…) stored\` is computed for every row that is there: the table and its indexes are written anew under
 \`ACCESS EXCLUSIVE\`. A virtual one (PostgreSQL 18) is computed when it is read and costs nothing to add.`,

@@ -9,6 +9,7 @@ export const rule: StatementRule = {
   shape: 'statement',
   needs: 'text',
   kinds: ['AlterTableStmt'],
+  alters: ['AddColumn'],
   title: 'A column with a number of its own for every row is added, so the whole table is written anew',
   why: `\`serial\` and \`generated … as identity\` number the rows that are there: the table and its indexes are written anew under
 \`ACCESS EXCLUSIVE\`.`,

@@ -16,6 +16,7 @@ export const rule: StatementRule = {
   shape: 'statement',
   needs: 'text',
   kinds: ['AlterTableStmt', 'AlterTableMoveAllStmt'],
+  alters: Object.keys(words),
   title: 'A table moves to another kind of storage, so it is written anew',
   why: `\`set logged\`, \`set unlogged\`, \`set tablespace\` and \`set access method\` copy the whole table under \`ACCESS EXCLUSIVE\`, and its indexes
 with it.`,

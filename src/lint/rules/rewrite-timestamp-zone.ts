@@ -11,6 +11,7 @@ export const rule: StatementRule = {
   shape: 'statement',
   needs: 'text',
   kinds: ['AlterTableStmt'],
+  alters: ['AlterColumnType'],
   title: 'A change between timestamp and timestamptz depends on the time zone of the session',
   why: `PostgreSQL reads the old values in the session's \`TimeZone\`. Where that is UTC nothing is written (since PostgreSQL 12), where it is not
 the whole table is written anew, and every value moves by the offset. The rehearsal cannot know the time zone of the target.`,

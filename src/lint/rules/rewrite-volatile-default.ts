@@ -10,6 +10,7 @@ export const rule: StatementRule = {
   shape: 'statement',
   needs: 'text',
   kinds: ['AlterTableStmt'],
+  alters: ['CONSTR_DEFAULT'],
   title: 'A new column has a default that differs by row, so the whole table is written anew',
   why: `A default that is the same for every row (\`0\`, \`now()\`, an immutable function) is stored once since PostgreSQL 11. One that is volatile,
 such as \`gen_random_uuid()\` or \`random()\`, is computed for each row: the table and all its indexes are written anew under

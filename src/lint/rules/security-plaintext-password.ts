@@ -9,6 +9,7 @@ export const rule: StatementRule = {
   shape: 'statement',
   needs: 'text',
   textKinds: columnKinds,
+  alters: ['ColumnDef'],
   title: 'A column seems to hold passwords as they are',
   why: `Whoever reads the table, a backup or a log of statements can sign in as everybody, here and wherever people use the same password. Where the
 column does hold a hash, its name tells the next developer otherwise.`,

@@ -9,6 +9,7 @@ export const rule: StatementRule = {
   shape: 'statement',
   needs: 'text',
   textKinds: columnKinds,
+  alters: ['ColumnDef'],
   title: 'A column seems to hold a secret as it is',
   why: `A token, key or number that opens something opens it for everybody who reads the table, a replica or a backup. What is only compared need not
 be there at all: a hash does.`,

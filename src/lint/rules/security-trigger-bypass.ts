@@ -8,6 +8,7 @@ export const rule: StatementRule = {
   shape: 'statement',
   needs: 'text',
   kinds: ['AlterTableStmt', 'VariableSetStmt', 'SelectStmt', 'DoStmt', 'CreateFunctionStmt'],
+  alters: ['DisableTrigAll'],
   title: 'Triggers are switched off',
   why: `Foreign keys, audit logs and rules on rows are triggers. With \`session_replication_role = replica\`, or \`disable trigger all\`, rows are written that no
 foreign key has looked at; nothing looks at them afterwards, when the triggers are on again.`,

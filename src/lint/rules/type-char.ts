@@ -8,6 +8,7 @@ export const rule: StatementRule = {
   shape: 'statement',
   needs: 'text',
   textKinds: columnKinds,
+  alters: ['ColumnDef'],
   title: 'A text is padded with blanks',
   why: `\`char(n)\` fills every value with blanks up to its length, ignores them in comparisons and loses them in casts, and saves neither room
 nor time: PostgreSQL stores it as it stores \`text\`. A shorter value is accepted, so it does not even hold the length.`,

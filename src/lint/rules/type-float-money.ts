@@ -8,6 +8,7 @@ export const rule: StatementRule = {
   shape: 'statement',
   needs: 'text',
   textKinds: columnKinds,
+  alters: ['ColumnDef'],
   title: 'Money is stored as a fraction of two',
   why: `\`real\` and \`double precision\` cannot hold 0.10. Sums of them depend on the order of the rows, so a total that was right yesterday is a
 cent off today, and comparing it with an invoice fails.`,

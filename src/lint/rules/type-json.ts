@@ -8,6 +8,7 @@ export const rule: StatementRule = {
   shape: 'statement',
   needs: 'text',
   textKinds: columnKinds,
+  alters: ['ColumnDef'],
   title: 'JSON is stored as text',
   why: `\`json\` keeps the text as it came and reads it again for every access. It has no equality, so \`select distinct\`, \`group by\` and
 \`union\` over the table fail, and no index can serve a search within it.`,

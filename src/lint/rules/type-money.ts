@@ -8,6 +8,7 @@ export const rule: StatementRule = {
   shape: 'statement',
   needs: 'text',
   textKinds: columnKinds,
+  alters: ['ColumnDef'],
   title: 'An amount depends on a setting of the server',
   why: `What \`money\` prints and reads, how many decimals it has and which currency it means follow from \`lc_monetary\`. A dump that is restored
 under another locale says other amounts. It knows no fractions of a cent either.`,

@@ -9,6 +9,7 @@ export const rule: StatementRule = {
   shape: 'statement',
   needs: 'text',
   textKinds: columnKinds,
+  alters: ['ColumnDef'],
   title: 'A yes or no has three answers',
   why: `A nullable boolean is true, false or unknown. \`where not archived\` leaves the unknown rows out, and so does \`where archived\`; every
 reader must remember that.`,

@@ -8,6 +8,7 @@ export const rule: StatementRule = {
   shape: 'statement',
   needs: 'text',
   textKinds: columnKinds,
+  alters: ['ColumnDef'],
   title: 'A primary key is of a type that does not identify',
   why: `Two arrays or JSON values that mean the same may differ, and the other way round; a float is equal only by chance; an instant is shared
 by rows of one transaction. Large values also fail to insert, since an entry of an index may not exceed a third of a page.`,

@@ -8,6 +8,7 @@ export const rule: StatementRule = {
   shape: 'statement',
   needs: 'text',
   textKinds: columnKinds,
+  alters: ['ColumnDef'],
   title: 'A column counts with serial instead of identity',
   why: `\`serial\` is a macro for a sequence with rights of its own: who may insert into the table needs \`usage\` on the sequence as well, any
 insert can write its own number past it, and dropping the default leaves the sequence. Since PostgreSQL 10 identity columns have none of this.`,

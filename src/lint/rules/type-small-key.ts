@@ -8,6 +8,7 @@ export const rule: StatementRule = {
   shape: 'statement',
   needs: 'text',
   textKinds: columnKinds,
+  alters: ['ColumnDef'],
   title: 'A generated key runs out of numbers',
   why: `\`integer\` ends at 2,147,483,647 and \`smallint\` at 32,767. Sequences count rolled back inserts too, so a busy table is there within
 years, and then every insert fails. Widening the key later rewrites the table and everything that refers to it, under an exclusive lock.`,

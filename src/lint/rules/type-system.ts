@@ -8,6 +8,7 @@ export const rule: StatementRule = {
   shape: 'statement',
   needs: 'text',
   textKinds: columnKinds,
+  alters: ['ColumnDef'],
   title: 'A column holds a number that means something on this server only',
   why: `The types \`regproc\`, \`regprocedure\`, \`regoper\`, \`regoperator\`, \`regconfig\`, \`regdictionary\`, \`regnamespace\` and \`regcollation\` hold
 numbers of catalog rows, which differ after a restore; \`pg_upgrade\` refuses a database with such a column. \`oid\` and \`xid\` have the same

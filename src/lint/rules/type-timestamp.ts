@@ -8,6 +8,7 @@ export const rule: StatementRule = {
   shape: 'statement',
   needs: 'text',
   textKinds: columnKinds,
+  alters: ['ColumnDef'],
   title: 'A time is stored without its zone',
   why: `\`timestamp\` is what a clock on some wall showed. Which wall is known to nobody: \`now()\` is turned into the local time of the session
 that happens to write, so two sessions store different values for one instant, and an hour is missing and another one doubled every year.

@@ -8,6 +8,7 @@ export const rule: StatementRule = {
   shape: 'statement',
   needs: 'text',
   textKinds: columnKinds,
+  alters: ['ColumnDef'],
   title: 'A time of day has a zone but no day',
   why: `The offset of a zone depends on the day, which \`timetz\` does not have: what it holds is wrong for half of the year. PostgreSQL's own
 documentation keeps it for the standard's sake alone.`,

@@ -8,6 +8,7 @@ export const rule: StatementRule = {
   shape: 'statement',
   needs: 'text',
   textKinds: columnKinds,
+  alters: ['ColumnDef'],
   title: 'A length is part of the type',
   why: `\`varchar(n)\` is \`text\` with a limit. Raising the limit is free since PostgreSQL 9.2, but lowering it reads the whole table, views
 that use the column must be made anew either way, and a limit such as 255 mostly says nothing about the data. A matter of taste, so it is off.`,

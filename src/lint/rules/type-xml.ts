@@ -8,6 +8,7 @@ export const rule: StatementRule = {
   shape: 'statement',
   needs: 'text',
   textKinds: columnKinds,
+  alters: ['ColumnDef'],
   title: 'A column holds XML',
   why: `\`xml\` has no comparison, so it can be neither sorted, grouped, made distinct nor indexed, and servers that were built without libxml
 refuse every value.`,
