@@ -2,7 +2,6 @@
  * What a catalog holds of the user's own objects, one row an object, cheap enough to be asked after every statement: rows that nobody wrote since
  * a given transaction are left out by their `xmin`. Needs no right beyond reading the catalog. Works on 15 to 18.
  */
-import type { Session } from '../../engines/engine.ts'
 import type { ObjectKind, RelationLock } from '../../schema/rehearsal.ts'
 
 export interface ObjectRow {
@@ -33,10 +32,26 @@ export interface CatalogRows {
   readonly relations: readonly RelationRow[]
 }
 
-/** The lists of a {@link CatalogRows} as two columns of JSON; `$1` is a transaction, or null for everything. */
-export function catalogColumns(): string {
-  return `(select json_agg(json_build_array(o.key, o.kind, o.name, o."of", o.content, o.part)) from (${objects}) o) as objects,
-  (select json_agg(json_build_array(r.oid, r.name, r.kind, r.storage, r."table")) from (${relations}) r) as relations`
+/**
+ * The lists of a {@link CatalogRows} as columns of JSON, of the named catalogs or all. `$1` is a transaction, or null for everything; `$2` a command of
+ * this transaction, or null: only what it wrote since then. `mark` is the command to ask with the next time; `dropped` are columns that went, by key.
+ */
+export function catalogColumns(of?: ReadonlySet<string>): string {
+  const dropped = !of || of.has('pg_attribute') ? droppedColumns : 'select null::json as dropped'
+  return `o.objects, o.mark, r.relations, d.dropped
+  from (select json_agg(json_build_array(o.key, o.kind, o.name, o."of", o.content, o.part)) as objects, max(o.command) as mark from (${objectsOf(of)}) o) o,
+  (select json_agg(json_build_array(r.oid, r.name, r.kind, r.storage, r."table")) as relations from (${relationsOf(of)}) r) r,
+  (${dropped}) d`
+}
+
+/** The keys of all that there is in these catalogs, parameters as above. */
+export function catalogKeys(of: ReadonlySet<string>): string {
+  return `(select json_agg(o.key) from (${objectsOf(of)}) o) as keys, (select json_agg(r.oid) from (${relationsOf(of)}) r) as relations`
+}
+
+/** The catalog that a key names. */
+export function catalogOfKey(key: string): string {
+  return key.slice(key.lastIndexOf(' ', key.indexOf(':')) + 1, key.indexOf(':'))
 }
 
 /** Catalogs whose rows go although no object does. */
@@ -50,6 +65,8 @@ export const restlessCatalogs = [
 ]
 
 export interface RawCatalog {
+  readonly mark: string | number | null
+  readonly dropped: readonly string[] | null
   readonly objects: readonly (readonly [string, ObjectKind, string, string | null, string, boolean])[] | null
   readonly relations: readonly (readonly [number, string, RelationLock['kind'], string | null, number | null])[] | null
 }
@@ -75,14 +92,25 @@ export function catalogOf(raw: RawCatalog): CatalogRows {
   }
 }
 
-export async function readCatalog(session: Session): Promise<CatalogRows> {
-  const { rows } = await session.query<RawCatalog & Record<string, unknown>>(`select ${catalogColumns()}`, [null])
-  return catalogOf(rows[0] as RawCatalog)
+/** Written since `$1` and `$2`, or anything. Objects of the system have smaller numbers. */
+function written(alias: string, oid = `${alias}.oid`): string {
+  return `${oid} >= 16384 and ${writtenRow(alias)}`
 }
 
-/** Written since `$1`, or anything. Objects of the system have smaller numbers. */
-function written(alias: string, oid = `${alias}.oid`): string {
-  return `${oid} >= 16384 and ($1::xid is null or pg_catalog.age(${alias}.xmin) <= pg_catalog.age($1::xid))`
+/**
+ * Commands of a transaction count up, and a row keeps the number of the one that wrote it, unless a part of the transaction that was rolled back wanted
+ * it away: then the number says nothing, and the row counts as written.
+ */
+function writtenRow(alias: string): string {
+  return `($1::xid is null or (pg_catalog.age(${alias}.xmin) <= pg_catalog.age($1::xid)
+    and ($2::bigint is null or ${alias}.xmax <> 0 or ${alias}.cmin::text::bigint > $2::bigint)))`
+}
+
+/** Rows of this transaction only: those of others, which may have committed meanwhile, count for themselves. */
+function command(alias: string): string {
+  return `case when $1::xid is not null and ${alias}.xmax = 0 and pg_catalog.pg_xact_status(
+    (pg_catalog.pg_current_xact_id_if_assigned()::text::bigint - pg_catalog.age(${alias}.xmin))::text::xid8) = 'in progress'
+    then ${alias}.cmin::text::bigint end`
 }
 
 const own = (alias: string): string =>
@@ -94,8 +122,10 @@ const notOfExtension = (catalog: string, oid: string): string => `not exists (
 const hash = (...parts: readonly string[]): string =>
   `pg_catalog.hashtextextended(pg_catalog.concat_ws('|', ${parts.map(part => `coalesce((${part})::text, '-')`).join(', ')}), 0)::text`
 
+/** A key begins with the alias of the row that it is of. */
 const select = (catalog: string, { key, kind, name, of, content, part = 'false' }: Told): string =>
-  `select '${catalog}:' || ${key} as key, ${kind} as kind, ${name} as name, ${of} as "of", ${content} as content, ${part} as part`
+  `select '${catalog}:' || ${key} as key, ${kind} as kind, ${name} as name, ${of} as "of", ${content} as content, ${part} as part,
+  ${command(key.slice(0, key.indexOf('.')))} as command`
 
 /** An expression for each part of an {@link ObjectRow}. */
 type Told = Readonly<Record<'key' | 'kind' | 'name' | 'of' | 'content', string> & { part?: string }>
@@ -137,7 +167,7 @@ const classes = `${select('pg_class', {
   left join pg_catalog.pg_index i on i.indexrelid = c.oid
   left join pg_catalog.pg_class t on t.oid = i.indrelid
   left join pg_catalog.pg_namespace tn on tn.oid = t.relnamespace
-  where c.oid >= 16384 and ($1::xid is null or pg_catalog.age(c.xmin) <= pg_catalog.age($1::xid) or pg_catalog.age(i.xmin) <= pg_catalog.age($1::xid))
+  where c.oid >= 16384 and (${writtenRow('c')} or ${writtenRow('i')})
     and c.relkind in ('r', 'p', 'f', 'v', 'm', 'S', 'i', 'I', 'c') and ${own('n')} and ${notOfExtension('pg_class', 'c.oid')}`
 
 const ofTable = (alias: string, oid: string): string => `
@@ -244,22 +274,40 @@ const sequences = `${select('pg_sequence', { key: 's.seqrelid', part: 'true', ki
   join pg_catalog.pg_namespace n on n.oid = c.relnamespace
   where ${written('s', 's.seqrelid')} and ${own('n')} and ${notOfExtension('pg_class', 'c.oid')}`
 
-const grants = [
-  `${select('grant on pg_class', { key: 'c.oid', kind: "'grant'", name: inSchema, of: inSchema, content: hash('c.relacl') })}
+const grants: readonly Branch[] = [
+  [
+    'pg_class',
+    `${select('grant on pg_class', { key: 'c.oid', kind: "'grant'", name: inSchema, of: inSchema, content: hash('c.relacl') })}
   from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
   where ${written('c')} and c.relacl is not null and ${own('n')} and ${notOfExtension('pg_class', 'c.oid')}`,
-  `${select('grant on pg_attribute', { key: "a.attrelid || '.' || a.attnum", kind: "'grant'", name: `${inSchema} || '.' || a.attname`, of: inSchema, content: hash('a.attacl') })}
+  ],
+  [
+    'pg_attribute',
+    `${select('grant on pg_attribute', { key: "a.attrelid || '.' || a.attnum", kind: "'grant'", name: `${inSchema} || '.' || a.attname`, of: inSchema, content: hash('a.attacl') })}
   from pg_catalog.pg_attribute a ${ofTable('a', 'a.attrelid')} and a.attacl is not null and not a.attisdropped`,
-  `${select('grant on pg_namespace', { key: 'n.oid', kind: "'grant'", name: 'n.nspname', of: 'null', content: hash('n.nspacl') })}
+  ],
+  [
+    'pg_namespace',
+    `${select('grant on pg_namespace', { key: 'n.oid', kind: "'grant'", name: 'n.nspname', of: 'null', content: hash('n.nspacl') })}
   from pg_catalog.pg_namespace n where ${written('n')} and n.nspacl is not null and ${own('n')}`,
-  `${select('grant on pg_proc', { key: 'p.oid', kind: "'grant'", name: "n.nspname || '.' || p.proname || '(' || pg_catalog.pg_get_function_identity_arguments(p.oid) || ')'", of: 'null', content: hash('p.proacl') })}
+  ],
+  [
+    'pg_proc',
+    `${select('grant on pg_proc', { key: 'p.oid', kind: "'grant'", name: "n.nspname || '.' || p.proname || '(' || pg_catalog.pg_get_function_identity_arguments(p.oid) || ')'", of: 'null', content: hash('p.proacl') })}
   from pg_catalog.pg_proc p join pg_catalog.pg_namespace n on n.oid = p.pronamespace
   where ${written('p')} and p.proacl is not null and ${own('n')} and ${notOfExtension('pg_proc', 'p.oid')}`,
-  `${select('grant on pg_type', { key: 't.oid', kind: "'grant'", name: "n.nspname || '.' || t.typname", of: 'null', content: hash('t.typacl') })}
+  ],
+  [
+    'pg_type',
+    `${select('grant on pg_type', { key: 't.oid', kind: "'grant'", name: "n.nspname || '.' || t.typname", of: 'null', content: hash('t.typacl') })}
   from pg_catalog.pg_type t join pg_catalog.pg_namespace n on n.oid = t.typnamespace
   where ${written('t')} and t.typacl is not null and ${own('n')} and ${notOfExtension('pg_type', 't.oid')}`,
-  `${select('grant on pg_default_acl', { key: 'd.oid', kind: "'grant'", name: "'default privileges'", of: 'null', content: hash('d.defaclacl') })}
+  ],
+  [
+    'pg_default_acl',
+    `${select('grant on pg_default_acl', { key: 'd.oid', kind: "'grant'", name: "'default privileges'", of: 'null', content: hash('d.defaclacl') })}
   from pg_catalog.pg_default_acl d where ${written('d')}`,
+  ],
 ]
 
 const comments = `${select('pg_description', {
@@ -277,7 +325,7 @@ const comments = `${select('pg_description', {
     and not exists (select from pg_catalog.pg_depend x where x.classid = d.classoid and x.objid = d.objoid and x.deptype = 'e')`
 
 /** What has no kind of its own. */
-const others = [
+const others: readonly Branch[] = [
   'pg_publication',
   'pg_publication_rel',
   'pg_event_trigger',
@@ -295,35 +343,56 @@ const others = [
   'pg_language',
   'pg_am',
   'pg_transform',
-].map(
-  catalog =>
-    `${select(catalog, {
-      key: 'o.oid',
-      kind: "'other'",
-      name: `(pg_catalog.pg_identify_object('pg_catalog.${catalog}'::pg_catalog.regclass, o.oid, 0)).identity`,
-      of: 'null',
-      content: hash('to_jsonb(o)'),
-    })} from pg_catalog.${catalog} o where ${written('o')} and ${notOfExtension(catalog, 'o.oid')}`,
-)
+].map(catalog => [
+  catalog,
+  `${select(catalog, {
+    key: 'o.oid',
+    kind: "'other'",
+    name: `(pg_catalog.pg_identify_object('pg_catalog.${catalog}'::pg_catalog.regclass, o.oid, 0)).identity`,
+    of: 'null',
+    content: hash('to_jsonb(o)'),
+  })} from pg_catalog.${catalog} o where ${written('o')} and ${notOfExtension(catalog, 'o.oid')}`,
+])
 
-const objects = [
-  namespaces,
-  classes,
-  columns,
-  defaults,
-  constraints,
-  triggers,
-  policies,
-  rewriteRules,
-  types,
-  enumValues,
-  routines,
-  extensions,
-  sequences,
+/** A catalog, and the objects that it holds. */
+type Branch = readonly [catalog: string, text: string]
+
+const branches: readonly Branch[] = [
+  ['pg_namespace', namespaces],
+  ['pg_class', classes],
+  ['pg_attribute', columns],
+  ['pg_attrdef', defaults],
+  ['pg_constraint', constraints],
+  ['pg_trigger', triggers],
+  ['pg_policy', policies],
+  ['pg_rewrite', rewriteRules],
+  ['pg_type', types],
+  ['pg_enum', enumValues],
+  ['pg_proc', routines],
+  ['pg_extension', extensions],
+  ['pg_sequence', sequences],
   ...grants,
-  comments,
+  ['pg_description', comments],
   ...others,
-].join('\nunion all\n')
+]
+
+/** Where something of an index is written, so is the class that it is. */
+function objectsOf(of?: ReadonlySet<string>): string {
+  const among = (catalog: string) => !of || of.has(catalog) || (catalog === 'pg_class' && of.has('pg_index'))
+  const texts = branches.flatMap(([catalog, text]) => (among(catalog) ? [text] : []))
+  return texts.length > 0 ? texts.join('\nunion all\n') : nothing
+}
+
+const nothing = `select null as key, null as kind, null as name, null as "of", null as content, false as part, null::bigint as command
+  where $1::xid is not null and $2::bigint is not null and false`
+
+/** A column that was dropped leaves its row, marked. */
+const droppedColumns = `select json_agg('pg_attribute:' || a.attrelid || '.' || a.attnum) as dropped
+  from pg_catalog.pg_attribute a where $1::xid is not null and a.attisdropped and ${written('a', 'a.attrelid')}`
+
+function relationsOf(of?: ReadonlySet<string>): string {
+  return !of || of.has('pg_class') ? relations : `${relations} and false`
+}
 
 const relations = `
   select c.oid::bigint as oid, ${inSchema} as name, case c.relkind when 'v' then 'view' when 'm' then 'materialized view' when 'S' then 'sequence'

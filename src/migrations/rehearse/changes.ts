@@ -2,14 +2,16 @@
 import type { ObjectChange } from '../../schema/rehearsal.ts'
 import type { ObjectRow } from './catalog-rows.ts'
 
-export type KnownObjects = ReadonlyMap<string, ObjectRow>
-
-export function knowAll(rows: readonly ObjectRow[]): KnownObjects {
-  return new Map(rows.map(row => [row.key, row]))
+export interface Changed {
+  /** Rows that may have changed, each with what it was before; undefined where it was not there. */
+  readonly written: readonly (readonly [now: ObjectRow, then: ObjectRow | undefined])[]
+  readonly gone: readonly ObjectRow[]
+  /** Whether an object of its own has this kind and name now. */
+  readonly stands: (row: ObjectRow) => boolean
 }
 
-/** `written` are the rows that may have changed; whatever of `before` is missing `after` was dropped. Sorted by kind and name. */
-export function changesOf(before: KnownObjects, written: readonly ObjectRow[], after: KnownObjects): ObjectChange[] {
+/** Sorted by kind and name. */
+export function changesOf({ written, gone, stands }: Changed): ObjectChange[] {
   const changes = new Map<string, ObjectChange>()
   const add = (action: ObjectChange['action'], row: ObjectRow, newName?: string): void => {
     const key = `${row.kind}:${row.name}`
@@ -19,25 +21,18 @@ export function changesOf(before: KnownObjects, written: readonly ObjectRow[], a
     const { kind, name, of } = row
     changes.set(key, { action: both, kind, name, of, ...(newName === undefined ? {} : { newName }) })
   }
-  for (const row of before.values()) if (!row.part && !after.has(row.key)) add('drop', row)
-  for (const row of written) {
-    const then = before.get(row.key)
-    if (row.part || !after.has(row.key)) continue
+  for (const row of gone) if (!row.part) add('drop', row)
+  for (const [row, then] of written) {
+    if (row.part) continue
     if (!then) add('create', row)
     else if (then.name !== row.name) add('alter', then, row.name)
     else if (then.content !== row.content) add('alter', row)
   }
-  for (const part of partsChanged(before, written, after))
-    if (!changes.has(`${part.kind}:${part.name}`)) add('alter', part)
+  // What is but a part of an object changes the object, while that stands.
+  const parts = [...gone, ...written.flatMap(([row, then]) => (then?.content === row.content ? [] : [row]))]
+  for (const part of parts)
+    if (part.part && stands(part) && !changes.has(`${part.kind}:${part.name}`)) add('alter', part)
   return [...changes.values()].sort((a, b) => byText(a.kind, b.kind) || byText(a.name, b.name))
-}
-
-/** Those whose object still stands. */
-function partsChanged(before: KnownObjects, written: readonly ObjectRow[], after: KnownObjects): ObjectRow[] {
-  const standing = new Set([...after.values()].filter(row => !row.part).map(row => `${row.kind}:${row.name}`))
-  const gone = [...before.values()].filter(row => row.part && !after.has(row.key))
-  const changed = written.filter(row => row.part && before.get(row.key)?.content !== row.content)
-  return [...gone, ...changed].filter(row => standing.has(`${row.kind}:${row.name}`))
 }
 
 function byText(a: string, b: string): number {

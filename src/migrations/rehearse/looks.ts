@@ -1,7 +1,7 @@
-/** The two questions that a recorder asks a database: a cheap one after every statement, and one about the catalog where that was written. */
+/** The questions that a recorder asks a database: a cheap one after every statement, and others about those catalogs that were written. */
 import type { Session } from '../../engines/engine.ts'
 import type { LockMode } from '../../schema/rehearsal.ts'
-import { catalogColumns, type CatalogRows, catalogOf, type RawCatalog, restlessCatalogs } from './catalog-rows.ts'
+import { catalogColumns, catalogKeys, type CatalogRows, catalogOf, type RawCatalog } from './catalog-rows.ts'
 
 /** Counters of one table; they only grow within a transaction. */
 export interface Counters {
@@ -16,25 +16,31 @@ export interface Activity {
   readonly locks: readonly (readonly [oid: number, mode: LockMode])[]
   /** By oid, of tables and indexes. */
   readonly counters: ReadonlyMap<number, Counters>
-  /** Rows of the catalog that were written or deleted. */
-  readonly catalogWrites: number
-  readonly catalogDrops: number
+  /** How many rows of each catalog were written or deleted, by its name. */
+  readonly catalogs: ReadonlyMap<string, { readonly writes: number; readonly drops: number }>
 }
 
 /** `in transaction` counts what this transaction did; `at rest` what all that ended did, which a statement outside of transactions is known by. */
 export type Moment = 'in transaction' | 'at rest'
 
-export async function lookAtActivity(session: Session, moment: Moment): Promise<Activity> {
-  if (moment === 'at rest') await session.query('select pg_catalog.pg_stat_force_next_flush()')
-  const { rows } = await session.query<RawActivity & Record<string, unknown>>(activity[moment])
-  const { locks, counters, writes, drops } = rows[0] as RawActivity
+/** Locks are told of relations whose oid is not above `oidMax`. */
+export async function lookAtActivity(session: Session, moment: Moment, oidMax: number): Promise<Activity> {
+  const inside = moment === 'in transaction'
+  if (!inside) await session.query('select pg_catalog.pg_stat_force_next_flush()')
+  const { rows } = await session.query<RawActivity & Record<string, unknown>>(
+    activity[moment],
+    inside ? [oidMax] : [],
+    {
+      prepared: inside,
+    },
+  )
+  const { locks, counters, catalogs } = rows[0] as RawActivity
   return {
     locks: locks ?? [],
     counters: new Map(
       (counters ?? []).map(([oid, scans, inserted, updated, deleted]) => [oid, { scans, inserted, updated, deleted }]),
     ),
-    catalogWrites: Number(writes ?? 0),
-    catalogDrops: Number(drops ?? 0),
+    catalogs: new Map((catalogs ?? []).map(([name, writes, drops]) => [name, { writes, drops }])),
   }
 }
 
@@ -46,33 +52,73 @@ export async function nextTransaction(session: Session): Promise<string> {
   return rows[0]?.next ?? '3'
 }
 
-/** Objects that were written since a transaction, or all. Planning costs more than running, so the session keeps the plan. */
-export async function lookAtCatalog(session: Session, since: string | null): Promise<CatalogRows> {
-  const { rows } = await session.query<RawCatalog & Record<string, unknown>>(
-    `execute plinth_look(${since === null ? 'null' : `'${since}'`})`,
-  )
-  return catalogOf(rows[0] as RawCatalog)
+/** Since when something was written: a transaction, and the last command of it that was seen already. */
+export interface Since {
+  readonly transaction: string
+  readonly mark: number | null
 }
 
-/** Unless the session has it prepared; a file may have thrown it away. */
-export async function prepareLooks(session: Session): Promise<void> {
-  const { rows } = await session.query("select from pg_catalog.pg_prepared_statements where name = 'plinth_look'")
-  if (rows.length > 0) return
-  await session.script(
-    `set plan_cache_mode = force_generic_plan;\nprepare plinth_look(xid) as select ${catalogColumns()}`,
-  )
+export interface Written extends CatalogRows {
+  /** What the next look begins behind; null where nothing tells. */
+  readonly mark: number | null
+  /** Keys of columns that went. */
+  readonly dropped: readonly string[]
+}
+
+export interface Looks {
+  /** What these catalogs hold that was written since; without names what all of them do. */
+  written(since: Since, catalogs?: ReadonlySet<string>): Promise<Written>
+  everything(): Promise<CatalogRows>
+  /** The keys of all that these catalogs hold. */
+  keys(catalogs: ReadonlySet<string>): Promise<{ readonly objects: Set<string>; readonly relations: Set<number> }>
+}
+
+/** Planning costs more than running, so the session keeps the plan of what is asked more than once. */
+export function openLooks(session: Session): Looks {
+  const asked = new Set<string>()
+  const ask = async <R>(text: string, values: readonly (string | number | null)[]): Promise<R> => {
+    const prepared = asked.has(text)
+    asked.add(text)
+    const { rows } = await session.query<Record<string, unknown>>(text, values, { prepared })
+    return rows[0] as R
+  }
+  return {
+    async written({ transaction, mark }, catalogs) {
+      const raw = await ask<RawCatalog>(`select ${catalogColumns(catalogs)}`, [transaction, mark])
+      return { ...catalogOf(raw), mark: raw.mark === null ? null : Number(raw.mark), dropped: raw.dropped ?? [] }
+    },
+    everything: () => lookAtCatalog(session),
+    async keys(catalogs) {
+      const raw = await ask<RawKeys>(`select ${catalogKeys(catalogs)}`, [null, null])
+      return { objects: new Set(raw.keys ?? []), relations: new Set(raw.relations ?? []) }
+    },
+  }
+}
+
+export async function lookAtCatalog(session: Session): Promise<CatalogRows> {
+  const { rows } = await session.query<Record<string, unknown>>(`select ${catalogColumns()}`, [null, null])
+  return catalogOf(rows[0] as unknown as RawCatalog)
+}
+
+/** Parameters change no plan here. A file may have set it back. */
+export async function keepPlans(session: Session): Promise<void> {
+  await session.query('set plan_cache_mode = force_generic_plan')
+}
+
+interface RawKeys {
+  readonly keys: readonly string[] | null
+  readonly relations: readonly number[] | null
 }
 
 interface RawActivity {
   readonly locks: readonly (readonly [number, LockMode])[] | null
   readonly counters: readonly (readonly [number, number, number, number, number])[] | null
-  readonly writes: number | string | null
-  readonly drops: number | string | null
+  readonly catalogs: readonly (readonly [name: string, writes: number, drops: number])[] | null
 }
 
 const locks = `select json_agg(json_build_array(l.relation::bigint, l.mode))
   from pg_catalog.pg_locks l
-  where l.pid = pg_catalog.pg_backend_pid() and l.locktype = 'relation' and l.granted and l.relation >= 16384
+  where l.pid = pg_catalog.pg_backend_pid() and l.locktype = 'relation' and l.granted and l.relation >= 16384 and l.relation::bigint <= $1::bigint
     and l.database = (select d.oid from pg_catalog.pg_database d where d.datname = pg_catalog.current_database())`
 
 /** `infix` chooses between the counters of the transaction and those of all that ended. */
@@ -88,25 +134,19 @@ function counters(infix: '_xact' | ''): string {
   where s.scans > 0 or s.inserted > 0 or s.updated > 0 or s.deleted > 0`
 }
 
-const restless = restlessCatalogs.map(name => `'pg_catalog.${name}'::pg_catalog.regclass`).join(', ')
-
-/** A dropped column leaves its row, marked; they are counted only where the transaction changed such rows at all. */
-const droppedColumns = `case when pg_catalog.pg_stat_get_xact_tuples_updated('pg_catalog.pg_attribute'::pg_catalog.regclass) = 0 then 0 else (
-    select pg_catalog.count(*) from pg_catalog.pg_attribute a where a.attrelid >= 16384 and a.attisdropped) end`
-
 /** Catalogs that no list names, such as those of publications, are few enough to be looked for with the rest. */
-function catalogCounters(what: 'writes' | 'drops'): string {
+function catalogs(): string {
   const get = (name: string): string => `pg_catalog.pg_stat_get_xact_tuples_${name}(c.oid)`
-  const drops = get('deleted')
-  return what === 'drops'
-    ? `select sum(${drops}) + (${droppedColumns}) from pg_catalog.pg_class c
-  where c.oid < 16384 and c.relkind = 'r' and c.oid not in (${restless})`
-    : `select sum(${get('inserted')} + ${get('updated')} + ${drops}) from pg_catalog.pg_class c
-  where c.oid < 16384 and c.relkind = 'r'`
+  return `select json_agg(json_build_array(s.name, s.writes, s.drops))
+  from (
+    select c.relname as name, ${get('inserted')} + ${get('updated')} + ${get('deleted')} as writes, ${get('deleted')} as drops
+    from pg_catalog.pg_class c
+    where c.oid < 16384 and c.relkind = 'r'
+  ) s
+  where s.writes > 0`
 }
 
 const activity: Readonly<Record<Moment, string>> = {
-  'in transaction': `select (${locks}) as locks, (${counters('_xact')}) as counters,
-  (${catalogCounters('writes')}) as writes, (${catalogCounters('drops')}) as drops`,
-  'at rest': `select null as locks, (${counters('')}) as counters, null as writes, null as drops`,
+  'in transaction': `select (${locks}) as locks, (${counters('_xact')}) as counters, (${catalogs()}) as catalogs`,
+  'at rest': `select null as locks, (${counters('')}) as counters, null as catalogs`,
 }

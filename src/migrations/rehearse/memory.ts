@@ -4,7 +4,7 @@ import { catalogQuery } from '../../engines/postgres/catalog.ts'
 import type { Session } from '../../engines/engine.ts'
 import type { Schema } from '../../schema/model.ts'
 import { catalogColumns, type CatalogRows } from './catalog-rows.ts'
-import { lookAtCatalog, prepareLooks } from './looks.ts'
+import { lookAtCatalog } from './looks.ts'
 
 export interface Memory {
   readonly schema: Schema
@@ -33,8 +33,7 @@ export async function recall(session: Session): Promise<Memory> {
 }
 
 async function ask(session: Session): Promise<Memory> {
-  await prepareLooks(session)
-  return { schema: await session.introspect(), rows: await lookAtCatalog(session, null) }
+  return { schema: await session.introspect(), rows: await lookAtCatalog(session) }
 }
 
 /** Another version of us may ask otherwise, and then nothing that this one kept is of use to it. */

@@ -11,16 +11,20 @@ import {
   type RelationLock,
   type RowCounts,
 } from '../../schema/rehearsal.ts'
-import type { CatalogRows, RelationRow } from './catalog-rows.ts'
-import { type KnownObjects, changesOf, knowAll } from './changes.ts'
+import { type CatalogRows, catalogOfKey, type RelationRow, restlessCatalogs } from './catalog-rows.ts'
+import { changesOf } from './changes.ts'
+import { type Gone, type Known, knowCatalog } from './known.ts'
 import {
   type Activity,
   type Counters,
+  keepPlans,
   lookAtActivity,
   lookAtCatalog,
+  type Looks,
   type Moment,
   nextTransaction,
-  prepareLooks,
+  openLooks,
+  type Written,
 } from './looks.ts'
 
 export interface Recorder {
@@ -42,127 +46,173 @@ export type Seen = Omit<RehearsedStatement, 'index' | 'durationMs' | 'bare'>
 
 /** `rows` are all that the catalog has, for those who know. */
 export async function openRecorder(session: Session, rows?: CatalogRows): Promise<Recorder> {
-  await prepareLooks(session)
-  let known: Known = knowCatalog(rows ?? (await lookAtCatalog(session, null)))
-  let atBegin = known
-  let before: ReadonlySet<number> = new Set(known.relations.keys())
+  await keepPlans(session)
+  const looks = openLooks(session)
+  const known = knowCatalog(rows ?? (await lookAtCatalog(session)))
+  let before = relationsOf(known)
   let moment: Moment = 'in transaction'
   let since = await nextTransaction(session)
+  let mark: number | null = null
   let last: Activity = idle
   return {
     async beginStep() {
-      before = new Set(known.relations.keys())
+      before = relationsOf(known)
     },
     async begin(now) {
       moment = now
-      atBegin = known
+      known.begin()
       since = await nextTransaction(session)
-      last = await lookAtActivity(session, now)
+      mark = null
+      last = await lookAtActivity(session, now, before.oidMax)
     },
     async look() {
-      const activity = await lookAtActivity(session, moment)
-      const next = await nowKnown(session, known, { moment, since, last, activity })
-      const seen = compare({ known, next: next.known, before, last, activity, changes: next.changes })
-      known = next.known
+      const activity = await lookAtActivity(session, moment, before.oidMax)
+      const look = { moment, since: { transaction: since, mark }, last, activity }
+      const learned = await learn(looks, known, look)
+      mark = learned.mark ?? mark
+      const seen = compare({ known, learned, before: before.oids, last, activity })
       last = activity
       return seen
     },
-    forget() {
-      known = atBegin
-    },
-    renew: () => prepareLooks(session),
-    known: locks =>
-      locksSince(idle, { ...idle, locks }, new Map([...atBegin.relations].filter(([oid]) => before.has(oid)))),
+    forget: known.goBack,
+    renew: () => keepPlans(session),
+    known: locks => locksSince(idle, { ...idle, locks }, before.oids, known.relationAtBegin),
   }
 }
 
-const idle: Activity = { locks: [], counters: new Map(), catalogWrites: 0, catalogDrops: 0 }
+const idle: Activity = { locks: [], counters: new Map(), catalogs: new Map() }
 
-interface Known {
-  readonly objects: KnownObjects
-  readonly relations: ReadonlyMap<number, RelationRow>
-}
-
-function knowCatalog({ objects, relations }: CatalogRows): Known {
-  return { objects: knowAll(objects), relations: new Map(relations.map(relation => [relation.oid, relation])) }
+function relationsOf({ relations }: Known): { readonly oids: ReadonlySet<number>; readonly oidMax: number } {
+  let oidMax = 0
+  for (const oid of relations.keys()) if (oid > oidMax) oidMax = oid
+  return { oids: new Set(relations.keys()), oidMax }
 }
 
 interface Look {
   readonly moment: Moment
-  readonly since: string
+  readonly since: Parameters<Looks['written']>[0]
   readonly last: Activity
   readonly activity: Activity
 }
 
-/** Most statements change few rows of the catalog or none; all of it is read where something went, or names may have changed. */
-async function nowKnown(
-  session: Session,
-  known: Known,
-  { moment, since, last, activity }: Look,
-): Promise<{ readonly known: Known; readonly changes: readonly ObjectChange[] }> {
-  const inside = moment === 'in transaction'
-  if (inside && activity.catalogWrites === last.catalogWrites) return { known, changes: [] }
-  const written = await lookAtCatalog(session, since)
-  const renamed = written.objects.some(({ key, name }) => (known.objects.get(key)?.name ?? name) !== name)
-  const whole = !inside || renamed || activity.catalogDrops !== last.catalogDrops
-  const now = whole ? knowCatalog(await lookAtCatalog(session, null)) : { ...merge(known, written) }
-  return { known: now, changes: changesOf(known.objects, written.objects, now.objects) }
+/** What a look told, after it was learned. */
+interface Learned {
+  readonly mark: number | null
+  readonly changes: readonly ObjectChange[]
+  /** Relations that may have changed or are gone, as they were before. */
+  readonly then: ReadonlyMap<number, RelationRow>
+  /** Those that may have changed, as they are. */
+  readonly now: readonly RelationRow[]
 }
 
-function merge(known: Known, written: CatalogRows): Known {
-  const fresh = knowCatalog(written)
-  return {
-    objects: new Map([...known.objects, ...fresh.objects]),
-    relations: new Map([...known.relations, ...fresh.relations]),
+const nothingLearned: Learned = { mark: null, changes: [], then: new Map(), now: [] }
+
+/** Most statements change few rows of the catalog or none; all of it is read where names may have changed. */
+async function learn(looks: Looks, known: Known, { moment, since, last, activity }: Look): Promise<Learned> {
+  const inside = moment === 'in transaction'
+  const catalogs = new Set(changedSince(last, activity, 'writes'))
+  if (inside && catalogs.size === 0) return nothingLearned
+  const written = inside ? await looks.written(since, catalogs) : await looks.written(since)
+  const renamed = written.objects.some(({ key, name }) => (known.objects.get(key)?.name ?? name) !== name)
+  if (!inside || renamed) return learnAll(known, written, await looks.everything())
+  const lost =
+    changedSince(last, activity, 'drops').some(name => !restless.has(name)) ||
+    written.dropped.some(key => known.objects.has(key))
+  if (!lost) return learnRows(known, written, written, { objects: [], relations: [] })
+  const { objects, relations } = await looks.keys(catalogs)
+  const fresh = new Set(written.objects.map(({ key }) => key))
+  // Something came into sight that nobody wrote.
+  if ([...objects].some(key => !known.objects.has(key) && !fresh.has(key)))
+    return learnAll(known, written, await looks.everything())
+  const among = (key: string) => catalogs.has(catalogOfKey(key))
+  return learnRows(known, written, written, {
+    objects: [...known.objects.keys()].filter(key => !objects.has(key) && among(key)),
+    relations: catalogs.has('pg_class') ? [...known.relations.keys()].filter(oid => !relations.has(oid)) : [],
+  })
+}
+
+const restless: ReadonlySet<string> = new Set(restlessCatalogs)
+
+function changedSince(last: Activity, { catalogs }: Activity, what: 'writes' | 'drops'): string[] {
+  return [...catalogs].flatMap(([name, counts]) =>
+    counts[what] === (last.catalogs.get(name)?.[what] ?? 0) ? [] : [name],
+  )
+}
+
+function learnAll(known: Known, written: Written, all: CatalogRows): Learned {
+  const objects = new Set(all.objects.map(({ key }) => key))
+  const relations = new Set(all.relations.map(({ oid }) => oid))
+  return learnRows(known, written, all, {
+    objects: [...known.objects.keys()].filter(key => !objects.has(key)),
+    relations: [...known.relations.keys()].filter(oid => !relations.has(oid)),
+  })
+}
+
+function learnRows(known: Known, written: Written, fresh: CatalogRows, gone: Gone): Learned {
+  const lost = new Set(gone.objects)
+  const was = {
+    written: written.objects.flatMap(row => (lost.has(row.key) ? [] : [[row, known.objects.get(row.key)] as const])),
+    gone: gone.objects.flatMap(key => known.objects.get(key) ?? []),
   }
+  const touched = [...gone.relations, ...fresh.relations.map(({ oid }) => oid)]
+  const then = new Map(
+    touched.flatMap(oid => {
+      const row = known.relations.get(oid)
+      return row ? [[oid, row] as const] : []
+    }),
+  )
+  known.learn(fresh, gone)
+  return { mark: written.mark, changes: changesOf({ ...was, stands: known.stands }), then, now: fresh.relations }
 }
 
 interface Comparison {
+  /** As it is after the statement. */
   readonly known: Known
-  readonly next: Known
+  readonly learned: Learned
+  /** Relations that were there before the step. */
   readonly before: ReadonlySet<number>
   readonly last: Activity
   readonly activity: Activity
-  readonly changes: readonly ObjectChange[]
 }
 
-function compare({ known, next, before, last, activity, changes }: Comparison): Seen {
-  const wasThere = [...known.relations.values()].filter(({ oid }) => before.has(oid))
+function compare({ known, learned, before, last, activity }: Comparison): Seen {
   const counted = countsSince(last, activity)
-  const anew = wasThere.filter(relation => relation.kind !== 'sequence' && isAnew(relation, next))
-  const truncated = anew.filter(relation => relation.kind === 'table' && isEmptied(relation, { anew, counted, next }))
+  const wasThere = (oid: number) => learned.then.get(oid) ?? known.relations.get(oid)
+  const anew = [...learned.then.values()].filter(
+    relation => before.has(relation.oid) && relation.kind !== 'sequence' && isAnew(relation, known, learned),
+  )
+  const truncated = anew.filter(relation => relation.kind === 'table' && isEmptied(relation, { anew, counted, known }))
   const emptied = new Set(truncated.map(({ oid }) => oid))
   const rewritten = anew.filter(({ oid, table }) => !emptied.has(oid) && !emptied.has(table ?? 0))
-  const scanned = wasThere.filter(
-    ({ oid, kind }) => kind !== 'index' && !emptied.has(oid) && (counted.get(oid)?.scans ?? 0) > 0,
-  )
+  const scanned = [...counted].flatMap(([oid, { scans }]) => {
+    const relation = before.has(oid) && !emptied.has(oid) && scans > 0 ? wasThere(oid) : undefined
+    return relation && relation.kind !== 'index' ? [relation] : []
+  })
   return {
-    locks: locksSince(last, activity, new Map(wasThere.map(relation => [relation.oid, relation]))),
+    locks: locksSince(last, activity, before, wasThere),
     rewrites: namesOf(rewritten),
     scans: namesOf(scanned),
     truncates: namesOf(truncated),
-    rows: rowsOf(counted, { ...known, relations: new Map([...next.relations, ...known.relations]) }),
-    changes,
+    rows: rowsOf(counted, wasThere),
+    changes: learned.changes,
   }
 }
 
 /** An index that was dropped and made again under its name was written anew, unless it took its old file over. */
-function isAnew({ oid, name, storage }: RelationRow, { relations }: Known): boolean {
-  const now = relations.get(oid) ?? [...relations.values()].find(relation => relation.name === name)
-  return now !== undefined && now.storage !== storage && storage !== null
+function isAnew({ oid, name, storage }: RelationRow, { relations }: Known, { now }: Learned): boolean {
+  const next = relations.get(oid) ?? now.find(relation => relation.name === name)
+  return next !== undefined && next.storage !== storage && storage !== null
 }
 
 /** Nobody read it on the way to its new file, which lies beside the old one: only the indexes that were built again were read for. */
 function isEmptied(
   { oid, storage }: RelationRow,
-  { anew, counted, next }: { anew: readonly RelationRow[]; counted: ReadonlyMap<number, Counters>; next: Known },
+  { anew, counted, known }: { anew: readonly RelationRow[]; counted: ReadonlyMap<number, Counters>; known: Known },
 ): boolean {
   const indexes = anew.filter(({ table }) => table === oid)
   const reads = (counted.get(oid)?.scans ?? 0) - indexes.length
-  const byIndex = [...next.relations.values()].some(
-    ({ table, oid: index }) => table === oid && (counted.get(index)?.scans ?? 0) > 0,
-  )
-  return reads <= 0 && !byIndex && folderOf(storage) === folderOf(next.relations.get(oid)?.storage ?? null)
+  const byIndex = [...counted].some(([index, { scans }]) => scans > 0 && known.relations.get(index)?.table === oid)
+  return reads <= 0 && !byIndex && folderOf(storage) === folderOf(known.relations.get(oid)?.storage ?? null)
 }
 
 function folderOf(storage: string | null): string {
@@ -170,17 +220,22 @@ function folderOf(storage: string | null): string {
 }
 
 /** The strongest mode of each relation that was not held in that mode before. */
-function locksSince(last: Activity, activity: Activity, there: ReadonlyMap<number, RelationRow>): RelationLock[] {
+function locksSince(
+  last: Activity,
+  activity: Activity,
+  before: ReadonlySet<number>,
+  wasThere: (oid: number) => RelationRow | undefined,
+): RelationLock[] {
   const held = new Set(last.locks.map(([oid, mode]) => `${oid} ${mode}`))
   const strongest = new Map<number, LockMode>()
   for (const [oid, mode] of activity.locks) {
     const other = strongest.get(oid)
-    if (!there.has(oid) || held.has(`${oid} ${mode}`)) continue
+    if (!before.has(oid) || held.has(`${oid} ${mode}`)) continue
     if (other === undefined || lockStrength(mode) > lockStrength(other)) strongest.set(oid, mode)
   }
   return [...strongest]
     .flatMap(([oid, mode]) => {
-      const relation = there.get(oid)
+      const relation = wasThere(oid)
       return relation ? [{ relation: relation.name, kind: relation.kind, mode }] : []
     })
     .sort((a, b) => byText(a.relation, b.relation))
@@ -200,10 +255,13 @@ function countsSince(last: Activity, activity: Activity): Map<number, Counters> 
   return since
 }
 
-function rowsOf(counted: ReadonlyMap<number, Counters>, { relations }: Known): RowCounts[] {
+function rowsOf(
+  counted: ReadonlyMap<number, Counters>,
+  wasThere: (oid: number) => RelationRow | undefined,
+): RowCounts[] {
   return [...counted]
     .flatMap(([oid, { inserted, updated, deleted }]) => {
-      const relation = relations.get(oid)
+      const relation = wasThere(oid)
       if (relation?.kind !== 'table' || inserted + updated + deleted === 0) return []
       return [{ table: relation.name, inserted, updated, deleted }]
     })
