@@ -8,14 +8,14 @@ export interface Known {
   readonly objects: ReadonlyMap<string, ObjectRow>
   readonly relations: ReadonlyMap<number, RelationRow>
   /** Whether an object of its own, no part of another, has this kind and name. */
-  stands(row: ObjectRow): boolean
+  readonly stands: (row: ObjectRow) => boolean
   /** Takes over what is new, and loses what is gone. */
-  learn(fresh: CatalogRows, gone: Gone): void
+  readonly learn: (fresh: CatalogRows, gone: Gone) => void
   /** What is known now is what `goBack` leads back to. */
-  begin(): void
-  goBack(): void
+  readonly begin: () => void
+  readonly goBack: () => void
   /** As it was when it began. */
-  relationAtBegin(oid: number): RelationRow | undefined
+  readonly relationAtBegin: (oid: number) => RelationRow | undefined
 }
 
 export interface Gone {

@@ -100,12 +100,12 @@ interface Learned {
   readonly mark: number | null
   readonly changes: readonly ObjectChange[]
   /** Relations that may have changed or are gone, as they were before. */
-  readonly then: ReadonlyMap<number, RelationRow>
+  readonly was: ReadonlyMap<number, RelationRow>
   /** Those that may have changed, as they are. */
   readonly now: readonly RelationRow[]
 }
 
-const nothingLearned: Learned = { mark: null, changes: [], then: new Map(), now: [] }
+const nothingLearned: Learned = { mark: null, changes: [], was: new Map(), now: [] }
 
 /** Most statements change few rows of the catalog or none; all of it is read where names may have changed. */
 async function learn(looks: Looks, known: Known, { moment, since, last, activity }: Look): Promise<Learned> {
@@ -150,19 +150,19 @@ function learnAll(known: Known, written: Written, all: CatalogRows): Learned {
 
 function learnRows(known: Known, written: Written, fresh: CatalogRows, gone: Gone): Learned {
   const lost = new Set(gone.objects)
-  const was = {
+  const changed = {
     written: written.objects.flatMap(row => (lost.has(row.key) ? [] : [[row, known.objects.get(row.key)] as const])),
     gone: gone.objects.flatMap(key => known.objects.get(key) ?? []),
   }
   const touched = [...gone.relations, ...fresh.relations.map(({ oid }) => oid)]
-  const then = new Map(
+  const was = new Map(
     touched.flatMap(oid => {
       const row = known.relations.get(oid)
       return row ? [[oid, row] as const] : []
     }),
   )
   known.learn(fresh, gone)
-  return { mark: written.mark, changes: changesOf({ ...was, stands: known.stands }), then, now: fresh.relations }
+  return { mark: written.mark, changes: changesOf({ ...changed, stands: known.stands }), was, now: fresh.relations }
 }
 
 interface Comparison {
@@ -177,8 +177,8 @@ interface Comparison {
 
 function compare({ known, learned, before, last, activity }: Comparison): Seen {
   const counted = countsSince(last, activity)
-  const wasThere = (oid: number) => learned.then.get(oid) ?? known.relations.get(oid)
-  const anew = [...learned.then.values()].filter(
+  const wasThere = (oid: number) => learned.was.get(oid) ?? known.relations.get(oid)
+  const anew = [...learned.was.values()].filter(
     relation => before.has(relation.oid) && relation.kind !== 'sequence' && isAnew(relation, known, learned),
   )
   const truncated = anew.filter(relation => relation.kind === 'table' && isEmptied(relation, { anew, counted, known }))
