@@ -243,6 +243,12 @@ export const codes = {
   },
   DATABASE_AUTHENTICATION: { exit: 7, http: 503, explain: 'The server refused the user or the password.' },
   DATABASE_UNKNOWN: { exit: 7, http: 503, explain: 'The server has no database of that name.' },
+  DATABASE_READ_ONLY: {
+    exit: 5,
+    http: 409,
+    explain:
+      'The database takes no changes from this session: it is a standby, or its role or database is read-only by default. Nothing was changed.',
+  },
   DATABASE_URL_INVALID: {
     exit: 2,
     http: 400,

@@ -7,6 +7,7 @@
 import { hostname } from 'node:os'
 import { PlinthError } from '../errors.ts'
 import type { Session } from './engine.ts'
+import { ownSchema } from './postgres/own-schema.ts'
 import { type Polling, pollFor, type Refused } from './polling.ts'
 
 export interface LeaseOptions extends Polling {
@@ -184,7 +185,7 @@ async function ensureTable(session: Session): Promise<void> {
 /** The key holds the token, so that only a change of the owner collides with a fence. */
 const tableScript = `begin;
 select pg_advisory_xact_lock(hashtextextended('plinth.leases', 0));
-create schema if not exists plinth;
+${ownSchema};
 create table if not exists plinth.leases (
   name text primary key,
   token bigint not null,

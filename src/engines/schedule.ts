@@ -7,6 +7,7 @@ import { asPlinthError, codes, PlinthError } from '../errors.ts'
 import type { Emit } from '../telemetry/event.ts'
 import { withLock, withTransaction } from './brackets.ts'
 import type { Session } from './engine.ts'
+import { ownSchema } from './postgres/own-schema.ts'
 
 export interface Job {
   readonly name: string
@@ -228,7 +229,7 @@ function interrupted(job: string): PlinthError {
 }
 
 const tables = [
-  'create schema if not exists plinth',
+  ownSchema,
   `create table if not exists plinth.jobs (
      name text primary key,
      every_ms bigint not null,

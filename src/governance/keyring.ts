@@ -5,6 +5,7 @@
  */
 import { randomBytes, randomUUID } from 'node:crypto'
 import type { Session } from '../engines/engine.ts'
+import { ownSchema } from '../engines/postgres/own-schema.ts'
 import { PlinthError } from '../errors.ts'
 import {
   type DataKey,
@@ -205,8 +206,7 @@ async function refuseTransaction(session: Session): Promise<void> {
 }
 
 /**
- * Two first users may create the table at once, so they take turns: the lock lasts as long as this one short transaction. Somebody else may
- * create the schema meanwhile; the loser's error means that it is there.
+ * Two first users may create the table at once, so they take turns: the lock lasts as long as this one short transaction.
  */
 async function ensureTable(session: Session): Promise<void> {
   const { rows } = await session.query<{ found: boolean }>(
@@ -215,12 +215,7 @@ async function ensureTable(session: Session): Promise<void> {
   if (rows[0]?.found) return
   await session.script(`
     select pg_advisory_xact_lock(hashtextextended('plinth.data_keys', 0));
-    do $block$
-    begin
-      create schema if not exists plinth;
-    exception when unique_violation or duplicate_schema then null;
-    end
-    $block$;
+    ${ownSchema};
     create table if not exists plinth.data_keys (
       key_id        uuid primary key,
       owner_id      uuid not null,

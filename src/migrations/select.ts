@@ -279,7 +279,12 @@ function refuseRepeatedFailure(migration: Migration, history: VersionHistory | n
 }
 
 /** What the file cannot mend: room, rights, and what a guard refused, which never ran. */
-const elsewhere: ReadonlySet<string> = new Set<Code>(['DISK_FULL', 'PERMISSION_DENIED', 'CHECK_FAILED'])
+const elsewhere: ReadonlySet<string> = new Set<Code>([
+  'DISK_FULL',
+  'PERMISSION_DENIED',
+  'DATABASE_READ_ONLY',
+  'CHECK_FAILED',
+])
 
 function isPassing(code: string | null): boolean {
   if (code === null) return false

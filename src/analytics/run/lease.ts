@@ -5,6 +5,7 @@
  */
 import { withLock, withTransaction } from '../../engines/brackets.ts'
 import type { Session } from '../../engines/engine.ts'
+import { ownSchema } from '../../engines/postgres/own-schema.ts'
 import type { Emit } from '../../telemetry/event.ts'
 
 export { leaseLost } from '../../engines/lease.ts'
@@ -62,7 +63,7 @@ export async function withLease<T>(
 }
 
 const ledgerStatements = [
-  'create schema if not exists plinth',
+  ownSchema,
   `create table if not exists plinth.rollup_consumers (
      source text not null,
      consumer text not null,

@@ -151,7 +151,10 @@ type Prepared = Pick<Connected, 'serverVersion' | 'backendId' | 'pooled'>
 async function prepare(client: Client, options: OpenOptions): Promise<Prepared> {
   const settings = Object.entries({ ...sessionSettings, ...options.settings })
   const values = settings.flat()
-  const calls = settings.map((_, i) => `case when direct then set_config($${i * 2 + 2}, $${i * 2 + 3}, false) end`)
+  const calls = [
+    ...settings.map((_, i) => `case when direct then set_config($${i * 2 + 2}, $${i * 2 + 3}, false) end`),
+    unlimited,
+  ]
   const ask = (more: readonly string[]) =>
     client.query<{ version: string; pid: number }>(
       `select current_setting('server_version_num') as version, pg_backend_pid() as pid, ${[...calls, ...more].join(', ')}
@@ -190,7 +193,21 @@ const sessionSettings = {
   client_encoding: 'UTF8',
   extra_float_digits: '1',
   standard_conforming_strings: 'on',
+  quote_all_identifiers: 'off',
+  array_nulls: 'on',
 }
+
+/**
+ * Limits of role, database or server are meant for applications, and would end a long migration, a proof or a hook in the middle; runs have limits
+ * of their own. What the URL or PGOPTIONS sets was meant for us. Two runs at once take turns by a lock, where serializable would only fail one.
+ */
+const unlimited = `case when direct then (
+  select count(set_config(s.name, case when s.vartype = 'integer' then '0' else 'read committed' end, false))
+  from pg_catalog.pg_settings s
+  where s.name in ('statement_timeout', 'idle_in_transaction_session_timeout', 'idle_session_timeout', 'transaction_timeout',
+      'default_transaction_isolation')
+    and s.setting not in ('0', 'read committed') and s.source not in ('client', 'session'))
+end`
 
 /** Those that the server reports to its client, which poolers therefore carry from one server process to the next. */
 const followedSettings = `select set_config('TimeZone', 'UTC', false), set_config('DateStyle', 'ISO, YMD', false),

@@ -94,6 +94,7 @@ function whyCancelled(message: string, context: FailureContext): Code {
 
 const states: Readonly<Record<string, Code>> = {
   '3D000': 'DATABASE_UNKNOWN',
+  '25006': 'DATABASE_READ_ONLY',
   '25P03': 'CONNECTION_LOST',
   '25P04': 'STATEMENT_TIMEOUT',
   '42501': 'PERMISSION_DENIED',
@@ -119,6 +120,8 @@ const hints: Readonly<Partial<Record<Code, string>>> = {
   DATABASE_UNKNOWN: 'Create the database, or correct the last part of the database URL.',
   DATABASE_UNREACHABLE: 'Check that the server runs and that host and port of the database URL are right.',
   CONNECTION_LOST: 'Run the command again; what was not committed was rolled back by the server.',
+  DATABASE_READ_ONLY:
+    'Name the primary in the database URL. Where role or database have default_transaction_read_only, add ?options=-c%20default_transaction_read_only=off to it.',
   DISK_FULL: 'Free some room on the server, then run the command again.',
   LOCK_TIMEOUT: 'Another session holds a lock on the object. Run again when it is done, or raise the lock timeout.',
   STATEMENT_TIMEOUT: 'Raise the statement timeout, or split the statement into smaller ones.',
@@ -130,6 +133,8 @@ const optionHint =
 
 const stateHints: Readonly<Record<string, string>> = {
   '25P02': 'An earlier statement of the transaction failed; roll it back first.',
+  '3F000':
+    'No schema of the search path is there: create it, or write names with their schema. The path comes from the role, the database or the URL.',
   '40001': 'Another transaction changed the same rows. Safe to run again.',
   '40P01': 'Two sessions waited for each other. Safe to run again.',
   '42P01': 'Check the spelling and the schema of the name; is an earlier migration missing?',

@@ -111,5 +111,8 @@ const plain: Readonly<Record<string, string>> = {
   bytea_output: 'hex',
   row_security: 'off',
   synchronize_seqscans: 'off',
+  array_nulls: 'on',
+  quote_all_identifiers: 'off',
+  xmloption: 'content',
   jit: 'off',
 }
