@@ -84,17 +84,17 @@ type Stored = Pick<SourceStatus, 'lastRun' | 'lastReconciliation' | 'rows'>
 async function readStored(warehouse: Session, project: Project, source: CapturedSource): Promise<Stored> {
   const rows: Record<string, number | null> = {}
   const tables = [
-    { schema: source.schema, name: source.identifier },
+    { schema: source.schema, table: source.identifier },
     ...descendantsOf(project.transforms, sourceKey(source)).filter(({ materialized }) => materialized !== 'view'),
   ]
-  for (const { schema, name } of tables) {
-    const present = (await columnsOf(warehouse, schema, name)).length > 0
+  for (const { schema, table } of tables) {
+    const present = (await columnsOf(warehouse, schema, table)).length > 0
     const counted = present
       ? await warehouse.query<{ row_count: string }>(
-          `select count(*) as row_count from ${spellingOf(warehouse).relation(schema, name)}`,
+          `select count(*) as row_count from ${spellingOf(warehouse).relation(schema, table)}`,
         )
       : null
-    rows[`${schema}.${name}`] = counted === null ? null : Number(counted.rows[0]?.row_count)
+    rows[`${schema}.${table}`] = counted === null ? null : Number(counted.rows[0]?.row_count)
   }
   const key = sourceKey(source)
   return { lastRun: await lastRun(warehouse, key), lastReconciliation: await lastReconciliation(warehouse, key), rows }

@@ -67,6 +67,10 @@ export interface Warehouse {
     schema: string,
     name: string,
   ) => Promise<readonly { readonly name: string; readonly type: string }[]>
+  /** What stands under this name; null for nothing. */
+  readonly kind: (session: Session, schema: string, name: string) => Promise<'table' | 'view' | null>
+  /** The name of the database that a URL opens, which qualifies its schemas. */
+  readonly catalog: (url: string) => string
   /** The columns that a query would answer, without running it. */
   readonly describe: (session: Session, query: string) => Promise<readonly string[]>
   /** A type as files write it for both engines, such as `uuid` or `decimal(38, 6)`, in the engine's own words. */

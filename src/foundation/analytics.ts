@@ -11,7 +11,7 @@ import type { Selection } from '../analytics/project/select.ts'
 import type { UnitTestReport } from '../analytics/check/unit-test.ts'
 import { engineNamed } from '../engines/registry.ts'
 import { PlinthError } from '../errors.ts'
-import { type Desk, flowOf, onDatabase } from './desk.ts'
+import { databaseOf, type Desk, flowOf, onDatabase } from './desk.ts'
 
 /** Part of the project, as dbt's command line says it. */
 export interface ProjectRequest extends Selection {
@@ -38,10 +38,20 @@ export async function projectOf(
     parts,
     surroundings: {
       target: config.environment.name,
+      database: await catalogOf(desk),
       environment: config.variables,
       moment: { startedAt: new Date().toISOString(), runId: desk.runId },
     },
   })
+}
+
+/** The name of the warehouse's database; undefined where no warehouse is set. */
+async function catalogOf(desk: Desk): Promise<string | undefined> {
+  for (const track of desk.config.tracks) {
+    const { warehouse } = await engineNamed(track.engine)
+    if (warehouse && track.database !== null) return warehouse.catalog((await databaseOf(desk, track)).url)
+  }
+  return undefined
 }
 
 /** Sources, transforms, checks, unit tests and analyses that are selected. */
@@ -58,6 +68,7 @@ export interface CompileRequest extends ProjectRequest {
 
 export async function compileTransforms(desk: Desk, request: CompileRequest): Promise<readonly CompiledFile[]> {
   const { compileProject } = await import('../analytics/project/compiled.ts')
+  const { needsWarehouse } = await import('../analytics/project/asking.ts')
   const { project, nodes } = await selected(desk, request)
   const track = desk.config.tracks.find(one => one.name === 'analytics') ?? desk.config.tracks.at(-1)
   const engine = await engineNamed(request.engine ?? track?.engine ?? 'duckdb')
@@ -67,7 +78,12 @@ export async function compileTransforms(desk: Desk, request: CompileRequest): Pr
     })
   }
   const select = new Set(nodes.map(({ id }) => id))
-  const files = await compileProject(project, { engine: engine.name, quote: engine.warehouse.name, select })
+  const options = { engine: engine.name, quote: engine.warehouse.name, select }
+  const files = await compileProject(project, options).catch(async (error: unknown) => {
+    // Only who asks the warehouse waits for it.
+    if (!needsWarehouse(error) || track === undefined || track.engine !== engine.name) throw error
+    return onDatabase(desk, await databaseOf(desk, track), session => compileProject(project, { ...options, session }))
+  })
   const { output } = request
   if (output !== undefined) {
     for (const { path, sql } of files) {
@@ -145,8 +161,11 @@ export async function selectedModels(
   // Without a selection nothing but transforms is asked for.
   if (!isPart) return { project: await projectOf(desk, request.variables, 'transforms'), models: null }
   const { project, nodes } = await selected(desk, request)
-  return { project, models: namesOf(nodes, 'model') }
+  return { project, models: new Set(nodes.flatMap(({ kind, name }) => (isMade.has(kind) ? [name] : []))) }
 }
+
+/** What a run makes. */
+const isMade: ReadonlySet<string> = new Set(['model', 'seed', 'snapshot'])
 
 async function selected(desk: Desk, request: ProjectRequest) {
   const { nodesOf } = await import('../analytics/project/nodes.ts')

@@ -14,7 +14,7 @@ import { toValue, type Value } from './jinja/values.ts'
 
 export type { CallContext, Relation, TemplateFile, TemplateFunction, TemplateValue } from './jinja/model.ts'
 export type { Template } from './jinja/syntax.ts'
-export { strict } from './jinja/values.ts'
+export { record, strict } from './jinja/values.ts'
 
 export interface Rendered {
   readonly sql: string
@@ -34,6 +34,8 @@ export interface RenderScope {
   readonly values: Readonly<Record<string, TemplateValue>>
   /** Names by which all macros can be called as well, as in `name.macro()`. */
   readonly namespaces?: readonly string[]
+  /** Macros of others, which are called by the name before the dot alone. */
+  readonly packages?: ReadonlyMap<string, readonly Template[]>
   /** What takes the place of macros and values. */
   readonly overrides?: Readonly<Record<string, TemplateValue>>
   /** Names that readers may expect, with why they are not there. */
@@ -54,7 +56,7 @@ function emptyScope(): Scope {
 /** What a word means: an override, a macro, a function or value of ours, or one that every template has. */
 function runOf(
   template: Template,
-  { macros, values, namespaces = [], overrides = {}, refused = {} }: RenderScope,
+  { macros, values, namespaces = [], packages = new Map(), overrides = {}, refused = {} }: RenderScope,
 ): Run {
   const known = new Map<string, Value>([...globals, ['return', returning]])
   const run: Run = {
@@ -64,12 +66,16 @@ function runOf(
     // Values are made of those words alone that the template uses, since there are many more that it could.
     word: name => {
       const found = known.get(name)
-      if (found !== undefined || !Object.hasOwn(values, name)) return found
-      const value = toValue(values[name])
+      if (found !== undefined) return found
+      const others = packages.get(name)
+      if (others === undefined && !Object.hasOwn(values, name)) return undefined
+      const value = others
+        ? new Map<Value, Value>(others.flatMap(other => [...macrosOf(other, run, emptyScope())]))
+        : toValue(values[name])
       known.set(name, value)
       return value
     },
-    words: () => [...known.keys(), ...Object.keys(values)],
+    words: () => [...known.keys(), ...packages.keys(), ...Object.keys(values)],
     refused,
   }
   const own = new Map(macros.flatMap(macro => [...macrosOf(macro, run, emptyScope())]))

@@ -132,30 +132,6 @@ describe('what is not supported says where it stands and what is', () => {
   const model = { 'models/a.sql': 'select 1 as one' }
   test.each<[string, Record<string, string>, string, number, RegExp, RegExp]>([
     [
-      'a hook in a file',
-      { 'models/a.sql': "select 1\n{{ config(post_hook='vacuum') }}" },
-      'models/a.sql',
-      2,
-      /post_hook/,
-      /migration/,
-    ],
-    [
-      'a hook of a folder',
-      { ...model, 'dbt_project.yml': 'name: shop\nmodels:\n  shop:\n    +pre-hook: select 1\n' },
-      'dbt_project.yml',
-      4,
-      /pre_hook/,
-      /Hooks/,
-    ],
-    [
-      'a hook of a run',
-      { ...model, 'dbt_project.yml': 'name: shop\non-run-start: select 1\n' },
-      'dbt_project.yml',
-      2,
-      /on-run-start/,
-      /Hooks/,
-    ],
-    [
       'an unknown setting',
       { 'models/a.sql': "{{ config(materialised='table') }} select 1" },
       'models/a.sql',
@@ -180,21 +156,54 @@ describe('what is not supported says where it stands and what is', () => {
       /SQL/,
     ],
     [
-      'a snapshot',
-      { ...model, 'snapshots/s.sql': '{% snapshot s %}select 1{% endsnapshot %}' },
+      'a strategy that is none',
+      { 'models/a.sql': "\n{{ config(materialized='incremental', incremental_strategy='insert_overwrite') }} select 1" },
+      'models/a.sql',
+      2,
+      /insert_overwrite/,
+      /delete\+insert/,
+    ],
+    [
+      'a snapshot without a key',
+      {
+        'snapshots/s.sql':
+          "{% snapshot s %}\n{{ config(strategy='check', check_cols='all') }}\nselect 1 as one\n{% endsnapshot %}",
+      },
       'snapshots/s.sql',
       1,
-      /Snapshots/,
-      /incremental, table, view, ephemeral/,
+      /unique_key/,
+      /./,
     ],
-    ['a seed', { ...model, 'seeds/s.csv': 'a\n1' }, 'seeds/s.csv', 1, /Seeds/, /migration/],
+    [
+      'a package that brings models',
+      {
+        ...model,
+        'dbt_packages/more/dbt_project.yml': 'name: more\n',
+        'dbt_packages/more/models/b.sql': 'select 1',
+      },
+      'dbt_packages/more/models/b.sql',
+      1,
+      /brings models/,
+      /enabled/,
+    ],
+    [
+      'another name of cells',
+      {
+        'models/a.sql':
+          "\n{{ config(alias='b', materialized='incremental', meta={'plinth': {'bucket': 'b', 'grain': 'hour', 'shard': 's'}}) }}\nselect 1",
+      },
+      'models/a.sql',
+      2,
+      /another name/,
+      /b\.sql/,
+    ],
     [
       'a package',
       { ...model, 'packages.yml': 'packages:\n  - package: dbt-labs/dbt_utils\n    version: 1.3.0\n' },
       'packages.yml',
-      1,
-      /Packages/,
-      /macros/,
+      2,
+      /not installed/,
+      /dbt deps/,
     ],
     [
       'a macro of a package',
@@ -202,7 +211,7 @@ describe('what is not supported says where it stands and what is', () => {
       'models/a.sql',
       2,
       /dbt_utils/,
-      /Packages/,
+      /dbt deps/,
     ],
     [
       'a test of a package',
@@ -215,14 +224,6 @@ describe('what is not supported says where it stands and what is', () => {
       4,
       /equal_rowcount/,
       /\{% test equal_rowcount/,
-    ],
-    [
-      'asking the warehouse',
-      { 'models/a.sql': "{% set x = run_query('select 1') %}\nselect 1" },
-      'models/a.sql',
-      1,
-      /run_query/,
-      /while they are compiled/,
     ],
     [
       'an unknown cross-database macro',
@@ -257,15 +258,6 @@ describe('what is not supported says where it stands and what is', () => {
       /./,
     ],
     ['a secret', { 'models/a.sql': "select '{{ env_var('API_TOKEN') }}'" }, 'models/a.sql', 1, /secret/, /printed/],
-    ['an alias', { 'models/a.sql': "{{ config(alias='b') }} select 1" }, 'models/a.sql', 1, /alias/, /b\.sql/],
-    [
-      'the semantic layer',
-      { ...model, 'models/m.yml': 'metrics:\n  - name: x\n' },
-      'models/m.yml',
-      1,
-      /metrics/,
-      /transform/,
-    ],
     [
       'a description of nothing',
       { ...model, 'models/a.yml': 'models:\n  - name: aa\n' },

@@ -84,6 +84,7 @@ async function runCheck(names: Names, check: CheckDefinition, options: CheckOpti
     const rendered = await compile(check.template, names, {
       engine: warehouse.engine.name,
       quote: warehouse.engine.warehouse?.name,
+      session: warehouse,
       mode: 'whole',
       self: null,
     })

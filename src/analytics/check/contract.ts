@@ -16,7 +16,7 @@ interface TypedColumn {
  * the table has them as well. Makes the table as promised where there is none. Does nothing for a transform without a contract.
  */
 export async function holdContract(session: Session, transform: Transform, names: Names): Promise<void> {
-  const { contract, schema, name } = transform
+  const { contract, schema, table: name } = transform
   if (!contract) return
   const spelling = spellingOf(session)
   const promised = await holdQuery(session, transform, names)
@@ -41,7 +41,13 @@ export async function holdQuery(
   const { contract, name, template } = transform
   if (!contract) return new Map()
   const spelling = spellingOf(session)
-  const options = { engine: session.engine.name, quote: spelling.name, mode: 'whole', self: transform } as const
+  const options = {
+    engine: session.engine.name,
+    quote: spelling.name,
+    session,
+    mode: 'whole',
+    self: transform,
+  } as const
   const rendered = await compile(template, names, options)
   const promised = await promisedTypes(session, contract.columns)
   const answered = await located(transform, rendered, () => spelling.describeTypes(session, rendered.sql))

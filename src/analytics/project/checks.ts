@@ -4,7 +4,8 @@ import { type Place, PlinthError } from '../../errors.ts'
 import { parseTemplate } from '../../sql/template.ts'
 import type { Names } from './compile.ts'
 import { type Layer, layered, type Settings, treeLayers } from './configs.ts'
-import { isEnabled, observed } from './describe.ts'
+import { isEnabled } from './describe.ts'
+import { observed } from './observe.ts'
 import { contractChecks, type Declaration } from '../check/contract-checks.ts'
 import { entryOf, genericTemplate } from './generic.ts'
 import { checkConfig } from './keys.ts'
@@ -27,11 +28,11 @@ export async function describeChecks(
   singular: readonly TemplateAt[],
   transforms: readonly Transform[],
 ): Promise<CheckDefinition[]> {
-  const own = new Set(
-    checking.names.macros.flatMap(({ macros }) =>
-      macros.flatMap(name => (name.startsWith('test_') ? [name.slice('test_'.length)] : [])),
-    ),
-  )
+  const { macros, packages } = checking.names
+  const own = new Set([
+    ...testsOf(macros),
+    ...[...packages].flatMap(([name, templates]) => testsOf(templates).map(test => `${name}.${test}`)),
+  ])
   const checks: CheckDefinition[] = []
   const add = (check: CheckDefinition | null) => {
     if (check) checks.push({ ...check, name: freeName(check.name, checks) })
@@ -44,6 +45,12 @@ export async function describeChecks(
     add(await genericCheck(declared, own, checking))
   for (const template of singular) add(await singularCheck(template, checking))
   return checks.sort((a, b) => (a.name < b.name ? -1 : 1))
+}
+
+function testsOf(templates: Names['macros']): string[] {
+  return templates.flatMap(({ macros }) =>
+    macros.flatMap(name => (name.startsWith('test_') ? [name.slice('test_'.length)] : [])),
+  )
 }
 
 type Entries = readonly (string | Readonly<Record<string, unknown>>)[] | null | undefined
@@ -74,8 +81,9 @@ function declarations(properties: PropertiesFile, disabled: ReadonlySet<string>)
     for (const [index, column] of (owner.columns ?? []).entries())
       entries(column, column.name, [...at, 'columns', index])
   }
-  for (const [index, model] of (value.models ?? []).entries())
-    if (!disabled.has(model.name)) collect(model, `ref('${model.name}')`, model.name, ['models', index])
+  for (const kind of ['models', 'seeds', 'snapshots'] as const)
+    for (const [index, one] of (value[kind] ?? []).entries())
+      if (!disabled.has(one.name)) collect(one, `ref('${one.name}')`, one.name, [kind, index])
   for (const [groupIndex, group] of (value.sources ?? []).entries()) {
     for (const [index, table] of (group.tables ?? []).entries()) {
       const at = ['sources', groupIndex, 'tables', index]
@@ -87,7 +95,7 @@ function declarations(properties: PropertiesFile, disabled: ReadonlySet<string>)
 
 async function genericCheck(
   declared: Declaration,
-  own: ReadonlySet<string>,
+  known: ReadonlySet<string>,
   checking: Checking,
 ): Promise<CheckDefinition | null> {
   const { names } = checking
@@ -96,30 +104,28 @@ async function genericCheck(
   const values: Record<string, unknown> = { ...given, ...mappingOf(given['arguments']) }
   const place = declared.place([])
   const loose = Object.fromEntries(Object.entries(values).filter(([key]) => isLoose(key)))
-  const settings = await checkSettings(
-    checking,
-    declared.path,
-    kind,
-    [
-      { values: loose, place: () => place },
-      { values: mappingOf(values['config']), place: key => declared.place([kind, 'config', key]) },
-    ],
-    place,
-  )
+  const layers = [
+    { values: loose, place: () => place },
+    { values: mappingOf(values['config']), place: (key: string) => declared.place([kind, 'config', key]) },
+  ]
+  const settings = await checkSettings(checking, declared.path, kind, layers, place)
   if (!isEnabled(settings.values['enabled'])) return null
   const column = declared.column ?? (typeof values['column_name'] === 'string' ? values['column_name'] : null)
   const where = textOf(settings.values['where']) ?? null
   const argumentsOf = Object.fromEntries(Object.entries(values).filter(([key]) => !isLoose(key)))
   const { relation, subject, file } = declared
-  const source = genericTemplate({ kind, relation, column, values: argumentsOf, where, place }, own)
+  const source = genericTemplate({ kind, relation, column, values: argumentsOf, where, place }, known)
   const name =
     textOf(given['name']) ??
-    `${kind}_${subject.replace('.', '_')}${column === null ? '' : `_${column.replace(/\W+/g, '_')}`}`
+    `${kind.replace('.', '_')}_${subject.replace('.', '_')}${column === null ? '' : `_${column.replace(/\W+/g, '_')}`}`
   try {
     const template = parseTemplate({ file, source })
-    const { refs, sources } = await observed(name, template, names)
+    const { refs, sources, layers: own } = await observed(name, template, names)
+    // What the test says of itself holds where its use does not say otherwise.
+    const all =
+      own.length === 0 ? settings : await checkSettings(checking, declared.path, kind, [...own, ...layers], place)
     return {
-      ...(await settingsOf(name, declared.path, settings, names, place)),
+      ...(await settingsOf(name, declared.path, all, names, place)),
       kind,
       subject,
       column,

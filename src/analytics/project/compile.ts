@@ -1,6 +1,7 @@
 /** What dbt's words mean: renders a transform, check or macro of a project into the SQL of an engine. */
 import type { Place } from '../../errors.ts'
 import { type Rendered, renderTemplate, type Template } from '../../sql/template.ts'
+import { type Ask, answered } from './asking.ts'
 import type { CompileOptions, Names } from './names.ts'
 import { type Project, sourceKey } from './project.ts'
 import { ephemeralName } from './references.ts'
@@ -13,8 +14,10 @@ export type { ChangedCells, CompileOptions, Names, Observer } from './names.ts'
 export function namesOf(project: Omit<Project, 'checks' | 'unitTests' | 'analyses'>): Names {
   return {
     macros: project.macros,
+    packages: project.packages,
+    dispatch: project.dispatch,
     variables: project.variables,
-    transforms: new Map(project.transforms.map(transform => [transform.name, transform])),
+    transforms: new Map([...project.seeds, ...project.transforms].map(one => [one.name, one])),
     sources: new Map(project.sources.map(source => [sourceKey(source), source])),
     ephemerals: new Map(project.ephemerals.map(({ name, template }) => [name, template])),
     disabled: new Set(project.disabled),
@@ -25,19 +28,30 @@ export function namesOf(project: Omit<Project, 'checks' | 'unitTests' | 'analyse
 
 /** Renders a template of the project. Throws TRANSFORM_INVALID with file and line. */
 export async function compile(template: Template, names: Names, options: CompileOptions): Promise<Rendered> {
-  const used = new Set<string>()
-  const rendered = render(template, names, options, used)
+  const { rendered, used } = await rendering(template, names, options)
   return used.size === 0 ? rendered : withEphemerals(rendered, names, options, used)
 }
 
-function render(template: Template, names: Names, options: CompileOptions, used: Set<string>): Rendered {
-  return renderTemplate(template, {
-    macros: names.macros,
-    values: wordsOf(names, options, used),
-    namespaces: [names.packageName],
-    overrides: options.overrides ?? {},
-    refused: refusedWords,
-  })
+interface Rendering {
+  readonly rendered: Rendered
+  /** Ephemeral transforms that it refers to. */
+  readonly used: ReadonlySet<string>
+}
+
+function rendering(template: Template, names: Names, options: CompileOptions): Promise<Rendering> {
+  const render = (ask: Ask | null): Rendering => {
+    const used = new Set<string>()
+    const rendered = renderTemplate(template, {
+      macros: names.macros,
+      packages: names.packages,
+      values: wordsOf(names, options, used, ask),
+      namespaces: [names.packageName],
+      overrides: options.overrides ?? {},
+      refused: refusedWords,
+    })
+    return { rendered, used }
+  }
+  return answered(render, options.session, options.unanswered ?? 'refuse')
 }
 
 /** Puts the queries of ephemeral transforms before the query, each after those that it refers to; a line still knows its file. */
@@ -51,9 +65,12 @@ async function withEphemerals(
   const add = async (name: string): Promise<void> => {
     const template = names.ephemerals.get(name)
     if (parts.has(name) || !template) return
-    const inner = new Set<string>()
     const { observe: _, ...rest } = options
-    const rendered = render(template, names, { ...rest, mode: 'whole', self: { schema: '', name } }, inner)
+    const { rendered, used: inner } = await rendering(template, names, {
+      ...rest,
+      mode: 'whole',
+      self: { schema: '', name },
+    })
     for (const other of inner) await add(other)
     parts.set(name, rendered)
   }

@@ -1,4 +1,5 @@
 /** The SQL of a project as an engine would be given it, without asking any database. */
+import type { Session } from '../../engines/engine.ts'
 import { compile, namesOf } from './compile.ts'
 import type { NodeKind } from './nodes.ts'
 import type { Project } from './project.ts'
@@ -17,6 +18,8 @@ export interface CompilingOptions {
   readonly engine: string
   /** Quotes a name as the engine does. */
   readonly quote?: ((name: string) => string) | undefined
+  /** Whom templates ask by run_query and the like. */
+  readonly session?: Session | undefined
   /** Ids of what is compiled. */
   readonly select: ReadonlySet<string>
 }
@@ -24,7 +27,7 @@ export interface CompilingOptions {
 /** Transforms as a whole, checks, and analyses. Throws TRANSFORM_INVALID with file and line. */
 export async function compileProject(
   project: Project,
-  { engine, quote, select }: CompilingOptions,
+  { engine, quote, session, select }: CompilingOptions,
 ): Promise<CompiledFile[]> {
   const names = namesOf(project)
   const files: CompiledFile[] = []
@@ -35,16 +38,17 @@ export async function compileProject(
       path,
       template,
     }: { readonly name: string; readonly path: string; readonly template: Project['macros'][number] },
-    self: { readonly schema: string; readonly name: string } | null,
+    self: { readonly schema: string; readonly name: string; readonly table?: string } | null,
   ) => {
     const id = `${kind}.${name}`
     if (!select.has(id)) return
-    const { sql } = await compile(template, names, { engine, quote, mode: 'whole', self })
+    const { sql } = await compile(template, names, { engine, quote, session, mode: 'whole', self })
     // A generic test stands in a file with others.
     const at = path.endsWith('.sql') ? path : `${path}/${name}.sql`
     files.push({ id, kind, name, path: `${project.name}/${at}`, sql: `${sql.trim()}\n` })
   }
-  for (const transform of [...project.ephemerals, ...project.transforms]) await add('model', transform, transform)
+  for (const transform of [...project.ephemerals, ...project.transforms])
+    await add(transform.kind, transform, transform)
   for (const check of project.checks) await add('test', check, null)
   for (const analysis of project.analyses) await add('analysis', analysis, null)
   return files

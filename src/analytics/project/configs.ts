@@ -1,6 +1,6 @@
 /**
  * Settings as dbt lays them over each other: the project's tree by folder, the deeper the stronger, then the properties file, then the
- * file itself. Tags add up and `meta` is merged by key; of everything else the last one holds.
+ * file itself. Tags and hooks add up and `meta` is merged by key; of everything else the last one holds.
  */
 import { type Place, PlinthError } from '../../errors.ts'
 import { type KnownConfig, refuseConfig } from './keys.ts'
@@ -29,10 +29,16 @@ export function layered(layers: readonly Layer[], known: KnownConfig, subject: P
       places.set(key, place(written))
       if (key === 'tags') values[key] = [...new Set([...wordsOf(values[key]), ...wordsOf(value)])]
       else if (key === 'meta') values[key] = { ...mappingOf(values[key]), ...mappingOf(value) }
+      // Hooks add up, the outermost first.
+      else if (key === 'pre_hook' || key === 'post_hook') values[key] = [...listOf(values[key]), ...listOf(value)]
       else values[key] = value
     }
   }
   return { values, place: key => places.get(key) ?? subject }
+}
+
+function listOf(value: unknown): readonly unknown[] {
+  return value === undefined || value === null ? [] : Array.isArray(value) ? (value as unknown[]) : [value]
 }
 
 /**
@@ -73,7 +79,7 @@ export function treeLayers(
 
 function isSetting(key: string, known: KnownConfig): boolean {
   const name = key.replaceAll('-', '_')
-  return known.acted.includes(name) || known.passed.includes(name) || name === 'pre_hook' || name === 'post_hook'
+  return known.acted.includes(name) || known.passed.includes(name)
 }
 
 /** A folder holds settings; a plain value under a name that is no setting means nothing to dbt either. */

@@ -24,20 +24,25 @@ const word = (parameters: string, write: Spelled['write']): Spelled => ({
   write,
 })
 
+/** DuckDB's intervals have no quarters. */
+function timesOf(part: string, count: string): string {
+  return `(${count}) * interval ${part.toLowerCase() === 'quarter' ? '3 month' : `1 ${part}`}`
+}
+
 const common: Readonly<Record<string, Spelled>> = {
   dateadd: word(
     'datepart interval from_date_or_timestamp',
-    (part = '', count = '', from = '') => `(${from} + (${count}) * interval 1 ${part})`,
+    (part = '', count = '', from = '') => `(${from} + ${timesOf(part, count)})`,
   ),
-  datediff: word(
-    'first_date second_date datepart',
-    (first = '', second = '', part = '') =>
-      `date_diff('${part}', cast(${first} as timestamp), cast(${second} as timestamp))`,
-  ),
+  datediff: word('first_date second_date datepart', (first = '', second = '', part = '') => {
+    // A week begins on Sunday to dbt and on Monday to DuckDB.
+    const shift = part.toLowerCase() === 'week' ? ' + interval 1 day' : ''
+    return `date_diff('${part}', cast(${first} as timestamp)${shift}, cast(${second} as timestamp)${shift})`
+  }),
   date_trunc: word('datepart date', (part = '', date = '') => `date_trunc('${part}', ${date})`),
   last_day: word(
     'date datepart',
-    (date = '', part = '') => `cast(date_trunc('${part}', ${date}) + interval 1 ${part} - interval 1 day as date)`,
+    (date = '', part = '') => `cast(date_trunc('${part}', ${date}) + ${timesOf(part, '1')} - interval 1 day as date)`,
   ),
   date: word('year month day', (year = '', month = '', day = '') => `make_date(${year}, ${month}, ${day})`),
   current_timestamp: word('', () => 'current_timestamp'),
@@ -64,10 +69,19 @@ const common: Readonly<Record<string, Spelled>> = {
   bool_or: word('expression', (expression = '') => `bool_or(${expression})`),
   listagg: word(
     'measure delimiter_text order_by_clause limit_num',
-    (measure = '', delimiter = "','", order = '') =>
-      `string_agg(${measure}, ${delimiter || "','"}${order ? ` ${order}` : ''})`,
+    (measure = '', delimiter = '', order = '', limit = '') => {
+      const by = delimiter || "','"
+      if (limit === '') return `string_agg(${measure}, ${by}${order ? ` ${order}` : ''})`
+      return `list_aggr((array_agg(${measure}${order ? ` ${order}` : ''}))[1:${limit}], 'string_agg', ${by})`
+    },
   ),
   array_construct: word('inputs', (inputs = '') => `[${inputs.split('\u0000').join(', ')}]`),
+  array_append: word('array new_element', (array = '', item = '') => `array_append(${array}, ${item})`),
+  array_concat: word('array_1 array_2', (first = '', second = '') => `list_concat(${first}, ${second})`),
+  equals: word('expr1 expr2', (first = '', second = '') => `(${first} = ${second})`),
+  current_timestamp_backcompat: word('', () => 'cast(current_timestamp as timestamp)'),
+  current_timestamp_in_utc_backcompat: word('', () => 'cast(current_timestamp as timestamp)'),
+  snapshot_get_time: word('', () => 'cast(current_timestamp as timestamp)'),
   string_literal: word('value', (value = '') => `'${value}'`),
   escape_single_quotes: word('expression', (expression = '') => expression.replaceAll("'", "''")),
   except: word('', () => 'except'),
@@ -113,6 +127,11 @@ const bigquery: Readonly<Record<string, Spelled>> = {
     (bound = '') => `select generated_number from unnest(generate_array(1, ${bound})) as generated_number`,
   ),
   bool_or: word('expression', (expression = '') => `logical_or(${expression})`),
+  array_append: word('array new_element', (array = '', item = '') => `array_concat(${array}, [${item}])`),
+  array_concat: word('array_1 array_2', (first = '', second = '') => `array_concat(${first}, ${second})`),
+  current_timestamp_backcompat: word('', () => 'current_timestamp()'),
+  current_timestamp_in_utc_backcompat: word('', () => 'current_timestamp()'),
+  snapshot_get_time: word('', () => 'current_timestamp()'),
   except: word('', () => 'except distinct'),
   intersect: word('', () => 'intersect distinct'),
   type_string: word('', () => 'string'),

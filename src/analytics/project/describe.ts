@@ -1,11 +1,12 @@
 /** What transforms say of themselves: settings laid over each other, dependencies learned by rendering, columns and contracts. */
-import { basename } from 'node:path'
 import { nearest, type Place, PlinthError } from '../../errors.ts'
-import type { Template, TemplateValue } from '../../sql/template.ts'
-import { compile, type Names } from './compile.ts'
+import type { Names } from './compile.ts'
 import { type Layer, layered, type Settings, treeLayers } from './configs.ts'
-import { modelConfig } from './keys.ts'
-import { renderSetting, schemaOf } from './naming.ts'
+import { hooksOf } from './hooks.ts'
+import { incrementOf, snapshotOf } from './increments.ts'
+import { modelConfig, snapshotConfig } from './keys.ts'
+import { renderSetting, schemaOf, tableNameOf } from './naming.ts'
+import { observed, refuseMoments, withHooks } from './observe.ts'
 import type { Transform } from './project.ts'
 import { columnsOf, contractOf, type Patch } from './promises.ts'
 import { described, type SettingsFile, type TemplateAt } from './files.ts'
@@ -27,38 +28,53 @@ export interface Describing {
   readonly names: Names
 }
 
-/** Properties by the name of the transform. Throws TRANSFORM_INVALID for two of one, and for one of none. */
-export function patchesOf(files: readonly PropertiesFile[], known: readonly string[]): ReadonlyMap<string, Patch> {
-  const patches = new Map<string, Patch>()
+/** What properties files say, by name. */
+export type Patches = Readonly<Record<string, Patch | undefined>>
+
+/** Properties by the name of what they describe. Throws TRANSFORM_INVALID for two of one, and for one of none. */
+export function patchesOf(
+  files: readonly PropertiesFile[],
+  kind: 'models' | 'seeds' | 'snapshots',
+  known: readonly string[],
+): Patches {
+  const patches: Record<string, Patch> = {}
+  const noun = { models: 'transform', seeds: 'seed', snapshots: 'snapshot' }[kind]
   for (const { value, place } of files) {
-    for (const [index, model] of (value.models ?? []).entries()) {
-      const at = place(['models', index, 'name'])
-      if (patches.has(model.name))
-        throw new PlinthError('TRANSFORM_INVALID', `The transform "${model.name}" is described twice.`, { at })
+    for (const [index, model] of (value[kind] ?? []).entries()) {
+      const at = place([kind, index, 'name'])
+      if (Object.hasOwn(patches, model.name))
+        throw new PlinthError('TRANSFORM_INVALID', `The ${noun} "${model.name}" is described twice.`, { at })
       if (!known.includes(model.name)) {
         const guess = nearest(model.name, known)
-        throw new PlinthError('TRANSFORM_INVALID', `There is no transform "${model.name}" to be described.`, {
+        throw new PlinthError('TRANSFORM_INVALID', `There is no ${noun} "${model.name}" to be described.`, {
           at,
-          hint: guess ? `Did you mean "${guess}"?` : `Known transforms: ${known.join(', ') || 'none'}.`,
+          hint: guess ? `Did you mean "${guess}"?` : `Known ${noun}s: ${known.join(', ') || 'none'}.`,
         })
       }
-      patches.set(model.name, { model, place: path => place(['models', index, ...path]) })
+      patches[model.name] = { model, place: path => place([kind, index, ...path]) }
     }
   }
   return patches
 }
 
+/** A file of a transform, or a block or entry of a snapshot. */
+export interface Draft extends TemplateAt {
+  readonly name: string
+  readonly kind: Transform['kind']
+}
+
 /** Renders a transform in both modes, since a dependency may stand in a branch, and reads what it says of itself. */
 export async function describeTransform(
-  { template, path }: TemplateAt,
+  draft: Draft,
   patch: Patch | undefined,
   describing: Describing,
 ): Promise<Described> {
   const { names } = describing
-  const name = basename(template.file, '.sql')
+  const { name, kind, template, path } = draft
+  const known = kind === 'model' ? modelConfig : snapshotConfig
   const first = { file: template.file, line: 1, source: template.source }
-  const outer = outerLayers(name, path, patch, describing)
-  const before = layered(outer, modelConfig, first)
+  const outer = outerLayers(draft, patch, describing)
+  const before = layered(outer, known, first)
   if (!isEnabled(await renderSetting(before.values['enabled'], names, before.place('enabled'))))
     return { name, transform: null }
   const layers: Layer[] = []
@@ -68,32 +84,38 @@ export async function describeTransform(
     throw error
   })
   if (!seen) return { name, transform: null }
-  const { refs, sources } = seen
-  const settings = layered([...outer, ...layers], modelConfig, first)
+  const laid = layered([...outer, ...layers], known, first)
+  const settings = { ...laid, values: await renderedSettings(laid, names) }
   const { values, place } = settings
   if (!isEnabled(values['enabled'])) return { name, transform: null }
-  const materialized = materializedOf(
-    name,
-    await renderSetting(values['materialized'], names, place('materialized')),
-    place,
-  )
-  refuseOtherNames(name, settings)
+  const materialized = kind === 'snapshot' ? 'snapshot' : materializedOf(name, values['materialized'], place)
+  refuseOtherDatabase(name, settings, names)
   const tags = wordsOf(values['tags'])
-  const schema = await renderSetting(values['schema'], names, place('schema'))
+  const node = { name, kind, path, tags, config: values }
   const cell = materialized === 'incremental' ? cellOf(name, values['meta'], first) : null
   if (cell) await refuseMoments(name, template, names)
+  const table = await tableNameOf(values['alias'], node, names, place('alias'))
+  if (cell && table !== name) throw aliased(name, table, place('alias'))
   const columns = columnsOf(patch, describing.docs)
+  const hooks = hooksOf(settings)
+  const reads = await withHooks(seen, hooks, name, names)
+  // The place that older snapshots name is taken as it stands.
+  const target = kind === 'snapshot' ? textOf(values['target_schema']) : undefined
   return {
     name,
     transform: {
       name,
-      schema: await schemaOf(schema, { name, kind: 'model', path, tags }, names, place('schema')),
+      kind,
+      schema: target ?? (await schemaOf(values['schema'], node, names, place('schema'))),
+      table,
       template,
       materialized,
+      hooks,
+      increment: materialized === 'incremental' && !cell ? incrementOf(name, settings) : null,
+      snapshot: materialized === 'snapshot' ? snapshotOf(name, settings, first) : null,
       cell,
-      refs,
-      sources,
-      reads: { refs, sources },
+      ...reads,
+      reads,
       path,
       description: described(patch?.model.description, describing.docs, patch?.place(['description']) ?? first),
       tags,
@@ -106,11 +128,21 @@ export async function describeTransform(
   }
 }
 
+/** Hooks are rendered when they run. */
+async function renderedSettings({ values, place }: Settings, names: Names): Promise<Record<string, unknown>> {
+  const rendered: Record<string, unknown> = {}
+  for (const [key, value] of Object.entries(values))
+    rendered[key] = key.endsWith('_hook') ? value : await renderSetting(value, names, place(key))
+  return rendered
+}
+
 /** The settings around a file: the project's tree, then its properties. */
-function outerLayers(name: string, path: string, patch: Patch | undefined, { settings }: Describing): Layer[] {
+function outerLayers({ name, kind, path }: Draft, patch: Patch | undefined, { settings }: Describing): Layer[] {
   const { value, place } = settings
-  const folders = path.split('/').slice(1, -1)
-  const layers = treeLayers(value.models, [value.name, ...folders, name], modelConfig, at => place(['models', ...at]))
+  const tree = kind === 'model' ? 'models' : 'snapshots'
+  const steps = [value.name, ...path.split('/').slice(1, -1), name]
+  const known = kind === 'model' ? modelConfig : snapshotConfig
+  const layers = treeLayers(value[tree], steps, known, at => place([tree, ...at]))
   if (!patch) return layers
   const { config, meta, tags } = patch.model
   const loose = { ...(meta ? { meta } : {}), ...(tags ? { tags } : {}) }
@@ -119,44 +151,6 @@ function outerLayers(name: string, path: string, patch: Patch | undefined, { set
     { values: loose, place: key => patch.place([key]) },
     { values: config ?? {}, place: key => patch.place(['config', key]) },
   ]
-}
-
-interface Observed {
-  readonly refs: readonly string[]
-  readonly sources: readonly string[]
-  readonly layers: readonly Layer[]
-}
-
-interface Observing {
-  readonly overrides?: Readonly<Record<string, TemplateValue>>
-  /** Filled while rendering, so that it tells what was set before a failure. */
-  readonly layers?: Layer[]
-}
-
-/** What rendering a template in both modes uses and sets. */
-export async function observed(
-  name: string,
-  template: Template,
-  names: Names,
-  { overrides = {}, layers = [] }: Observing = {},
-): Promise<Observed> {
-  const refs = new Set<string>()
-  const sources = new Set<string>()
-  for (const mode of ['whole', 'cells'] as const) {
-    const observe = {
-      ref: (ref: string) => refs.add(ref),
-      source: (source: string) => sources.add(source),
-      config: (values: Readonly<Record<string, unknown>>, place: Place) => layers.push({ values, place: () => place }),
-    }
-    await compile(template, names, {
-      engine: 'duckdb',
-      mode,
-      self: { schema: names.surroundings.schema, name },
-      overrides,
-      observe,
-    })
-  }
-  return { refs: [...refs].sort(), sources: [...sources].sort(), layers }
 }
 
 export function isEnabled(value: unknown): boolean {
@@ -175,21 +169,22 @@ function materializedOf(name: string, given: unknown, place: Settings['place']):
   )
 }
 
-/** A table is found by its transform's name in ledgers and reports, and one project fills one warehouse. */
-function refuseOtherNames(name: string, { values, place }: Settings): void {
-  const alias = textOf(values['alias'])
-  if (alias !== undefined && alias !== name) {
-    throw new PlinthError('TRANSFORM_INVALID', `The alias "${alias}" of "${name}" is not supported.`, {
-      at: place('alias'),
-      hint: `A table has the name of its file: rename the file to ${alias}.sql.`,
-    })
-  }
-  if (values['database'] !== undefined && values['database'] !== null) {
-    throw new PlinthError('TRANSFORM_INVALID', `"${name}" names a database, which is not supported.`, {
-      at: place('database'),
-      hint: 'The warehouse is one database; set a schema instead.',
-    })
-  }
+/** One project fills one warehouse. */
+function refuseOtherDatabase(name: string, { values, place }: Settings, { surroundings }: Names): void {
+  const database = textOf(values['database']) ?? textOf(values['target_database'])
+  if (database === undefined || database === surroundings.database) return
+  throw new PlinthError('TRANSFORM_INVALID', `"${name}" names another database, which is not supported.`, {
+    at: place(values['database'] === undefined ? 'target_database' : 'database'),
+    hint: 'The warehouse is one database; set a schema instead.',
+  })
+}
+
+/** What is kept by cells is found by its transform's name in ledgers and reports. */
+function aliased(name: string, table: string, at: Place): PlinthError {
+  return new PlinthError('TRANSFORM_INVALID', `"${name}" is replaced by cells and cannot have another name.`, {
+    at,
+    hint: `Its table has the name of its file: rename the file to ${table}.sql.`,
+  })
 }
 
 /** Null for a transform that does not say what its cells are: it is made anew as a whole, which is right and slower. */
@@ -203,22 +198,4 @@ function cellOf(name: string, meta: unknown, place: Place): Transform['cell'] {
     at: place,
     hint: "Write config(meta={'plinth': {'bucket': 'bucket_hour', 'grain': 'hour', 'shard': 'shard'}}), or materialize it as a table.",
   })
-}
-
-/** A cell is replaced when its rows change and at no other time, so it must not hold what differs from run to run. */
-async function refuseMoments(name: string, template: Template, names: Names): Promise<void> {
-  const at = async (startedAt: string, runId: string) => {
-    const moment = { startedAt, runId }
-    return (await compile(template, names, { engine: 'duckdb', mode: 'whole', self: { schema: '', name }, moment })).sql
-  }
-  if ((await at('2001-01-01T00:00:00.000Z', 'one')) === (await at('2002-02-02T02:02:02.000Z', 'two'))) return
-  throw new PlinthError('TRANSFORM_INVALID', `"${name}" is replaced by cells and differs from run to run.`, {
-    at: { file: template.file, line: lineOfMoment(template.source), source: template.source },
-    hint: 'Leave run_started_at and invocation_id to tables, views and checks.',
-  })
-}
-
-function lineOfMoment(source: string): number {
-  const at = source.search(/run_started_at|invocation_id/)
-  return at < 0 ? 1 : source.slice(0, at).split('\n').length
 }

@@ -11,11 +11,12 @@ import {
   projectKeys,
   propertiesKeys,
   refuseKeys,
+  snapshotKeys,
   sourceKeys,
   tableKeys,
   unitTestKeys,
 } from './keys.ts'
-import { mappingOf, type ProjectSettings, projectShape, type PropertiesFile, propertiesShape } from './shapes.ts'
+import { type ProjectSettings, projectShape, type PropertiesFile, propertiesShape } from './shapes.ts'
 
 /** Where a project is and what its paths are relative to in messages. */
 export interface Folder {
@@ -53,29 +54,6 @@ export async function refuseForeignFiles(where: Folder, settings: ProjectSetting
     })
   }
   await refuse(settings['model-paths'], /\.py$/, 'Transforms in Python', 'Supported: SQL files.')
-  await refuse(
-    settings['snapshot-paths'],
-    /\.(sql|ya?ml)$/,
-    'Snapshots',
-    'Supported materializations: incremental, table, view, ephemeral.',
-  )
-  await refuse(
-    settings['seed-paths'],
-    /\.csv$/,
-    'Seeds',
-    'Load such rows by a migration of the warehouse, and name the table as a source.',
-  )
-  for (const file of ['packages.yml', 'dependencies.yml']) {
-    const path = join(where.folder, file)
-    if (!existsSync(path)) continue
-    const { parse } = await import('yaml')
-    const packages = mappingOf(parse(await readText(path, where.root)))['packages']
-    if (!Array.isArray(packages) || packages.length === 0) continue
-    throw new PlinthError('TRANSFORM_INVALID', 'Packages are not supported.', {
-      at: { file: relative(where.root, path), line: 1 },
-      hint: 'Copy the macros that you need into the folder of macros, and remove the package.',
-    })
-  }
 }
 
 /** Files of some folders of the project whose names end so, sorted. */
@@ -168,9 +146,11 @@ function refuseUnknown({ value, place }: PropertiesFile): void {
     for (const [index, item] of (list ?? []).entries()) refuseKeys(item, known, at([...path, index]))
   }
   refuseKeys(value, propertiesKeys, at([]))
-  each(value.models, ['models'], modelKeys)
-  for (const [index, model] of (value.models ?? []).entries())
-    each(model.columns, ['models', index, 'columns'], columnKeys)
+  for (const kind of ['models', 'seeds', 'snapshots'] as const) {
+    each(value[kind], [kind], kind === 'snapshots' ? [...modelKeys, ...snapshotKeys] : modelKeys)
+    for (const [index, model] of (value[kind] ?? []).entries())
+      each(model.columns, [kind, index, 'columns'], columnKeys)
+  }
   each(value.unit_tests, ['unit_tests'], unitTestKeys)
   each(value.sources, ['sources'], sourceKeys)
   for (const [index, source] of (value.sources ?? []).entries()) {

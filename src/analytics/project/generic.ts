@@ -15,7 +15,7 @@ export interface Use {
   readonly place: Place
 }
 
-/** The template of a use. `own` are the generic tests that the project defines, which come before those of dbt. */
+/** The template of a use. `own` are the generic tests of the project, which come before those of dbt, and of packages as `package.test`. */
 export function genericTemplate(use: Use, own: ReadonlySet<string>): string {
   const { kind, column, values, place } = use
   if (own.has(kind)) return ownTemplate(use)
@@ -40,12 +40,15 @@ function ownTemplate(use: Use): string {
     where === null
       ? `{%- set model = ${relation} -%}`
       : `{%- set model %}(select * from {{ ${relation} }} where ${where}) dbt_subquery{% endset -%}`
-  return `${model}\n{{ test_${kind}(${args}) }}`
+  const called = kind.includes('.') ? kind.replace('.', '.test_') : `test_${kind}`
+  return `${model}\n{{ ${called}(${args}) }}`
 }
 
 /** dbt renders a text that is a call of one of these, and leaves every other as it is. */
 function argument(value: unknown): string {
   if (typeof value === 'string' && /^\s*(env_var|ref|var|source)\s*\(.+\)\s*$/.test(value)) return value.trim()
+  const written = typeof value === 'string' ? /^\s*\{\{((?:(?!\}\})[\s\S])+)\}\}\s*$/.exec(value)?.[1] : undefined
+  if (written !== undefined) return `(${written})`
   return literal(value)
 }
 
@@ -102,7 +105,7 @@ function plainKind(kind: string): string {
 function unknownTest(kind: string, known: readonly string[], at: Place): PlinthError {
   const guess = nearest(kind, known)
   const hint = kind.includes('.')
-    ? `Packages are not supported. Write {% test ${kind.split('.').at(-1)}(model, column_name) %} into the folder of macros. Known: ${known.join(', ')}.`
+    ? `Name the package in packages.yml and run \`dbt deps\`, or write {% test ${kind.split('.').at(-1)}(model, column_name) %} into the folder of macros. Known: ${known.slice(0, 40).join(', ')}.`
     : guess
       ? `Did you mean "${guess}"?`
       : `Known: ${known.join(', ')}. Define others with {% test ${kind}(model, column_name) %} in the folder of macros or in tests/generic.`

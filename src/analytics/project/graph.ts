@@ -7,7 +7,12 @@ export interface GraphNode {
 }
 
 /** Nodes so that each comes after those that it refers to, else by name. Throws TRANSFORM_INVALID for a circle, naming it. */
-export function orderTransforms<T extends GraphNode>(nodes: readonly T[], placeOf: (node: T) => Place): T[] {
+export function orderTransforms<T extends GraphNode>(
+  nodes: readonly T[],
+  placeOf: (node: T) => Place,
+  /** Names that may be referred to and have no place in the order. */
+  given: ReadonlySet<string> = new Set(),
+): T[] {
   const byName = new Map(nodes.map(node => [node.name, node]))
   const ordered: T[] = []
   const done = new Set<string>()
@@ -17,6 +22,7 @@ export function orderTransforms<T extends GraphNode>(nodes: readonly T[], placeO
     if (at >= 0) throw circle([...path.slice(at), node.name], placeOf(node))
     for (const name of [...node.refs].sort()) {
       const next = byName.get(name)
+      if (!next && given.has(name)) continue
       if (!next) throw unknownTransform(name, placeOf(node), [...byName.keys()])
       visit(next, [...path, node.name])
     }
@@ -27,12 +33,25 @@ export function orderTransforms<T extends GraphNode>(nodes: readonly T[], placeO
   return ordered
 }
 
-/** The transforms that read the source, directly or through others, in the order given. */
+/**
+ * The transforms that read the source, directly or through others, in the order given. What stands on a snapshot is none of them: it keeps
+ * what was, which the source cannot tell.
+ */
 export function descendantsOf<
-  T extends { readonly name: string; readonly refs: readonly string[]; readonly sources: readonly string[] },
+  T extends {
+    readonly name: string
+    readonly refs: readonly string[]
+    readonly sources: readonly string[]
+    readonly materialized?: string
+  },
 >(ordered: readonly T[], source: string): T[] {
   const reached = new Set<string>()
+  const kept = new Set<string>()
   return ordered.filter(node => {
+    if (node.materialized === 'snapshot' || node.refs.some(name => kept.has(name))) {
+      kept.add(node.name)
+      return false
+    }
     const reads = node.sources.includes(source) || node.refs.some(name => reached.has(name))
     if (reads) reached.add(node.name)
     return reads

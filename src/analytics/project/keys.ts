@@ -5,14 +5,31 @@ const words = (text: string): readonly string[] => text.trim().split(/\s+/)
 
 /** Settings of a transform. */
 export const modelConfig = {
-  acted: words('materialized schema tags meta enabled contract alias database'),
+  acted:
+    words(`materialized schema tags meta enabled contract alias database pre_hook post_hook unique_key incremental_strategy
+    on_schema_change incremental_predicates predicates merge_update_columns merge_exclude_columns full_refresh`),
   passed:
-    words(`unique_key incremental_strategy on_schema_change full_refresh docs group access persist_docs description
-    event_time begin batch_size lookback concurrent_batches incremental_predicates predicates on_configuration_change
-    partition_by cluster_by partition_expiration_days hours_to_expiration kms_key_name labels resource_tags
-    require_partition_filter copy_partitions indexes index transient unlogged quoting static_analysis merge_update_columns
-    merge_exclude_columns node_color freshness latest_version deprecation_date table_type location format options sorted_by
-    partitioned_by contract_config time_ingestion_partitioning`),
+    words(`docs group access persist_docs description grants event_time begin batch_size lookback concurrent_batches
+    on_configuration_change partition_by cluster_by partition_expiration_days hours_to_expiration kms_key_name labels
+    resource_tags require_partition_filter copy_partitions indexes index transient unlogged quoting static_analysis node_color
+    freshness latest_version deprecation_date table_type location format options sorted_by partitioned_by contract_config
+    time_ingestion_partitioning`),
+}
+
+/** Settings of a seed. */
+export const seedConfig = {
+  acted:
+    words(`schema tags meta enabled alias database pre_hook post_hook column_types delimiter quote_columns full_refresh
+    fast`),
+  passed: words('docs group access persist_docs description grants event_time quoting static_analysis materialized'),
+}
+
+/** Settings of a snapshot. */
+export const snapshotConfig = {
+  acted:
+    words(`schema tags meta enabled alias database pre_hook post_hook unique_key strategy updated_at check_cols hard_deletes
+    invalidate_hard_deletes target_schema target_database dbt_valid_to_current snapshot_meta_column_names materialized`),
+  passed: words('docs group access persist_docs description grants event_time quoting static_analysis'),
 }
 
 /** Settings of a check. */
@@ -24,27 +41,17 @@ export const checkConfig = {
 }
 
 export const sourceConfig = {
-  acted: words('enabled meta tags freshness loaded_at_field loaded_at_query schema identifier'),
-  passed: words('event_time quoting database loader description docs'),
+  acted: words(
+    'enabled meta tags freshness loaded_at_field loaded_at_query schema identifier database external_location',
+  ),
+  passed: words('event_time quoting loader description docs formatter'),
 }
 
 export const unitTestConfig = { acted: words('enabled tags meta'), passed: words('static_analysis') }
 
 /** Why a word is refused, where more can be said than that it is not known. */
 const reasons: Readonly<Record<string, string>> = {
-  pre_hook: 'Hooks are not supported: a transform is one query, and what else happens to the warehouse is a migration.',
-  post_hook:
-    'Hooks are not supported: a transform is one query, and what else happens to the warehouse is a migration.',
-  grants: 'Grants are not supported here: write them into a migration of the warehouse.',
   sql_header: 'A header before the query is not supported: a transform is one query.',
-  'on-run-start': 'Hooks are not supported: what happens to the warehouse beside transforms is a migration.',
-  'on-run-end': 'Hooks are not supported: what happens to the warehouse beside transforms is a migration.',
-  snapshots: 'Snapshots are not supported. Supported materializations: incremental, table, view, ephemeral.',
-  seeds:
-    'Seeds are not supported here: load such rows by a migration of the warehouse, and name the table as a source.',
-  semantic_models: 'The semantic layer is not supported. Write the aggregation as a transform.',
-  metrics: 'The semantic layer is not supported. Write the aggregation as a transform.',
-  saved_queries: 'The semantic layer is not supported. Write the query into the folder of analyses.',
   versions: 'Versions of transforms are not supported. Give the new one a name of its own.',
   functions: 'Functions are not supported. Make them in a migration of the warehouse, or write a macro.',
 }
@@ -53,13 +60,16 @@ const reasons: Readonly<Record<string, string>> = {
 export const projectKeys = words(`name version config-version profile model-paths macro-paths test-paths analysis-paths
   seed-paths snapshot-paths docs-paths asset-paths function-paths target-path clean-targets log-path packages-install-path
   require-dbt-version vars models tests data_tests unit_tests sources analyses exposures flags dispatch quoting query-comment
-  macros dbt-cloud restrict-access anchors`)
+  macros dbt-cloud restrict-access anchors seeds snapshots on-run-start on-run-end semantic-models saved-queries metrics
+  groups`)
 
 export const propertiesKeys = words(
-  'version sources models unit_tests data_tests analyses macros exposures groups anchors',
+  'version sources models seeds snapshots unit_tests data_tests analyses macros exposures groups anchors metrics semantic_models saved_queries',
 )
+/** What the properties of a snapshot have more. */
+export const snapshotKeys = words('relation')
 export const modelKeys = words(`name description docs access config constraints data_tests tests columns meta tags group
-  deprecation_date latest_version time_spine primary_entity derived_semantics`)
+  deprecation_date latest_version time_spine primary_entity derived_semantics semantic_model metrics`)
 export const columnKeys =
   words(`name description meta quote constraints data_tests tests tags data_type config policy_tags
   granularity docs dimension entity`)

@@ -1,12 +1,26 @@
 /** Reads an analytics project: `dbt_project.yml`, transforms, macros, sources, checks, unit tests. Everything wrong in it has a file and a line. */
-import { basename } from 'node:path'
+import { basename, relative } from 'node:path'
 import { type Place, PlinthError } from '../../errors.ts'
 import { describeChecks } from './checks.ts'
 import { type Names, namesOf } from './compile.ts'
-import { type Described, describeTransform, observed, patchesOf } from './describe.ts'
+import { type Described, describeTransform, type Describing, type Draft, patchesOf } from './describe.ts'
 import { unitTestsOf } from './fixtures.ts'
 import { orderTransforms } from './graph.ts'
-import { type Analysis, noMoment, type Project, sourceKey, type Surroundings, type Transform } from './project.ts'
+import { statementsOf } from './hooks.ts'
+import { observed } from './observe.ts'
+import { readPackages } from './packages.ts'
+import {
+  type Analysis,
+  noMoment,
+  type Project,
+  type Seed,
+  type Source,
+  sourceKey,
+  type Surroundings,
+  type Transform,
+} from './project.ts'
+import { describeSeed, listSeeds, seedName } from './seeds.ts'
+import { readSnapshots } from './snapshots.ts'
 import {
   described,
   type Folder,
@@ -18,8 +32,8 @@ import {
   refuseForeignFiles,
   type TemplateAt,
 } from './files.ts'
-import { mappingOf, type PropertiesFile } from './shapes.ts'
-import { sourcesOf } from './sources.ts'
+import { mappingOf, type ProjectSettings, type PropertiesFile } from './shapes.ts'
+import { type Sourcing, sourcesOf } from './sources.ts'
 
 export interface LoadOptions {
   /** Folder that paths in messages are relative to. */
@@ -37,54 +51,73 @@ export async function loadProject(folder: string, options: LoadOptions): Promise
   const settings = await readSettings(where)
   const { value } = settings
   await refuseForeignFiles(where, value)
-  const list = (paths: readonly string[], ending: RegExp) => listFiles(where, paths, ending)
-  const yaml = [...value['model-paths'], ...value['test-paths'], ...value['macro-paths'], ...value['analysis-paths']]
-  const properties = await readProperties(where, await list(yaml, /\.ya?ml$/))
+  const properties = await readProperties(where, await listFiles(where, propertyPaths(value), /\.ya?ml$/))
   const docs = await readDocs(where, value['docs-paths'] ?? [...value['model-paths'], ...value['macro-paths']])
-  const tests = await readTemplates(
-    where,
-    (await list(value['test-paths'], /\.sql$/)).filter(file => !isFixture(file)),
-  )
-  const generic = tests.filter(({ template }) => template.macros.length > 0)
-  const macros = [
-    ...(await readTemplates(where, await list(value['macro-paths'], /\.sql$/))).map(({ template }) => template),
-    ...generic.map(({ template }) => template),
-  ]
-  const templates = await readTemplates(where, await list(value['model-paths'], /\.sql$/))
+  const { macros, singular } = await readMacros(where, value)
   const surroundings = { ...defaultSurroundings, ...options.surroundings }
   const variables = { ...value.vars, ...mappingOf(value.vars?.[value.name]), ...options.variables }
-  const bare: Names = { ...emptyNames, macros, variables, packageName: value.name, surroundings }
-  const sources = []
-  for (const file of properties) sources.push(...(await sourcesOf(file, { settings, docs, names: bare })))
+  const packages = await readPackages(where, settings)
+  const dispatch = new Map((value.dispatch ?? []).map(one => [one.macro_namespace, one.search_order]))
+  const bare: Names = { ...emptyNames, macros, packages, dispatch, variables, packageName: value.name, surroundings }
+  const sources = await describeSources(properties, { settings, docs, names: bare, folder })
+  const known = { ...bare, sources: new Map(sources.map(source => [sourceKey(source), source])) }
+  const nodes = await describeNodes(where, { settings, properties, docs, names: known })
+  const around = {
+    before: statementsOf(value['on-run-start'], settings.place(['on-run-start'])),
+    after: statementsOf(value['on-run-end'], settings.place(['on-run-end'])),
+  }
+  const common = { name: value.name, folder, variables, sources, macros, packages, dispatch, surroundings, around }
+  const base = { ...common, ...nodes, notes: passedOver(properties) }
+  if (options.parts === 'transforms') return { ...base, analyses: [], checks: [], unitTests: [] }
+  const names = namesOf(base)
+  const disabled = new Set(nodes.disabled)
+  const checks = await describeChecks({ settings, properties, names, disabled }, singular, base.transforms)
+  const transforms = [...names.transforms.keys(), ...names.ephemerals.keys()]
+  const fixtures = { where, settings, docs, transforms, disabled }
+  const unitTests = []
+  for (const file of properties) unitTests.push(...(await unitTestsOf(file, fixtures)))
+  refuseDuplicates(unitTests, 'unit test')
+  const queries = await readTemplates(where, await listFiles(where, value['analysis-paths'], /\.sql$/))
+  const analyses = await describeAnalyses(queries, properties, docs, names)
+  return { ...base, analyses, checks, unitTests }
+}
+
+function propertyPaths(value: ProjectSettings): string[] {
+  return (['model', 'test', 'macro', 'analysis', 'seed', 'snapshot'] as const).flatMap(kind => value[`${kind}-paths`])
+}
+
+/** Macros, with the generic tests among the tests, and the tests that are files of their own. */
+async function readMacros(where: Folder, value: ProjectSettings) {
+  const files = (await listFiles(where, value['test-paths'], /\.sql$/)).filter(file => !isFixture(file))
+  const tests = await readTemplates(where, files)
+  const generic = tests.filter(({ template }) => template.macros.length > 0)
+  const own = await readTemplates(where, await listFiles(where, value['macro-paths'], /\.sql$/))
+  return {
+    macros: [...own, ...generic].map(({ template }) => template),
+    singular: tests.filter(test => !generic.includes(test)),
+  }
+}
+
+async function describeSources(properties: readonly PropertiesFile[], sourcing: Sourcing): Promise<Source[]> {
+  const sources: Source[] = []
+  for (const file of properties) sources.push(...(await sourcesOf(file, sourcing)))
   refuseDuplicates(
     sources.map(source => ({ name: sourceKey(source), place: source.place })),
     'source',
   )
-  const known = { ...bare, sources: new Map(sources.map(source => [sourceKey(source), source])) }
-  const transforms = await describeTransforms(templates, { settings, properties, docs, names: known })
-  const base = { name: value.name, folder, variables, sources, macros, surroundings, ...transforms }
-  if (options.parts === 'transforms') return { ...base, analyses: [], checks: [], unitTests: [] }
-  const names = namesOf(base)
-  const disabled = new Set(transforms.disabled)
-  const singular = tests.filter(test => !generic.includes(test))
-  const checks = await describeChecks({ settings, properties, names, disabled }, singular, base.transforms)
-  const fixtures = {
-    where,
-    settings,
-    docs,
-    transforms: [...names.transforms.keys(), ...names.ephemerals.keys()],
-    disabled,
-  }
-  const unitTests = []
-  for (const file of properties) unitTests.push(...(await unitTestsOf(file, fixtures)))
-  refuseDuplicates(unitTests, 'unit test')
-  const analyses = await describeAnalyses(
-    await readTemplates(where, await list(value['analysis-paths'], /\.sql$/)),
-    properties,
-    docs,
-    names,
+  return sources
+}
+
+/** What other tools read and nothing here acts on. */
+function passedOver(properties: readonly PropertiesFile[]): string[] {
+  return properties.flatMap(({ file, value }) =>
+    (['metrics', 'semantic_models', 'saved_queries', 'exposures'] as const).flatMap(kind => {
+      const count = value[kind]?.length ?? 0
+      return count === 0
+        ? []
+        : [`${file}: ${count} ${kind.replace('_', ' ')}, which other tools read, are passed over.`]
+    }),
   )
-  return { ...base, analyses, checks, unitTests }
 }
 
 const defaultSurroundings: Surroundings = {
@@ -105,47 +138,65 @@ function isFixture(file: string): boolean {
   return /[\\/]fixtures[\\/]/.test(file)
 }
 
-interface Describing {
-  readonly settings: Awaited<ReturnType<typeof readSettings>>
-  readonly properties: readonly PropertiesFile[]
-  readonly docs: ReadonlyMap<string, string>
-  readonly names: Names
-}
+type Nodes = Pick<Project, 'transforms' | 'ephemerals' | 'disabled' | 'seeds'>
 
 /** Names of all come first: what a transform says of itself is known by rendering it, and that needs the names of the others. */
-async function describeTransforms(
-  templates: readonly TemplateAt[],
-  describing: Describing,
-): Promise<Pick<Project, 'transforms' | 'ephemerals' | 'disabled'>> {
-  const drafts = templates.map(draft => ({ ...draft, name: basename(draft.template.file, '.sql') }))
+async function describeNodes(where: Folder, describing: Describing): Promise<Nodes> {
+  const { settings, properties, names: bare } = describing
+  const { value } = settings
+  const models = await readTemplates(where, await listFiles(where, value['model-paths'], /\.sql$/))
+  const snapshots = await readSnapshots(where, value['snapshot-paths'], properties)
+  const drafts: Draft[] = [
+    ...models.map(one => ({ ...one, name: basename(one.template.file, '.sql'), kind: 'model' as const })),
+    ...snapshots.map(one => ({ ...one, kind: 'snapshot' as const })),
+  ]
+  const files = await listSeeds(where, value['seed-paths'])
   refuseDuplicates(
-    drafts.map(({ name, template }) => ({ name, place: { file: template.file, line: 1 } })),
+    [
+      ...drafts.map(({ name, template }) => ({ name, place: { file: template.file, line: 1 } })),
+      ...files.map(file => ({ name: seedName(file), place: { file: relative(where.root, file), line: 1 } })),
+    ],
     'transform',
   )
-  const patches = patchesOf(
-    describing.properties,
-    drafts.map(({ name }) => name),
-  )
-  const { schema } = describing.names.surroundings
-  const names = {
-    ...describing.names,
-    transforms: new Map(drafts.map(({ name, path }) => [name, { schema, name, path }])),
+  const namesOfKind = (kind: Draft['kind']) => drafts.flatMap(draft => (draft.kind === kind ? [draft.name] : []))
+  const patches = {
+    ...patchesOf(properties, 'models', namesOfKind('model')),
+    ...patchesOf(properties, 'snapshots', namesOfKind('snapshot')),
+    ...patchesOf(properties, 'seeds', files.map(seedName)),
   }
+  const described: (Seed | null)[] = []
+  for (const file of files) described.push(await describeSeed(where, file, patches[seedName(file)], describing))
+  const seeds = described.filter(seed => seed !== null)
+  const { schema } = bare.surroundings
+  const known = [...seeds, ...drafts.map(({ name, path, kind }) => ({ schema, name, path, kind }))]
+  const names = { ...bare, transforms: new Map(known.map(one => [one.name, one])) }
   const all: Described[] = []
-  for (const draft of drafts)
-    all.push(await describeTransform(draft, patches.get(draft.name), { ...describing, names }))
-  const disabled = all.flatMap(({ name, transform }) => (transform ? [] : [name]))
+  for (const draft of drafts) all.push(await describeTransform(draft, patches[draft.name], { ...describing, names }))
+  const off = files.map(seedName).filter(name => !seeds.some(seed => seed.name === name))
+  const disabled = [...off, ...all.flatMap(({ name, transform }) => (transform ? [] : [name]))]
+  return { seeds, disabled, ...(await ordered(all, disabled, seeds)) }
+}
+
+async function ordered(
+  all: readonly Described[],
+  disabled: readonly string[],
+  seeds: readonly Seed[],
+): Promise<Pick<Project, 'transforms' | 'ephemerals'>> {
   const found = all.flatMap(({ transform }) => transform ?? [])
   await refuseDisabled(found, disabled)
-  const ordered = orderTransforms(found, ({ template }) => ({ file: template.file, line: 1, source: template.source }))
-  const ephemerals = ordered.flatMap(one =>
+  const nodes = orderTransforms(
+    found,
+    ({ template }) => ({ file: template.file, line: 1, source: template.source }),
+    new Set(seeds.map(({ name }) => name)),
+  )
+  const ephemerals = nodes.flatMap(one =>
     one.materialized === 'ephemeral' ? [{ ...one, materialized: 'view' as const }] : [],
   )
-  const real = ordered.flatMap((one): Transform[] => {
+  const transforms = nodes.flatMap((one): Transform[] => {
     const { materialized } = one
     return materialized === 'ephemeral' ? [] : [{ ...one, materialized, ...through(one, ephemerals) }]
   })
-  return { transforms: real, ephemerals, disabled }
+  return { transforms, ephemerals }
 }
 
 /** What it refers to, with what stands behind ephemeral transforms in their place. */

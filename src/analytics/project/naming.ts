@@ -18,19 +18,20 @@ export async function renderSetting(value: unknown, names: Names, at: Place): Pr
 export async function renderText(text: string, names: Names, at: Place): Promise<string> {
   try {
     const template = parseTemplate({ file: at.file ?? '', source: text })
-    return (await compile(template, names, { engine: 'duckdb', mode: 'whole', self: null })).sql
+    return (await compile(template, names, { engine: 'duckdb', mode: 'whole', self: null, unanswered: 'parse' })).sql
   } catch (error) {
     if (!(error instanceof PlinthError)) throw error
     throw new PlinthError(error.code, error.message, { at, hint: error.hint, cause: error })
   }
 }
 
-/** What a schema is named for. */
+/** What a schema or a table is named for. */
 export interface Node {
   readonly name: string
-  readonly kind: 'model' | 'test'
+  readonly kind: 'model' | 'test' | 'seed' | 'snapshot'
   readonly path: string
   readonly tags: readonly string[]
+  readonly config?: Readonly<Record<string, unknown>>
 }
 
 /**
@@ -40,20 +41,44 @@ export interface Node {
 export async function schemaOf(custom: unknown, node: Node, names: Names, at: Place): Promise<string> {
   const given = textOf(custom)?.trim() ?? null
   const base = names.surroundings.schema
-  const isOwn = names.macros.some(({ macros }) => macros.includes('generate_schema_name'))
-  if (!isOwn) return given === null || given === '' ? base : `${base}_${given}`
+  const answer = await namedBy('generate_schema_name', given, node, names, at)
+  return answer ?? (given === null || given === '' ? base : `${base}_${given}`)
+}
+
+/** The name of a table: what the project's macro `generate_alias_name` answers, else its alias, else the name of its file. */
+export async function tableNameOf(alias: unknown, node: Node, names: Names, at: Place): Promise<string> {
+  const given = textOf(alias)?.trim() ?? null
+  return (await namedBy('generate_alias_name', given, node, names, at)) ?? given ?? node.name
+}
+
+/** Null where the project has no such macro. */
+async function namedBy(
+  macro: string,
+  given: string | null,
+  node: Node,
+  names: Names,
+  at: Place,
+): Promise<string | null> {
+  if (!names.macros.some(({ macros }) => macros.includes(macro))) return null
+  const { name, kind, path, tags, config = {} } = node
   const spelled = literal({
-    name: node.name,
-    resource_type: node.kind,
-    path: node.path,
-    original_file_path: node.path,
-    tags: node.tags,
+    name,
+    resource_type: kind,
+    path,
+    original_file_path: path,
+    tags,
     package_name: names.packageName,
-    fqn: [names.packageName, ...node.path.split('/').slice(1, -1), node.name],
-    config: { schema: given },
+    unique_id: `${kind}.${names.packageName}.${name}`,
+    fqn: [names.packageName, ...path.split('/').slice(1, -1), name],
+    version: null,
+    config: { ...plainOf(config), schema: given },
   })
-  const answer = await renderText(`{{ generate_schema_name(${literal(given)}, ${spelled}) }}`, names, at)
-  return answer.trim()
+  return (await renderText(`{{ ${macro}(${literal(given)}, ${spelled}) }}`, names, at)).trim()
+}
+
+/** Settings that can be written down; texts that are templates themselves stay out. */
+function plainOf(config: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(config).filter(([key]) => !key.endsWith('_hook')))
 }
 
 /** A value as templates write it. */

@@ -1,7 +1,7 @@
 /** A project as a graph of sources, transforms, checks, unit tests and analyses, for selecting, listing and drawing. Pure. */
 import { type Project, sourceKey, type Transform } from './project.ts'
 
-export type NodeKind = 'source' | 'model' | 'test' | 'unit_test' | 'analysis'
+export type NodeKind = 'source' | 'seed' | 'model' | 'snapshot' | 'test' | 'unit_test' | 'analysis'
 
 export interface GraphNode {
   /** Kind and name, such as `model.usage_hourly` or `source.raw.usage_events`. */
@@ -21,14 +21,15 @@ export interface GraphNode {
   readonly test: string
 }
 
-/** Sources first, then transforms in the order of their dependencies, then what looks at them. */
+/** Sources and seeds first, then transforms in the order of their dependencies, then what looks at them. */
 export function nodesOf(project: Project): GraphNode[] {
   const { name: packageName } = project
   const address = (path: string, name: string) => [packageName, ...path.split('/').slice(1, -1), name]
   const readBy = (reads: Transform['reads']) => [
     ...reads.sources.map(key => `source.${key}`),
-    ...reads.refs.map(name => `model.${name}`),
+    ...reads.refs.map(name => `${kinds.get(name) ?? 'model'}.${name}`),
   ]
+  const kinds = new Map([...project.seeds, ...project.transforms].map(({ name, kind }) => [name, kind]))
   const none = { config: {}, description: '', test: '', tags: [] as readonly string[] }
   const sources = project.sources.map((source): GraphNode => {
     const key = sourceKey(source)
@@ -46,13 +47,29 @@ export function nodesOf(project: Project): GraphNode[] {
       parents: [],
     }
   })
+  const seeds = project.seeds.map((seed): GraphNode => {
+    const { name, path, tags, description, config } = seed
+    const id = `seed.${name}`
+    return {
+      ...none,
+      id,
+      kind: 'seed',
+      name,
+      path,
+      address: address(path, name),
+      tags,
+      config,
+      description,
+      parents: [],
+    }
+  })
   const models = orderedModels(project).map(({ materialized, ...one }): GraphNode => {
-    const { name, path, tags, description, reads } = one
+    const { name, kind, path, tags, description, reads } = one
     const config = { ...one.config, materialized, schema: one.schema }
     return {
       ...none,
-      id: `model.${name}`,
-      kind: 'model',
+      id: `${kind}.${name}`,
+      kind,
       name,
       path,
       address: address(path, name),
@@ -105,7 +122,7 @@ export function nodesOf(project: Project): GraphNode[] {
       parents: readBy(analysis),
     }
   })
-  return [...sources, ...models, ...checks, ...unitTests, ...analyses]
+  return [...sources, ...seeds, ...models, ...checks, ...unitTests, ...analyses]
 }
 
 type Model = Omit<Transform, 'materialized'> & { readonly materialized: string }
@@ -129,10 +146,10 @@ function orderedModels({ transforms, ephemerals }: Project): Model[] {
 
 /** The graph as Mermaid draws it: sources and transforms, or those of them that are selected. */
 export function mermaid(nodes: readonly GraphNode[]): string {
-  const drawn = nodes.filter(({ kind }) => kind === 'source' || kind === 'model')
+  const drawn = nodes.filter(({ kind }) => kind !== 'test' && kind !== 'unit_test' && kind !== 'analysis')
   const number = new Map(drawn.map(({ id }, index) => [id, `n${index}`]))
   const shape = ({ kind, name, config }: GraphNode) => {
-    if (kind === 'source') return `[("${name}")]`
+    if (kind === 'source' || kind === 'seed') return `[("${name}")]`
     const materialized = typeof config['materialized'] === 'string' ? config['materialized'] : ''
     return materialized === 'view' || materialized === 'ephemeral' ? `(["${name}"])` : `["${name}"]`
   }

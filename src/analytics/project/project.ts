@@ -17,6 +17,16 @@ export interface Project {
   /** Queries that are compiled and run by hand. */
   readonly analyses: readonly Analysis[]
   readonly macros: readonly Template[]
+  /** Files of rows, which the run loads when they changed. */
+  readonly seeds: readonly Seed[]
+  /** Macros of installed packages by the package's name. */
+  readonly packages: ReadonlyMap<string, readonly Template[]>
+  /** Where macros of a namespace are looked for first. */
+  readonly dispatch: ReadonlyMap<string, readonly string[]>
+  /** Statements around every run, dbt's `on-run-start` and `on-run-end`. */
+  readonly around: Hooks
+  /** What the files say that nothing here acts on, for people. */
+  readonly notes: readonly string[]
   readonly checks: readonly CheckDefinition[]
   readonly unitTests: readonly UnitTest[]
   readonly surroundings: Surroundings
@@ -28,6 +38,8 @@ export interface Surroundings {
   readonly target: string
   /** Schema of transforms that name none, dbt's `target.schema`. */
   readonly schema: string
+  /** Name of the warehouse's database, dbt's `target.database`; undefined where no warehouse is known. */
+  readonly database?: string | undefined
   /** For `env_var`. */
   readonly environment: Readonly<Record<string, string | undefined>>
   readonly moment: Moment
@@ -64,6 +76,10 @@ export interface Source {
   readonly name: string
   readonly schema: string
   readonly identifier: string
+  /** Another database of the warehouse; null for its own. */
+  readonly database: string | null
+  /** SQL of files that are read in the table's place, dbt-duckdb's `external_location`; null for a table. */
+  readonly location: string | null
   readonly columns: readonly SourceColumn[]
   /** Null for a table that somebody else fills. */
   readonly capture: Capture | null
@@ -119,11 +135,92 @@ export interface Capture {
 
 export type Grain = 'hour' | 'day'
 
+/** A file of rows in CSV. */
+export interface Seed {
+  readonly name: string
+  readonly kind: 'seed'
+  readonly schema: string
+  readonly table: string
+  /** Absolute. */
+  readonly file: string
+  /** Path within the project. */
+  readonly path: string
+  /** Of the file and of what says how it is read. */
+  readonly digest: string
+  readonly delimiter: string
+  /** Types by column, for those that are not inferred. */
+  readonly columnTypes: Readonly<Record<string, string>>
+  /** Whether the word null is none in a column of text as well. */
+  readonly nullWord: 'none' | 'text'
+  readonly hooks: Hooks
+  readonly tags: readonly string[]
+  readonly description: string
+  readonly config: Readonly<Record<string, unknown>>
+  readonly columns: readonly Column[]
+  readonly place: Place
+}
+
+/** Statements that run before and after something. */
+export interface Hooks {
+  readonly before: readonly Hook[]
+  readonly after: readonly Hook[]
+}
+
+export interface Hook {
+  readonly template: Template
+  /** Whether it commits with what it stands around. */
+  readonly transaction: 'inside' | 'outside'
+}
+
+/** How dbt adds rows to a table that is there. */
+export interface Increment {
+  readonly strategy: 'append' | 'merge' | 'delete+insert'
+  /** Expressions; none for rows that are only added. */
+  readonly uniqueKey: readonly string[]
+  readonly onSchemaChange: 'ignore' | 'fail' | 'append_new_columns' | 'sync_all_columns'
+  readonly predicates: readonly string[]
+  /** Columns that a merge updates; null for all. */
+  readonly updated: readonly string[] | null
+  readonly kept: readonly string[]
+  /** Whether it is made anew whatever the run says; null leaves it to the run. */
+  readonly fullRefresh: 'always' | 'never' | null
+}
+
+/** How dbt keeps what rows were before. */
+export interface Snapshot {
+  readonly uniqueKey: readonly string[]
+  /** Time of a row's last change; null where columns are compared instead. */
+  readonly updatedAt: string | null
+  /** Columns that are compared, or all; null where the time tells. */
+  readonly checked: readonly string[] | 'all' | null
+  readonly hardDeletes: 'ignore' | 'invalidate' | 'new_record'
+  /** SQL of `dbt_valid_to` of what is valid now. */
+  readonly validToCurrent: string
+  /** Names of the columns that are added. */
+  readonly names: SnapshotNames
+}
+
+export interface SnapshotNames {
+  readonly dbt_scd_id: string
+  readonly dbt_updated_at: string
+  readonly dbt_valid_from: string
+  readonly dbt_valid_to: string
+  readonly dbt_is_deleted: string
+}
+
 export interface Transform {
   readonly name: string
+  readonly kind: 'model' | 'snapshot'
   readonly schema: string
+  /** Name of its table or view; that of the transform unless an alias says otherwise. */
+  readonly table: string
   readonly template: Template
-  readonly materialized: 'incremental' | 'table' | 'view'
+  readonly materialized: 'incremental' | 'table' | 'view' | 'snapshot'
+  readonly hooks: Hooks
+  /** Null unless it is incremental without cells. */
+  readonly increment: Increment | null
+  /** Null unless it is a snapshot. */
+  readonly snapshot: Snapshot | null
   /** What is replaced as a whole; null for tables and views, which are made anew. */
   readonly cell: TransformCell | null
   /** Names of the transforms that it refers to. */

@@ -3,7 +3,7 @@ import { nearest, PlinthError } from '../../errors.ts'
 import type { Relation, TemplateFunction } from '../../sql/template.ts'
 import type { CompileOptions, Names } from './names.ts'
 import { unknownTransform } from './graph.ts'
-import { textOf } from './shapes.ts'
+import { mappingOf, textOf } from './shapes.ts'
 import { raise } from './vocabulary.ts'
 
 type Quote = (name: string) => string
@@ -12,12 +12,18 @@ export function quoted(name: string): string {
   return `"${name.replaceAll('"', '""')}"`
 }
 
-export function relation(schema: string, identifier: string, quote: Quote = quoted): Relation {
-  return named(
-    { schema, identifier },
-    schema === '' ? quote(identifier) : `${quote(schema)}.${quote(identifier)}`,
-    quote,
-  )
+/** What more is known of a relation than where it is. */
+export interface Traits {
+  readonly quote?: Quote | undefined
+  /** Name of the warehouse's database; undefined where it is not known. */
+  readonly database?: string | undefined
+  readonly type?: 'table' | 'view' | undefined
+  /** Of a source in another database, which is a part of its printed name then. */
+  readonly elsewhere?: string | null | undefined
+}
+
+export function relation(schema: string, identifier: string, traits: Traits = {}): Relation {
+  return named({ schema, identifier, traits }, { database: true, schema: true, identifier: true })
 }
 
 /** dbt's name of the part of a query that stands for an ephemeral transform. */
@@ -26,13 +32,16 @@ export function ephemeralName(name: string): string {
 }
 
 export function refFunction(names: Names, { observe, quote }: CompileOptions, used: Set<string>): TemplateFunction {
+  const { database } = names.surroundings
   return (positional, named) => {
     const name = textOf(positional.at(-1)) ?? ''
     if ('v' in named || 'version' in named) raise(`ref('${name}', v=…) asks for a version, and transforms have none.`)
-    // With two arguments the first is the package, which can only be the project itself.
+    // With two arguments the first is the package, and what has models is the project alone.
     const packageName = positional.length > 1 ? textOf(positional[0]) : names.packageName
     if (packageName !== names.packageName)
-      raise(`ref('${packageName}', '${name}') refers to another package, and there is only "${names.packageName}".`)
+      raise(
+        `ref('${packageName}', '${name}') refers to another package, and models are those of "${names.packageName}".`,
+      )
     observe?.ref?.(name)
     if (names.disabled.has(name)) raise(`The transform "${name}" is switched off (enabled: false).`)
     if (names.ephemerals.has(name)) {
@@ -41,7 +50,7 @@ export function refFunction(names: Names, { observe, quote }: CompileOptions, us
     }
     const found = names.transforms.get(name)
     if (!found) throw unknownTransform(name, undefined, [...names.transforms.keys()])
-    return relation(found.schema, found.name, quote)
+    return relation(found.schema, found.table ?? found.name, { quote, database })
   }
 }
 
@@ -55,7 +64,11 @@ export function sourceFunction(names: Names, { observe, quote, instead }: Compil
     const found = names.sources.get(key)
     const part = instead?.get(key)
     if (found && part !== undefined) return asPart(found.schema, found.identifier, `(${part})`)
-    if (found) return relation(found.schema, found.identifier, quote)
+    if (found?.location) return asPart(found.schema, found.identifier, found.location)
+    if (found) {
+      const { database } = names.surroundings
+      return relation(found.schema, found.identifier, { quote, database, elsewhere: found.database })
+    }
     const guess = nearest(key, [...names.sources.keys()])?.split('.')
     throw new PlinthError('TRANSFORM_INVALID', `There is no source "${group}"."${name}".`, {
       hint: guess
@@ -66,39 +79,81 @@ export function sourceFunction(names: Names, { observe, quote, instead }: Compil
 }
 
 /** `api.Relation.create(schema=…, identifier=…)` */
-export function relationOf(quote: Quote = quoted): TemplateFunction {
-  return (_, { database, schema, identifier }) => {
-    if (database !== undefined && database !== null)
-      raise('A relation names a database, and the warehouse is one database.')
-    return relation(textOf(schema) ?? '', textOf(identifier) ?? '', quote)
+export function relationOf(quote: Quote, database: string | undefined): TemplateFunction {
+  return ([first, second, third], named) => {
+    const given = textOf(named['database'] ?? first)
+    const elsewhere = given === undefined || given === '' || given === database ? null : given
+    const type = named['type'] === 'view' ? 'view' : named['type'] === 'table' ? 'table' : undefined
+    const schema = textOf(named['schema'] ?? second) ?? ''
+    return relation(schema, textOf(named['identifier'] ?? third) ?? '', { quote, database, type, elsewhere })
   }
 }
 
 /** The part of a query that stands where a table would. */
 function asPart(schema: string, identifier: string, text: string): Relation {
-  return { kind: 'relation', schema, identifier, text }
+  return { kind: 'relation', schema, identifier, text, attributes: { is_cte: true, render: () => text } }
 }
 
 interface Parts {
   readonly schema: string
   readonly identifier: string
+  readonly traits: Traits
 }
 
-function named({ schema, identifier }: Parts, text: string, quote: Quote): Relation {
-  const printed = (isSchema: boolean, isIdentifier: boolean, write: Quote) =>
-    [isSchema ? schema : '', isIdentifier ? identifier : ''].filter(Boolean).map(write).join('.')
+interface Shown {
+  readonly database: boolean
+  readonly schema: boolean
+  readonly identifier: boolean
+}
+
+function named(parts: Parts, shown: Shown, unquoted: Partial<Shown> = {}): Relation {
+  const { schema, identifier, traits } = parts
+  const { quote = quoted, database, type, elsewhere = null } = traits
+  const written = (name: string, key: keyof Shown) => (unquoted[key] ? name : quote(name))
+  const text = [
+    shown.database && elsewhere !== null ? written(elsewhere, 'database') : '',
+    shown.schema && schema !== '' ? written(schema, 'schema') : '',
+    shown.identifier && identifier !== '' ? written(identifier, 'identifier') : '',
+  ]
+    .filter(Boolean)
+    .join('.')
+  const home = elsewhere ?? database
+  const isNo = (value: unknown) => value === false
+  const moved = (change: Partial<Parts>) => named({ ...parts, ...change }, shown, unquoted)
   const attributes: Relation['attributes'] = {
-    include: (_, { schema: isSchema, identifier: isIdentifier }) =>
-      named({ schema, identifier }, printed(isSchema !== false, isIdentifier !== false, quote), quote),
-    quote: (_, { schema: isSchema, identifier: isIdentifier }) =>
+    include: (_, given) =>
       named(
-        { schema, identifier },
-        [isSchema === false ? schema : quote(schema), isIdentifier === false ? identifier : quote(identifier)].join(
-          '.',
-        ),
-        quote,
+        parts,
+        {
+          database: !isNo(given['database']),
+          schema: !isNo(given['schema']),
+          identifier: !isNo(given['identifier']),
+        },
+        unquoted,
       ),
+    quote: (_, given) =>
+      named(parts, shown, {
+        database: isNo(given['database']),
+        schema: isNo(given['schema']),
+        identifier: isNo(given['identifier']),
+      }),
     render: () => text,
+    without_identifier: () => named(parts, { ...shown, identifier: false }, unquoted),
+    incorporate: (_, given) => {
+      const path = mappingOf(given['path'])
+      const as = given['type'] === 'view' ? 'view' : given['type'] === 'table' ? 'table' : type
+      return moved({
+        schema: textOf(path['schema']) ?? schema,
+        identifier: textOf(path['identifier']) ?? identifier,
+        traits: { ...traits, type: as },
+      })
+    },
+    replace_path: (_, given) =>
+      moved({ schema: textOf(given['schema']) ?? schema, identifier: textOf(given['identifier']) ?? identifier }),
+    get: ([key]) => (key === 'metadata' ? { type: 'DuckDBRelation' } : null),
+    is_cte: false,
+    ...(type === undefined ? {} : { type, is_table: type === 'table', is_view: type === 'view' }),
+    ...(home === undefined ? {} : { database: home }),
   }
   return { kind: 'relation', schema, identifier, text, attributes }
 }

@@ -5,6 +5,7 @@ import type { Place } from '../../errors.ts'
 export function projectShape() {
   const paths = (fallback: string) => z.array(z.string()).default([fallback])
   const tree = z.record(z.string(), z.unknown()).nullish()
+  const statements = z.union([z.string(), z.array(z.string())]).nullish()
   return z.looseObject({
     name: z.string().regex(/^[a-z_][a-z0-9_]*$/i, 'must be letters, digits and underscores'),
     'model-paths': paths('models'),
@@ -20,6 +21,12 @@ export function projectShape() {
     tests: tree,
     data_tests: tree,
     unit_tests: tree,
+    seeds: tree,
+    snapshots: tree,
+    'on-run-start': statements,
+    'on-run-end': statements,
+    'packages-install-path': z.string().default('dbt_packages'),
+    dispatch: z.array(z.looseObject({ macro_namespace: z.string(), search_order: z.array(z.string()) })).nullish(),
   })
 }
 
@@ -77,6 +84,8 @@ export function propertiesShape() {
   const source = z.looseObject({
     name: z.string(),
     schema: z.string().nullish(),
+    database: z.string().nullish(),
+    meta: meta.nullish(),
     config,
     tables: z.array(table).nullish(),
     ...loaded,
@@ -109,10 +118,17 @@ export function propertiesShape() {
     ...described,
   })
   const named = z.looseObject({ name: z.string(), config, ...described })
+  const passed = z.array(z.unknown()).nullish()
   return z.looseObject({
     version: z.union([z.literal(2), z.literal('2')]).optional(),
     sources: z.array(source).nullish(),
     models: z.array(model).nullish(),
+    seeds: z.array(model).nullish(),
+    snapshots: z.array(model.extend({ relation: z.string().nullish() })).nullish(),
+    metrics: passed,
+    semantic_models: passed,
+    saved_queries: passed,
+    exposures: passed,
     unit_tests: z.array(unitTest).nullish(),
     data_tests: z.array(named).nullish(),
     analyses: z.array(named).nullish(),
@@ -121,7 +137,9 @@ export function propertiesShape() {
 
 export type ProjectSettings = z.infer<ReturnType<typeof projectShape>>
 export type Properties = z.infer<ReturnType<typeof propertiesShape>>
-export type ModelProperties = NonNullable<Properties['models']>[number]
+export type ModelProperties = NonNullable<Properties['models']>[number] & {
+  readonly relation?: string | null | undefined
+}
 
 export interface PropertiesFile {
   /** As people should read it in messages. */

@@ -1,4 +1,5 @@
 /** Sources out of a properties file. */
+import { join } from 'node:path'
 import { type Place, PlinthError } from '../../errors.ts'
 import { columnKind } from '../prove/canonical.ts'
 import type { Names } from './compile.ts'
@@ -18,6 +19,8 @@ export interface Sourcing {
   readonly docs: ReadonlyMap<string, string>
   /** Of the variables and macros alone. */
   readonly names: Names
+  /** The project's, which paths of files are relative to. */
+  readonly folder: string
 }
 
 /** Throws TRANSFORM_INVALID where a captured column has no type, or one that cannot be compared exactly. */
@@ -38,7 +41,7 @@ async function sourceOf(
   groupIndex: number,
   table: Table,
   index: number,
-  { settings: project, docs, names }: Sourcing,
+  { settings: project, docs, names, folder }: Sourcing,
 ): Promise<Source | null> {
   const groupPath = ['sources', groupIndex]
   const path = [...groupPath, 'tables', index]
@@ -72,9 +75,13 @@ async function sourceOf(
   if (capture) checkCapture(capture, columns, place(path))
   const text = async (value: unknown, at: readonly PropertyKey[]) =>
     textOf(await renderSetting(value, names, place(at))) ?? ''
+  const database = await text(group.database ?? values['database'] ?? '', [...groupPath, 'database'])
+  const location = textOf(values['external_location'] ?? mappingOf(values['meta'])['external_location'])
   return {
     group: group.name,
     name: table.name,
+    database: database === '' || database === names.surroundings.database ? null : database,
+    location: location === undefined ? null : filesOf(location, table.name, folder),
     schema: await text(group.schema ?? group.name, [...groupPath, 'schema']),
     identifier: await text(table.identifier ?? table.name, [...path, 'identifier']),
     columns,
@@ -85,6 +92,14 @@ async function sourceOf(
     path: file,
     place: place([...path, 'name']),
   }
+}
+
+/** dbt-duckdb's place of files: names in braces are filled in, and a path is relative to the project. */
+function filesOf(location: string, name: string, folder: string): string {
+  const filled = location.replace(/\{(name|identifier)\}/g, name)
+  if (filled.includes('(') || filled.startsWith("'")) return filled
+  const isElsewhere = /^(\w+:)?[\\/]/.test(filled) || /^\w+:\/\//.test(filled)
+  return `'${(isElsewhere ? filled : join(folder, filled)).replaceAll("'", "''")}'`
 }
 
 /** Null as well where a table takes back what its group asks for, by `freshness: null`. */

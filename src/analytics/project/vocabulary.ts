@@ -1,7 +1,7 @@
 /** dbt's words that do not depend on the graph: variables, the environment, dispatch, and what is refused with its reason. */
 import { nearest, PlinthError } from '../../errors.ts'
 import type { CallContext, TemplateFunction, TemplateValue } from '../../sql/template.ts'
-import type { Observer } from './names.ts'
+import type { Names, Observer } from './names.ts'
 import type { Moment } from './project.ts'
 import { mappingOf, textOf } from './shapes.ts'
 
@@ -61,17 +61,27 @@ export function environmentFunction(environment: Readonly<Record<string, string 
   }
 }
 
-/** The engine's own macro where there is one, else the default. */
+/**
+ * The engine's own macro where there is one, else the default: of the packages in the project's order for that namespace, else of the project
+ * itself and then of the package. Without a namespace, of the project; what nobody defines is dbt's.
+ */
 export function dispatchFunction(
   engine: string,
   builtIn: Readonly<Record<string, TemplateFunction>>,
+  { packageName, dispatch }: Pick<Names, 'packageName' | 'dispatch'>,
 ): TemplateFunction {
   return (positional, named, context: CallContext) => {
     const name = textOf(positional[0] ?? named['macro_name']) ?? ''
-    const namespace = positional[1] ?? named['macro_namespace'] ?? named['packages']
-    const found = context.callable(`${engine}__${name}`) ?? context.callable(`default__${name}`) ?? builtIn[name]
-    if (found !== undefined) return found
-    const of = typeof namespace === 'string' ? ` of "${namespace}"` : ''
+    const namespace = textOf(positional[1] ?? named['macro_namespace'])
+    const owners = namespace === undefined ? [packageName] : (dispatch.get(namespace) ?? [packageName, namespace])
+    for (const owner of owners)
+      for (const prefix of [engine, 'default']) {
+        const found = context.callable(`${prefix}__${name}`, owner === packageName ? undefined : owner)
+        if (found !== undefined) return found
+      }
+    const own = builtIn[name]
+    if (own !== undefined) return own
+    const of = namespace === undefined ? '' : ` of "${namespace}"`
     return raise(`No macro "${engine}__${name}" or "default__${name}"${of} exists.`)
   }
 }
@@ -121,31 +131,18 @@ export function raise(message: string): never {
   throw new PlinthError('TRANSFORM_INVALID', message)
 }
 
-const notWhileCompiling =
-  'Transforms do not ask the warehouse while they are compiled, so that the same project compiles to the same SQL. Supported: ref, source, config, var, env_var, this, is_incremental, target, adapter.dispatch, execute, model, flags, log, exceptions, run_started_at, invocation_id, dbt.* and macros of the project.'
-const noPackages =
-  'Packages are not supported. Copy the macro that you need into the folder of macros, and call it by its own name.'
-
 /** Names that dbt has and that are left out, with the reason. */
 export const refusedWords: Readonly<Record<string, string>> = {
-  run_query: notWhileCompiling,
-  statement: notWhileCompiling,
-  load_result: notWhileCompiling,
-  graph: notWhileCompiling,
-  modules:
-    'Python modules are not supported. Use run_started_at.strftime(…), dbt.dateadd(…) and SQL for dates and patterns.',
   fromyaml: 'YAML is not read by templates. Write fromjson(…), or the mapping itself.',
   toyaml: 'YAML is not written by templates. Write tojson(…).',
-  load_relation: notWhileCompiling,
-  get_relation: notWhileCompiling,
-  selected_resources: notWhileCompiling,
-  database_schemas: notWhileCompiling,
-  dbt_utils: noPackages,
-  dbt_expectations: noPackages,
-  dbt_date: noPackages,
-  codegen: noPackages,
-  audit_helper: noPackages,
-  elementary: noPackages,
-  metrics: noPackages,
-  snapshot: 'Snapshots are not supported. Supported materializations: incremental, table, view, ephemeral.',
+  submit_python_job: 'Python is not run here. Write the model in SQL.',
+  context: 'The whole context is no value here. Call what it holds by its own name.',
+  ...Object.fromEntries(
+    ['dbt_utils', 'dbt_expectations', 'dbt_date', 'codegen', 'audit_helper', 'elementary', 'dbt_project_evaluator'].map(
+      name => [
+        name,
+        'This package is not installed: name it in packages.yml and run `dbt deps`, which puts it into dbt_packages.',
+      ],
+    ),
+  ),
 }

@@ -1,20 +1,35 @@
 /** Every word that a template of an analytics project may use, with what it means where the template is compiled. */
 import { strict, type TemplateFunction, type TemplateValue } from '../../sql/template.ts'
+import type { Ask } from './asking.ts'
 import type { CompileOptions, Names } from './names.ts'
 import { crossDatabase } from './cross-database.ts'
+import { nodeValue, nodeValues } from './node-values.ts'
 import { quoted, refFunction, relation, relationOf, sourceFunction } from './references.ts'
-import { mappingOf, textOf } from './shapes.ts'
+import { textOf } from './shapes.ts'
 import { configFunction, dispatchFunction, environmentFunction, momentValue, raise, varFunction } from './vocabulary.ts'
+import { warehouseWords } from './warehouse-words.ts'
 
-/** `used` collects the ephemeral transforms that the template refers to. */
-export function wordsOf(names: Names, options: CompileOptions, used: Set<string>): Record<string, TemplateValue> {
-  const { self, engine } = options
+/** `used` collects the ephemeral transforms that the template refers to; `ask` is null while a project is read. */
+export function wordsOf(
+  names: Names,
+  options: CompileOptions,
+  used: Set<string>,
+  ask: Ask | null,
+): Record<string, TemplateValue> {
+  const { self, engine, quote = quoted } = options
   const { surroundings, packageName } = names
-  const builtIn = crossDatabase(engine)
+  const { database } = surroundings
+  const asking = warehouseWords({
+    ask,
+    quote,
+    relation: (schema, identifier, type) => relation(schema, identifier, { quote, database, type }),
+  })
+  const builtIn = { ...crossDatabase(engine), ...asking.macros, ...naming(names) }
   const moment = options.moment ?? surroundings.moment
   const ref = refFunction(names, options, used)
   const source = sourceFunction(names, options)
   const config = configFunction(settingsOf(names, options), options.observe)
+  const isFull = options.refresh === 'full'
   return {
     ...builtIn,
     dbt: builtIn,
@@ -24,26 +39,32 @@ export function wordsOf(names: Names, options: CompileOptions, used: Set<string>
     builtins: { ref, source, config },
     var: varFunction({ ...names.variables, ...(options.changedCells ? { changed_cells: options.changedCells } : {}) }),
     env_var: environmentFunction(surroundings.environment),
-    is_incremental: () => options.mode === 'cells',
-    should_full_refresh: () => false,
-    this: self ? relation(self.schema, self.name, options.quote) : null,
-    target: strict('target', {
-      name: surroundings.target,
-      target_name: surroundings.target,
-      profile_name: packageName,
-      schema: surroundings.schema,
-      type: engine,
-      threads: 1,
-    }),
+    is_incremental: () => options.mode !== 'whole',
+    should_full_refresh: () => isFull,
+    this: self ? relation(self.schema, self.table ?? self.name, { quote, database }) : null,
+    schema: self?.schema ?? surroundings.schema,
+    database: database ?? null,
+    target: strict('target', targetOf(names, engine)),
     adapter: {
-      dispatch: dispatchFunction(engine, builtIn),
+      ...asking.adapter,
+      dispatch: dispatchFunction(engine, builtIn, names),
       type: () => engine,
-      quote: ([name]) => (options.quote ?? quoted)(textOf(name) ?? ''),
+      quote: ([name]) => quote(textOf(name) ?? ''),
+      quote_as_configured: ([name]) => quote(textOf(name) ?? ''),
     },
-    api: { Relation: { create: relationOf(options.quote) } },
-    execute: true,
-    flags: strict('flags', { FULL_REFRESH: false, STORE_FAILURES: false, WHICH: 'run' }),
-    model: modelValue(names, options),
+    api: {
+      Relation: { create: relationOf(quote, database) },
+      Column: {
+        translate_type: ([type]) => (textOf(type)?.toLowerCase() === 'string' ? 'TEXT' : (textOf(type) ?? '')),
+        numeric_type: ([type, precision, scale]) =>
+          `${textOf(type) ?? 'numeric'}(${textOf(precision) ?? '28'},${textOf(scale) ?? '6'})`,
+        string_type: () => 'varchar',
+      },
+    },
+    execute: ask !== null,
+    flags: strict('flags', { FULL_REFRESH: isFull, STORE_FAILURES: false, WHICH: 'run', EMPTY: false }),
+    model: self ? nodeValue(names, self) : { name: null },
+    graph: { nodes: ask ? nodeValues(names) : {}, sources: {}, exposures: {}, metrics: {}, groups: {} },
     project_name: packageName,
     dbt_version: '1.10.0',
     run_started_at: momentValue(moment),
@@ -52,6 +73,41 @@ export function wordsOf(names: Names, options: CompileOptions, used: Set<string>
     print: () => '',
     exceptions,
     doc: () => '',
+    ...options.words,
+  }
+}
+
+function targetOf({ surroundings, packageName }: Names, engine: string): Record<string, TemplateValue> {
+  const { target, schema, database } = surroundings
+  return {
+    name: target,
+    target_name: target,
+    profile_name: packageName,
+    schema,
+    dataset: schema,
+    type: engine,
+    threads: 1,
+    ...(database === undefined ? {} : { database, dbname: database, project: database }),
+  }
+}
+
+/** dbt's own macros that name things, which a project's are written over and may call. */
+function naming({ surroundings }: Names): Record<string, TemplateFunction> {
+  const schemaName: TemplateFunction = ([given]) => {
+    const custom = textOf(given)?.trim() ?? ''
+    return custom === '' ? surroundings.schema : `${surroundings.schema}_${custom}`
+  }
+  const aliasName: TemplateFunction = ([given, node]) =>
+    textOf(given)?.trim() ?? textOf((node as { readonly name?: unknown } | undefined)?.name) ?? ''
+  const ofEnvironment: TemplateFunction = ([given]) =>
+    surroundings.target === 'prod' ? (textOf(given)?.trim() ?? surroundings.schema) : surroundings.schema
+  return {
+    generate_schema_name: schemaName,
+    default__generate_schema_name: schemaName,
+    generate_schema_name_for_env: ofEnvironment,
+    generate_alias_name: aliasName,
+    default__generate_alias_name: aliasName,
+    generate_database_name: () => surroundings.database ?? '',
   }
 }
 
@@ -61,32 +117,11 @@ const exceptions: TemplateValue = {
   raise_compiler_error: fails,
   raise_not_implemented: fails,
   raise_database_error: fails,
+  raise_contract_error: fails,
   warn: () => '',
 }
 
 function settingsOf(names: Names, { self }: CompileOptions): Readonly<Record<string, unknown>> {
   const known = self ? names.transforms.get(self.name) : undefined
   return { ...known?.config, ...(known?.materialized === undefined ? {} : { materialized: known.materialized }) }
-}
-
-function modelValue(names: Names, options: CompileOptions): TemplateValue {
-  const { self } = options
-  if (!self) return { name: null }
-  const { packageName } = names
-  const { path = `${self.name}.sql` } = names.transforms.get(self.name) ?? {}
-  const settings = settingsOf(names, options)
-  return strict('model', {
-    name: self.name,
-    alias: self.name,
-    schema: self.schema,
-    resource_type: 'model',
-    unique_id: `model.${packageName}.${self.name}`,
-    package_name: packageName,
-    path: path.split('/').slice(1).join('/'),
-    original_file_path: path,
-    fqn: [packageName, ...path.split('/').slice(1, -1), self.name],
-    config: settings as TemplateValue,
-    meta: mappingOf(settings['meta']) as TemplateValue,
-    tags: (settings['tags'] ?? []) as TemplateValue,
-  })
 }

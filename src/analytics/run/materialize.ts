@@ -20,7 +20,10 @@ export function hasCells(transform: Transform): transform is CellTransform {
 export async function fingerprintOf(transform: Transform, names: Names, session: Session): Promise<string> {
   const lasting = { ...names, surroundings: { ...names.surroundings, moment: noMoment } }
   const { sql } = await compileWhole(session, transform, lasting)
-  return createHash('sha256').update(`${transform.materialized}\n${sql}`).digest('hex').slice(0, 32)
+  const hash = createHash('sha256').update(`${transform.materialized}\n${sql}`)
+  // Rows of a file are made anew with the transforms that read them.
+  for (const name of transform.refs) hash.update(names.transforms.get(name)?.digest ?? '')
+  return hash.digest('hex').slice(0, 32)
 }
 
 /** Makes schema and table where migrations have not, and checks that the transform answers the table's columns. */
@@ -45,8 +48,8 @@ export async function prepareTable(session: Session, transform: Transform, names
   const missing = stored.filter(column => !known.has(column.name)).map(column => column.name)
   const unknown = answered.filter(name => !stored.some(column => column.name === name))
   const [complaint] = [
-    ...missing.map(name => `answers no column "${name}", which ${transform.schema}.${transform.name} has`),
-    ...unknown.map(name => `answers a column "${name}", which ${transform.schema}.${transform.name} does not have`),
+    ...missing.map(name => `answers no column "${name}", which ${transform.schema}.${transform.table} has`),
+    ...unknown.map(name => `answers a column "${name}", which ${transform.schema}.${transform.table} does not have`),
   ]
   if (complaint === undefined) return
   throw new PlinthError('TRANSFORM_INVALID', `The transform "${transform.name}" ${complaint}.`, {
@@ -219,8 +222,8 @@ export async function located<T>(
 
 const placed: ReadonlySet<string> = new Set(['SQL_SYNTAX', 'SQL_FAILED', 'CONSTRAINT_VIOLATED'])
 
-export function tableOf(session: Session, { schema, name }: Transform): string {
-  return spellingOf(session).relation(schema, name)
+export function tableOf(session: Session, { schema, table }: Transform): string {
+  return spellingOf(session).relation(schema, table)
 }
 
 async function columnList(session: Session, transform: Transform): Promise<string> {
@@ -230,7 +233,7 @@ async function columnList(session: Session, transform: Transform): Promise<strin
 
 function compileWhole(session: Session, transform: Transform, names: Names): Promise<Rendered> {
   const { name: engine, warehouse } = session.engine
-  return compile(transform.template, names, { engine, quote: warehouse?.name, mode: 'whole', self: transform })
+  return compile(transform.template, names, { engine, quote: warehouse?.name, session, mode: 'whole', self: transform })
 }
 
 /** Everything of all time is asked for without conditions, which every row would be held against. */
@@ -248,6 +251,7 @@ function compileCells(session: Session, transform: Transform, names: Names, batc
   return compile(transform.template, names, {
     engine: session.engine.name,
     quote: session.engine.warehouse?.name,
+    session,
     mode: 'cells',
     changedCells: changedCells(batch),
     self: transform,
@@ -258,6 +262,6 @@ async function describeQuery(session: Session, transform: Transform, rendered: R
   return [...(await located(transform, rendered, () => spellingOf(session).describe(session, rendered.sql)))]
 }
 
-export function tableColumns(session: Session, { schema, name }: Transform) {
-  return spellingOf(session).columns(session, schema, name)
+export function tableColumns(session: Session, { schema, table }: Transform) {
+  return spellingOf(session).columns(session, schema, table)
 }

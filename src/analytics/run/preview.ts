@@ -114,7 +114,7 @@ async function planSource(
   const plans: TransformPlan[] = []
   for (const transform of transforms) {
     if (options.select?.has(transform.name) === false) continue
-    const isThere = (await columnsOf(warehouse, transform.schema, transform.name)).length > 0
+    const isThere = (await columnsOf(warehouse, transform.schema, transform.table)).length > 0
     const intent = intentOf(transform, {
       whole,
       stale,
@@ -199,7 +199,7 @@ async function bytesOf(
   const spelling = spellingOf(warehouse)
   const { estimateBytes } = spelling
   if (!estimateBytes || action === 'leave' || action === 'make view') return null
-  const shared = { engine: warehouse.engine.name, quote: spelling.name, self: transform } as const
+  const shared = { engine: warehouse.engine.name, quote: spelling.name, session: warehouse, self: transform } as const
   const queries: string[] = []
   if (action === 'build anew')
     queries.push((await compile(transform.template, names, { ...shared, mode: 'whole' })).sql)

@@ -10,7 +10,19 @@ import { addLate, type Late, nothingLate, recordLate } from '../late.ts'
 import { forgetFingerprints, type StoredCursor } from '../ledger.ts'
 import type { Batch } from './plan.ts'
 import { prepare, type WholeReason, type Work } from './prepare.ts'
-import { capturedSources, type CapturedSource, type Project, sourceKey } from '../project/project.ts'
+import { namesOf } from '../project/compile.ts'
+import { withInputs } from '../project/graph.ts'
+import { nodeValue } from '../project/node-values.ts'
+import {
+  capturedSources,
+  type CapturedSource,
+  type Project,
+  type Seed,
+  sourceKey,
+  type Transform,
+} from '../project/project.ts'
+import { runHooks } from './run-hooks.ts'
+import { loadSeeds } from './seeds.ts'
 import { writeQuarantine } from '../seal/seal-ledger.ts'
 import { publishSeals, tellQuarantined, withChanges } from '../seal/sealed.ts'
 import { applyBatch, type Stage } from './step.ts'
@@ -24,7 +36,9 @@ export interface RollupReport {
   readonly status: 'succeeded' | 'nothing-to-do'
   readonly durationMs: number
   readonly sources: readonly SourceReport[]
-  /** Rows of the tables that read no captured source, which each run makes anew. */
+  /** Rows of the files that were loaded because they changed. */
+  readonly seeds: Readonly<Record<string, number>>
+  /** Rows of the tables that read no captured source, which each run makes as dbt would. */
   readonly others: Readonly<Record<string, number>>
 }
 
@@ -54,21 +68,63 @@ export interface SourceReport {
  */
 export async function runRollup(project: Project, options: RollupOptions): Promise<RollupReport> {
   const started = performance.now()
+  const refresh = options.mode === 'rebase' ? 'full' : 'as needed'
+  const { before, after } = uncapturedTransforms(project, options.select)
+  const build = (some: readonly Transform[]) =>
+    withWarehouse(options, session => buildUncaptured(project, some, session, { ...options, refresh }))
+  await aroundRun(project, options, 'before', [])
+  const seeds = await seed(project, options, refresh)
+  const first = before.length === 0 ? {} : await build(before)
   const sources: SourceReport[] = []
   for (const source of capturedSources(project)) sources.push(await rollUp(project, source, options))
-  const rest = uncapturedTransforms(project, options.select)
-  const others =
-    rest.length === 0 ? {} : await withWarehouse(options, session => buildUncaptured(project, rest, session, options))
+  const last = after.length === 0 ? {} : await build(after)
+  await aroundRun(project, options, 'after', [...seedsOf(project, options), ...before, ...after])
   const idle =
-    rest.length === 0 &&
+    before.length + after.length === 0 &&
+    Object.keys(seeds).length === 0 &&
     sources.every(report => report.marks === 0 && report.mode === 'changes' && Object.keys(report.tables).length === 0)
   return {
     runId: options.runId,
     status: idle ? 'nothing-to-do' : 'succeeded',
     durationMs: Math.round(performance.now() - started),
     sources,
-    others,
+    seeds,
+    others: { ...first, ...last },
   }
+}
+
+/** Files of rows that a run loads: all, or those that are selected or read by what is. */
+function seedsOf(project: Project, { select }: RollupOptions): readonly Seed[] {
+  const wanted = select && withInputs(project.transforms, select)
+  return project.seeds.filter(({ name }) => wanted?.has(name) !== false)
+}
+
+async function seed(
+  project: Project,
+  options: RollupOptions,
+  refresh: 'full' | 'as needed',
+): Promise<Readonly<Record<string, number>>> {
+  const seeds = seedsOf(project, options)
+  if (seeds.length === 0) return {}
+  return withWarehouse(options, warehouse =>
+    loadSeeds(seeds, { ...options, names: namesOf(project), warehouse, refresh }),
+  )
+}
+
+/** What the project does at the start and at the end of a run; the end is told what was made. */
+async function aroundRun(
+  project: Project,
+  options: RollupOptions,
+  which: 'before' | 'after',
+  made: readonly (Seed | Transform)[],
+): Promise<void> {
+  const hooks = project.around[which]
+  if (hooks.length === 0) return
+  const names = namesOf(project)
+  const results = made.map(one => ({ status: 'success', node: nodeValue(names, one), message: 'OK', failures: 0 }))
+  const schemas = [...new Set(made.map(one => one.schema))]
+  const words = { results, schemas, database_schemas: schemas.map(name => [names.surroundings.database ?? '', name]) }
+  await withWarehouse(options, warehouse => runHooks(hooks, { names, warehouse, self: null, words }))
 }
 
 async function rollUp(project: Project, source: CapturedSource, options: RollupOptions): Promise<SourceReport> {

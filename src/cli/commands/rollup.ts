@@ -30,8 +30,10 @@ export const rollupRun: CommandSpec = {
         source.mode === 'whole' ? `loaded whole (${source.reason ?? 'asked for'})` : count(source.marks, 'mark')
       return `${paint.bold(source.source)}: ${how}, ${count(source.cells, 'cell')} replaced with ${count(source.rows, 'event')} → ${written.join(', ')}.`
     })
+    const seeds = Object.entries(report.seeds).map(([name, rows]) => `${count(rows, 'row')} in ${name}`)
+    if (seeds.length > 0) lines.push(`Loaded from files: ${seeds.join(', ')}.`)
     const others = Object.entries(report.others).map(([name, rows]) => `${count(rows, 'row')} in ${name}`)
-    if (others.length > 0) lines.push(`Made anew: ${others.join(', ')}.`)
+    if (others.length > 0) lines.push(`Made: ${others.join(', ')}.`)
     return { data: report, text: [...lines, paint.dim(`Took ${duration(report.durationMs)}.`)].join('\n') }
   },
 }

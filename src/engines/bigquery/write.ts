@@ -12,6 +12,7 @@ import { ensureDataset, isMissing } from './dataset.ts'
 import { awaitJob, dryRun } from './job.ts'
 import type { BigQuerySession } from './deferring.ts'
 import { type ApiField, nameType, passageOf, typeText } from './types.ts'
+import { parseAddress } from './url.ts'
 import { quoteName, quoteString } from './values.ts'
 
 export const warehouse: Warehouse = {
@@ -46,6 +47,8 @@ export const warehouse: Warehouse = {
     return scale ? `round(${expression}, ${scale[1] ?? 0})` : expression
   },
   columns: (session, schema, name) => columnsOf(bigQuery(session).client, schema, name),
+  kind: (session, schema, name) => kindOf(bigQuery(session).client, schema, name),
+  catalog: url => parseAddress(url).project,
   async describe(session, query) {
     const { fields } = await estimate(session, `select * from (\n${query}\n) as result`)
     return fields.map(({ name }) => name)
@@ -92,6 +95,16 @@ export async function columnsOf(
     return (table.schema?.fields ?? []).map(field => ({ name: field.name, type: typeText(field) }))
   } catch (error) {
     if (isMissing(error)) return []
+    throw error
+  }
+}
+
+async function kindOf(client: Client, schema: string, name: string): Promise<'table' | 'view' | null> {
+  try {
+    const { type } = await client.request<{ readonly type?: string }>({ uri: `/datasets/${schema}/tables/${name}` })
+    return type === 'VIEW' || type === 'MATERIALIZED_VIEW' ? 'view' : 'table'
+  } catch (error) {
+    if (isMissing(error)) return null
     throw error
   }
 }

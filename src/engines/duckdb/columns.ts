@@ -26,6 +26,17 @@ export async function columnsOf(session: Session, schema: string, name: string):
   }
 }
 
+/** What stands under this name. */
+export async function kindOf(session: Session, schema: string, name: string): Promise<'table' | 'view' | null> {
+  const { rows } = await session.query<{ kind: string }>(
+    `select 'view' as kind from duckdb_views() where database_name = current_database() and schema_name = $1 and lower(view_name) = lower($2)
+     union all
+     select 'table' from duckdb_tables() where database_name = current_database() and schema_name = $1 and lower(table_name) = lower($2)`,
+    [schema, name],
+  )
+  return rows[0] ? (rows[0].kind === 'view' ? 'view' : 'table') : null
+}
+
 /** The columns that a query would answer, without running it. */
 export function describeQuery(session: Session, query: string): Promise<readonly ColumnType[]> {
   return describe(session, `describe select * from (\n${query}\n) as result`)

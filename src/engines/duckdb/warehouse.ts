@@ -1,6 +1,8 @@
 /** How DuckDB spells what rollups say. */
+import { basename } from 'node:path'
 import type { Warehouse } from '../engine.ts'
-import { columnsOf, describeQuery, quoted } from './columns.ts'
+import { columnsOf, describeQuery, kindOf, quoted } from './columns.ts'
+import { filePath } from './instance.ts'
 import { loadCsv } from './write.ts'
 
 export const warehouse: Warehouse = {
@@ -19,6 +21,8 @@ export const warehouse: Warehouse = {
   rowId: 'rowid',
   asStored: (expression, type) => `cast(${expression} as ${type})`,
   columns: columnsOf,
+  kind: kindOf,
+  catalog: url => basename(filePath(url) ?? 'memory').replace(/\..*$/, ''),
   async describe(session, query) {
     return (await describeQuery(session, query)).map(({ name }) => name)
   },

@@ -179,10 +179,12 @@ export function call(callee: Value, given: Given, run: Run, node?: Expression): 
       get place() {
         return lineCounter(template.file, template.source)(at)
       },
-      callable: name => {
-        const found = run.word(name)
+      callable: (name, namespace) => {
+        const owner = namespace === undefined ? undefined : run.word(namespace)
+        const found = namespace === undefined ? run.word(name) : owner instanceof Map ? owner.get(name) : undefined
         return found !== undefined && kindOf(found) === 'function' ? (found as Callable as never) : undefined
       },
+      textOf: value => printed(call(value as Value, { positional: [], named: new Map() }, run)),
     }
     try {
       return (callee as Callable).call(given, context)

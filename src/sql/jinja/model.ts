@@ -30,8 +30,13 @@ export type TemplateFunction = (
 
 export interface CallContext {
   readonly place: Place
-  /** The macro or function of that name, to be answered and called by the template; undefined when there is none. */
-  readonly callable: (name: string) => TemplateValue | undefined
+  /**
+   * The macro or function of that name, to be answered and called by the template; undefined when there is none. With a namespace, the one
+   * that is called as `namespace.name()`.
+   */
+  readonly callable: (name: string, namespace?: string) => TemplateValue | undefined
+  /** What a function that was given as an argument answers when it is called without any, as text. */
+  readonly textOf: (given: unknown) => string
 }
 
 /** A table or view: prints as its quoted name and has the attributes that dbt gives it. */

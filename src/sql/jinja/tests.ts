@@ -26,7 +26,8 @@ export const tests: Readonly<Record<string, Test>> = {
   float: isKind('float'),
   number: isKind('whole', 'float', 'boolean'),
   string: isKind('text'),
-  mapping: isKind('mapping'),
+  // A relation is one to dbt, whose packages tell it by that.
+  mapping: isKind('mapping', 'relation'),
   sequence: isKind('list', 'tuple', 'text', 'mapping', 'undefined'),
   iterable: isKind('list', 'tuple', 'text', 'mapping', 'undefined'),
   callable: isKind('function', 'undefined'),

@@ -67,6 +67,15 @@ export const undefinedValue = (name: string): Undefined => tag({ kind: 'undefine
 export const float = (value: number): Float => tag({ kind: 'float', value })
 export const tuple = (items: Value[], names?: ReadonlyMap<string, Value>): Tuple =>
   tag({ kind: 'tuple', items, ...(names ? { names } : {}) })
+/** A sequence of plain values that has members beside its items, such as a row and its columns. */
+export function record(
+  items: readonly TemplateValue[],
+  members: Readonly<Record<string, TemplateValue>> = {},
+): TemplateValue {
+  const names = new Map(Object.entries(members).map(([name, item]) => [name, toValue(item)]))
+  return tuple(items.map(toValue), names) as unknown as TemplateValue
+}
+
 export const namespace = (members: Map<Value, Value>): Namespace => tag({ kind: 'namespace', members })
 
 export function callable(name: string, call: Callable['call'], members?: ReadonlyMap<Value, Value>): Callable {
