@@ -7,6 +7,7 @@ import { assertRoom } from '../preserve/room.ts'
 import { ownColumns, type Shape, shapeOf } from '../preserve/shape.ts'
 import { queryArchives, readObjects } from '../preserve/store.ts'
 import { columnList, ident } from '../preserve/text.ts'
+import { identifyingCopy } from '../preserve/visible.ts'
 import { openWriter, type Subject } from '../preserve/writer.ts'
 import type { Batches } from './rewrite.ts'
 
@@ -68,6 +69,7 @@ async function newCopy(context: StepContext, shape: Shape): Promise<string> {
   await session.script(`
 create table ${copy} (${[...columns, 'plinth_inserted boolean', 'plinth_image bigint', "plinth_state text not null default 'restore'"].join(', ')});
 create unique index on ${copy} (${columnList(key)});
+${identifyingCopy(copy)};
 alter table ${copy} enable row level security`)
   await writer.add('rows', {
     source: shape.name,

@@ -5,6 +5,7 @@
 import type { Parameterized, Result, Session } from '../../engines/engine.ts'
 import { keptColumns, type Shape } from './shape.ts'
 import { columnList, ident, literal, namesArray } from './text.ts'
+import { identifyingCopy } from './visible.ts'
 import { freeName, type Writer } from './writer.ts'
 
 export interface Capture {
@@ -50,6 +51,7 @@ export async function startCapture(
   const names = new Map(own.map(({ name }) => [name, name]))
   const made = [
     `create table ${copy} (${[...columns, ...marks].join(', ')})`,
+    identifyingCopy(copy),
     ...(root.key ? [`create unique index on ${copy} (${columnList(root.key)})`] : []),
     routineOf({ root, copy, names }),
     ...members.flatMap(({ name }) => triggersOf(name, routineName(copy))),

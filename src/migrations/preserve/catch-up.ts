@@ -4,6 +4,7 @@
  */
 import type { Session } from '../../engines/engine.ts'
 import { columnList, literal, rowDigest, sameKey, valueDigest } from './text.ts'
+import { identifyingCopy } from './visible.ts'
 
 export interface CaughtUp {
   /** What rows that were written meanwhile change about the number of rows of the copy, and about its digest. */
@@ -63,7 +64,9 @@ export async function catchUp(
   if (rows[0]?.some) await session.script(`create unique index on ${copy} (${columnList(key)})`)
   await lockAgainstAll(session, [table])
   const late = `${copy.slice(0, -1)}l"`
-  await session.script(`create table ${late} as select ${input.selected.join(', ')} ${recent}`)
+  await session.script(
+    `create table ${late} as select ${input.selected.join(', ')} ${recent};\n${identifyingCopy(late)}`,
+  )
   const written = await sum(session, `select ${digestOf('d.')} as digest from ${late} d`)
   if (written.rows > 0) {
     const gone = await sum(

@@ -5,7 +5,7 @@ import { catchUp, lockAgainstAll, oldestRunning } from './catch-up.ts'
 import { keptAsTheyAre, type Origin, keptColumns, ownColumns, type Shape } from './shape.ts'
 import type { Detail, Digest } from './store.ts'
 import { ident, rowDigest, tableDigest, valueDigest } from './text.ts'
-import { closeCopy, withEveryRow } from './visible.ts'
+import { closeCopy, identifyingCopy, withEveryRow } from './visible.ts'
 import type { Writer } from './writer.ts'
 
 export interface Copied {
@@ -77,7 +77,9 @@ export async function copyTable(session: Session, writer: Writer, { shape, origi
   const selected = ownColumns(shape).map(({ name, kept }) => `t.${ident(name)}::${kept} as ${ident(once(name))}`)
   await lockAgainstAll(session, [shape.name])
   await withEveryRow(session, [shape], () =>
-    session.script(`create table ${copy} as select ${selected.join(', ')} from ${shape.name} t`),
+    session.script(
+      `create table ${copy} as select ${selected.join(', ')} from ${shape.name} t;\n${identifyingCopy(copy)}`,
+    ),
   )
   await closeCopy(session, copy)
   await writer.add('table', {
@@ -158,7 +160,9 @@ async function fillCopy(
   if (!isBeside) await lockAgainstAll(session, [shape.name])
   return withEveryRow(session, [shape], async () => {
     const since = await oldestRunning(session)
-    await session.script(`create table ${copy} as select ${selected.join(', ')} from ${shape.name} t`)
+    await session.script(
+      `create table ${copy} as select ${selected.join(', ')} from ${shape.name} t;\n${identifyingCopy(copy)}`,
+    )
     const uniform = await uniformDigest(session, copy, names)
     const digested = key !== null && keptAsTheyAre(shape, input.taken) ? [...key, ...names] : null
     const digest = digested === null ? null : await digestOf(session, copy, digested)

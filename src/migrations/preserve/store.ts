@@ -310,7 +310,7 @@ export function schemaStatements(asked: Result | undefined): Parameterized[] {
         at: { object: archiveSchema },
         hint: state?.there
           ? 'Run as the role that owns it, or give this role membership in it.'
-          : 'Grant CREATE on the database to the role that migrates.',
+          : `Grant CREATE on the database to the role that migrates, or make the schema for it: create schema ${archiveSchema} authorization that_role`,
       },
     )
   }

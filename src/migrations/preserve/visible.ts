@@ -25,6 +25,11 @@ export function closingCopy(copy: string): string[] {
   return [`alter table ${copy} enable row level security`, `alter table ${copy} force row level security`]
 }
 
+/** Where a publication has all tables, rows of a copy could not be deleted otherwise. */
+export function identifyingCopy(copy: string): string {
+  return `alter table ${copy} replica identity full`
+}
+
 /** Before a copy is read or written again. */
 export async function openCopy(session: Session, copy: string): Promise<void> {
   await session.script(openingCopy(copy))

@@ -9,7 +9,7 @@ import { vacuumFirst } from './catch-up.ts'
 import type { Shape } from './shape.ts'
 import { type ArchiveObject, type RestoreWindow, updateObject } from './store.ts'
 import { columnList, ident, literal, sameKey } from './text.ts'
-import { openCopy } from './visible.ts'
+import { identifyingCopy, openCopy } from './visible.ts'
 
 /** In the transaction that made the column, which nobody else can have written to yet. The copy stays open to its owner. */
 export async function openWindow(
@@ -35,7 +35,10 @@ export async function openWindow(
       `create table ${window.written} as select ${keys} from ${copy} with no data`,
       `create unique index on ${window.written} (${keys})`,
       `create table ${window.left} as select * from ${copy} with no data`,
-      ...[window.written, window.left].map(table => `alter table ${table} enable row level security`),
+      ...[window.written, window.left].flatMap(table => [
+        identifyingCopy(table),
+        `alter table ${table} enable row level security`,
+      ]),
       routineOf(object, shape, { ...window, copy }),
       ...triggersOf(object, shape, window),
     ].join(';\n'),
