@@ -1,6 +1,7 @@
 /** What an `alter table` is made of, so that rules read commands, columns and constraints instead of the parser's tree. */
 import { dottedName, type Fields, fieldsOf, listOf, openNode, relationName, textOf } from '../sql/tree.ts'
 import { typeText } from '../sql/type-text.ts'
+import { once } from './once.ts'
 import type { StatementView } from './rule.ts'
 
 /** One command of an `alter table`. */
@@ -15,9 +16,15 @@ export interface Alteration {
 }
 
 /** Empty for anything but an `alter table`. */
-export function alterations({ statement, fields }: Pick<StatementView, 'statement' | 'fields'>): readonly Alteration[] {
-  return statement.kind === 'AlterTableStmt' ? alterationsOf(fields) : []
+export function alterations(view: Asked): readonly Alteration[] {
+  return view.statement.kind === 'AlterTableStmt' ? alterationsOf(view) : none
 }
+
+type Asked = Pick<StatementView, 'statement' | 'fields' | 'known'>
+
+const none: readonly never[] = []
+
+const alterationsOf = once(readAlterations)
 
 /**
  * What tells rules of an `alter table` whether they are concerned, as the parser calls it: its commands, such as `AddColumn`, and of what they add
@@ -34,21 +41,7 @@ export function marksOf(fields: Fields): ReadonlySet<string> {
   return marks
 }
 
-const alterationsOf = once(readAlterations)
-
-/** Many rules ask the same statement. */
-function once<T>(read: (fields: Fields) => readonly T[]): (fields: Fields) => readonly T[] {
-  const known = new WeakMap<Fields, readonly T[]>()
-  return fields => {
-    const cached = known.get(fields)
-    if (cached) return cached
-    const fresh = read(fields)
-    known.set(fields, fresh)
-    return fresh
-  }
-}
-
-function readAlterations(fields: Fields): readonly Alteration[] {
+function readAlterations({ fields }: Asked): readonly Alteration[] {
   if (!/_(FOREIGN_)?TABLE$|_MATVIEW$/.test(textOf(fields, 'objtype'))) return []
   return listOf(fields, 'cmds').map(node => {
     const [, command] = openNode(node)
@@ -79,15 +72,12 @@ export interface ColumnAdded {
   readonly generated: 'stored' | 'virtual' | null
 }
 
-export function columnsAdded({
-  statement,
-  fields,
-}: Pick<StatementView, 'statement' | 'fields'>): readonly ColumnAdded[] {
-  return statement.kind === 'AlterTableStmt' ? columnsOf(fields) : []
+export function columnsAdded(view: Asked): readonly ColumnAdded[] {
+  return view.statement.kind === 'AlterTableStmt' ? columnsOf(view) : none
 }
 
-const columnsOf = once(fields =>
-  alterationsOf(fields).flatMap(({ kind, name, definition }): ColumnAdded[] => {
+const columnsOf = once((view: Asked) =>
+  alterationsOf(view).flatMap(({ kind, name, definition }): ColumnAdded[] => {
     if (kind !== 'AddColumn') return []
     const constraints = constraintsIn(definition)
     const of = (type: string) => constraints.find(one => one['contype'] === type)
@@ -123,15 +113,12 @@ export interface ConstraintAdded {
 }
 
 /** Constraints that an `alter table` adds, with those of its new columns. Those that are `not enforced` are left out. */
-export function constraintsAdded({
-  statement,
-  fields,
-}: Pick<StatementView, 'statement' | 'fields'>): readonly ConstraintAdded[] {
-  return statement.kind === 'AlterTableStmt' ? constraintsOf(fields) : []
+export function constraintsAdded(view: Asked): readonly ConstraintAdded[] {
+  return view.statement.kind === 'AlterTableStmt' ? constraintsOf(view) : none
 }
 
-const constraintsOf = once(fields =>
-  alterationsOf(fields).flatMap(({ kind, name, definition }) => {
+const constraintsOf = once((view: Asked) =>
+  alterationsOf(view).flatMap(({ kind, name, definition }) => {
     if (kind === 'AddConstraint') return describe(definition, null)
     if (kind === 'AddColumn') return constraintsIn(definition).flatMap(own => describe(own, name))
     return []

@@ -12,6 +12,7 @@ import type { Schema } from '../schema/model.ts'
 import type { RehearsedStatement, RehearsedStep } from '../schema/rehearsal.ts'
 import type { Script, Statement } from '../sql/parse.ts'
 import type { Fields } from '../sql/tree.ts'
+import type { Known } from './once.ts'
 
 export const categories = [
   'locks',
@@ -110,7 +111,7 @@ export interface Problem {
   readonly fix?: { readonly title: string; readonly edits: readonly Edit[] }
 }
 
-export interface StatementView {
+export interface StatementView extends Known {
   readonly statement: Statement
   /** The parser's node, opened: `kind` is `statement.kind`. */
   readonly fields: Fields
@@ -119,7 +120,7 @@ export interface StatementView {
   readonly file: FileView
 }
 
-export interface FileView {
+export interface FileView extends Known {
   /** As given, such as `db/migrations/operational/202601010000_users.up.sql`; `-` for standard input. */
   readonly path: string
   readonly direction: 'up' | 'down'

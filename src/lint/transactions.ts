@@ -1,4 +1,5 @@
 /** Which statements of a file share a transaction, and so hold their locks until its end. */
+import { once } from './once.ts'
 import type { FileView, StatementView } from './rule.ts'
 
 /** The statements before this one in its transaction, in order; empty for one that stands alone. */
@@ -13,21 +14,20 @@ export function shareTransaction({ file, statement }: StatementView, other: Stat
   return own !== undefined && own !== null && own === numbers[other.statement.index]
 }
 
-const byKind = new WeakMap<FileView, ReadonlyMap<string, readonly StatementView[]>>()
-
 /** The file's statements of one kind, in order; a file may be a dump with thousands of others. */
 export function statementsOf(file: FileView, kind: string): readonly StatementView[] {
-  const cached = byKind.get(file)
-  if (cached) return cached.get(kind) ?? []
+  return byKind(file).get(kind) ?? []
+}
+
+const byKind = once((file: FileView): ReadonlyMap<string, readonly StatementView[]> => {
   const known = new Map<string, StatementView[]>()
   for (const view of file.statements) {
     const list = known.get(view.statement.kind)
     if (list) list.push(view)
     else known.set(view.statement.kind, [view])
   }
-  byKind.set(file, known)
-  return known.get(kind) ?? []
-}
+  return known
+})
 
 /** The file opens a transaction of its own around the statement. */
 export function isInOwnBlock({ file, statement }: StatementView): boolean {
@@ -40,16 +40,12 @@ export function isOneTransaction(file: FileView): boolean {
   return file.script.mode === 'transactional' && !asksForStatements(file)
 }
 
-const known = new WeakMap<FileView, readonly (number | null)[]>()
-
 /** The number of each statement's transaction; null for what opens, closes or runs outside one. */
-function transactionsOf(file: FileView): readonly (number | null)[] {
-  const cached = known.get(file)
-  if (cached) return cached
+const transactionsOf = once((file: FileView): readonly (number | null)[] => {
   const together = isOneTransaction(file)
   let open = false
   let current = 0
-  const numbers = file.script.statements.map(({ control, bare }) => {
+  return file.script.statements.map(({ control, bare }) => {
     if (control !== null) {
       open = control === 'begin'
       current++
@@ -58,9 +54,7 @@ function transactionsOf(file: FileView): readonly (number | null)[] {
     if (bare) return null
     return together || open ? current : ++current
   })
-  known.set(file, numbers)
-  return numbers
-}
+})
 
 /** The head of the file wishes a transaction for each statement, or batches, which are transactions of their own. */
 function asksForStatements({ script }: FileView): boolean {

@@ -46,6 +46,7 @@ function viewFile(
   const seen = new Map(step?.statements.map(one => [one.index, one]))
   let asked = false
   const view: FileView = {
+    known: [],
     path: source.path,
     direction: source.direction,
     version: source.version,
@@ -74,6 +75,7 @@ function viewFile(
   const statements = script.statements.map((statement): StatementView => {
     const own = seen.get(statement.index) ?? null
     return {
+      known: [],
       statement,
       fields: openNode(statement.tree)[1],
       file: view,

@@ -1,6 +1,7 @@
 /** How heavy a statement is for others: which tables it shuts, and whether it works through their rows. Seen, else read from its text. */
 import { dottedName, listOf, openNode, relationName, textOf, walk } from '../sql/tree.ts'
 import { alterations, constraintsAdded, targetOf } from './alter.ts'
+import { once } from './once.ts'
 import type { FileView, StatementView } from './rule.ts'
 import { shareTransaction } from './transactions.ts'
 import { dropped, dropsSeen, inUse, locksSeen } from './use.ts'
@@ -19,18 +20,15 @@ export function locksHeld(
   view: StatementView,
 ): readonly { readonly by: StatementView; readonly tables: readonly string[] }[] {
   const { file, statement } = view
-  let shutting = known.get(file)
-  if (!shutting) {
-    shutting = file.statements.flatMap(by => {
-      const tables = tablesShut(by)
-      return tables.length === 0 ? [] : [{ by, tables }]
-    })
-    known.set(file, shutting)
-  }
-  return shutting.filter(({ by }) => by.statement.index < statement.index && shareTransaction(by, view))
+  return shuttingIn(file).filter(({ by }) => by.statement.index < statement.index && shareTransaction(by, view))
 }
 
-const known = new WeakMap<FileView, readonly { readonly by: StatementView; readonly tables: readonly string[] }[]>()
+const shuttingIn = once((file: FileView) =>
+  file.statements.flatMap(by => {
+    const tables = tablesShut(by)
+    return tables.length === 0 ? [] : [{ by, tables }]
+  }),
+)
 
 /** Tables in use whose rows it works through, from end to end as far as anybody can tell. */
 export function tablesWorked(view: StatementView): readonly string[] {

@@ -4,6 +4,7 @@ import { qualified } from '../../schema/model.ts'
 import { byteIndex } from '../../sql/positions.ts'
 import { type Fields, fieldsOf, listOf, openNode, relationName, textOf, walk } from '../../sql/tree.ts'
 import { typeText } from '../../sql/type-text.ts'
+import { once } from '../once.ts'
 import type { Problem, StatementView } from '../rule.ts'
 
 export interface MadeColumn {
@@ -30,13 +31,11 @@ export function madeColumns(view: StatementView): readonly MadeColumn[] {
   if (view.statement.control !== null) return []
   const after = view.seen && view.file.step?.after
   if (after) return columnsSeen(view, after)
-  const known = written.get(view) ?? columnsWritten(view)
-  written.set(view, known)
-  return known
+  return written(view)
 }
 
-/** Many rules ask the same statement. What was seen is asked anew, since the view notes who asks for it. */
-const written = new WeakMap<StatementView, readonly MadeColumn[]>()
+/** What was seen is asked anew, since the view notes who asks for it. */
+const written = once(columnsWritten)
 
 /** A problem with a column, at the place where the statement defines it. */
 export function columnProblem(

@@ -1,5 +1,6 @@
 /** The names that a statement gives. */
 import { dottedName, type Fields, fieldsOf, listOf, openNode, textOf } from '../../sql/tree.ts'
+import { once } from '../once.ts'
 import type { StatementView } from '../rule.ts'
 import { madeColumns, objectName } from './columns.ts'
 
@@ -30,16 +31,11 @@ export const nameKinds = [
 
 /** Relations, columns, constraints, types and routines; also those that a block of code makes, where it was rehearsed. */
 export function madeNames(view: StatementView): readonly MadeName[] {
-  if (!view.seen) {
-    const known = written.get(view) ?? distinct(view, namesWritten(view))
-    written.set(view, known)
-    return known
-  }
-  return distinct(view, [...namesSeen(view), ...namesWritten(view)])
+  return view.seen ? distinct(view, [...namesSeen(view), ...namesWritten(view)]) : written(view)
 }
 
-/** Many rules ask the same statement. What was seen is asked anew, since the view notes who asks for it. */
-const written = new WeakMap<StatementView, readonly MadeName[]>()
+/** What was seen is asked anew, since the view notes who asks for it. */
+const written = once((view: StatementView) => distinct(view, namesWritten(view)))
 
 function distinct(view: StatementView, names: readonly MadeName[]): readonly MadeName[] {
   const columns = madeColumns(view).map(({ table, name }) => ({
