@@ -338,6 +338,12 @@ export const codes = {
     explain:
       'There was no server to rehearse on, or the migrations before the pending ones cannot be replayed there. Name another server with --rehearse-on, or set "rehearsal: preferred" to go on without.',
   },
+  PRELUDE_FAILED: {
+    exit: 1,
+    http: 422,
+    explain:
+      'A file of the prelude, which makes on scratch databases what a platform gives outside of the migrations, cannot be run there. The place names file and line.',
+  },
   SEED_INVALID: {
     exit: 2,
     http: 400,

@@ -67,6 +67,8 @@ export interface Track {
   readonly database: string | null
   /** False for a database that is rebuilt from its source: nothing that its migrations destroy is archived. */
   readonly preserve?: boolean | undefined
+  /** Absolute paths of SQL that scratch databases run before the first migration. */
+  readonly prelude?: readonly string[] | undefined
 }
 
 export interface Preserve {
@@ -298,6 +300,9 @@ function tracksOf(state: string, { root, base, overlay, flags, variables }: Pick
         flagged,
       ),
       preserve: pick(`tracks.${name}.preserve`, true, file?.preserve, local?.preserve),
+      prelude: [pick(`tracks.${name}.prelude`, [], file?.prelude, local?.prelude)]
+        .flat()
+        .map(one => absolute(root, one)),
     }
   })
 }

@@ -9,6 +9,7 @@ const track = z.strictObject({
   migrations: z.string().optional(),
   database: z.string().optional(),
   preserve: z.boolean().optional(),
+  prelude: z.union([z.string().min(1), z.array(z.string().min(1))]).optional(),
 })
 
 const environment = z.strictObject({

@@ -6,6 +6,7 @@ import type { Engine, Session } from '../engines/engine.ts'
 import { engineNamed, engineOf } from '../engines/registry.ts'
 import { PlinthError } from '../errors.ts'
 import type { ScratchServer } from '../migrations/apply-on-scratch.ts'
+import type { PreludeFile } from '../migrations/prelude.ts'
 import type { Emit } from '../telemetry/event.ts'
 import type { MetricExporter } from '../telemetry/sinks/otel-metrics.ts'
 
@@ -85,10 +86,18 @@ export async function databaseOf(desk: Desk, track: Track): Promise<Database> {
 export async function scratchPlaceOf(desk: Desk, track: Track): Promise<ScratchServer> {
   const origin = desk.config.origins.get(`tracks.${track.name}.database`) ?? 'flag'
   const engine = await engineNamed(track.engine)
-  const beside = async () => databaseOf(desk, track)
+  const prelude = await preludeOf(track)
+  const beside = async () => ({ ...(await databaseOf(desk, track)), prelude })
   if (!engine.can.postgresSyntax) return beside()
   if (origin === 'flag' && (await mayMakeDatabases(await beside()))) return beside()
-  return { engine, url: await embeddedUrl(desk), missingRoles: 'make' }
+  return { engine, url: await embeddedUrl(desk), missingRoles: 'make', prelude }
+}
+
+/** What scratch databases of a track have before its first migration. Throws FILE_UNREADABLE. */
+export async function preludeOf({ prelude = [] }: Track): Promise<readonly PreludeFile[]> {
+  if (prelude.length === 0) return []
+  const { readPrelude } = await import('../migrations/prelude.ts')
+  return readPrelude(prelude)
 }
 
 async function mayMakeDatabases({ engine, url }: Database): Promise<boolean> {

@@ -48,19 +48,19 @@ export async function forecastTrack(
   const { scripts, steps, address, rows } = found
   const notices = notice === null ? [] : [notice]
   if (scripts.pending.length === 0) return { ...nothing, address, notices, reason: 'Nothing is pending.' }
-  const { rehearsal, reason } = await rehearseIfPossible(desk, wish, scripts)
+  const { rehearsal, reason } = await rehearseIfPossible(desk, wish, scripts, track)
   const forecast = rehearsal ? await forecastFor(rehearsal, steps, rows) : null
   return { track: track.name, address, rehearsal, forecast, reason, notices }
 }
 
 /** For an apply, where the project is linted anyway and a server runs: what its steps will lock. */
-export async function foresightAtHand(desk: Desk, session: Session, full: PlanInFull) {
+export async function foresightAtHand(desk: Desk, session: Session, full: PlanInFull, track: Track) {
   const { lint } = desk.config
   if (!lint.declared || lint.rehearsal === 'off' || !session.engine.can.postgresSyntax) return null
   if (!(await canRehearseAtOnce(desk))) return null
   const { scriptsOfPlan } = await import('../migrations/rehearse/of-plan.ts')
   const scripts = await scriptsOfPlan(session, full)
-  const { rehearsal } = await rehearseIfPossible(desk, 'preferred', scripts)
+  const { rehearsal } = await rehearseIfPossible(desk, 'preferred', scripts, track)
   const { foresightOf } = await import('../migrations/rehearse/foresight.ts')
   return rehearsal ? foresightOf(rehearsal) : null
 }
@@ -70,6 +70,7 @@ export async function forecastAtHand(
   desk: Desk,
   session: Session,
   full: PlanInFull,
+  track: Track,
 ): Promise<{ readonly forecast: Forecast | null; readonly reason: string | null }> {
   const nothing = { forecast: null, reason: null }
   if (full.planned.plan.steps.length === 0 || !session.engine.can.postgresSyntax) return nothing
@@ -77,7 +78,7 @@ export async function forecastAtHand(
   if (!(await canRehearseAtOnce(desk)))
     return { ...nothing, reason: 'No server for rehearsals runs; `plinth rehearse` starts one.' }
   const { scripts, steps, rows } = await pendingOn(session, full)
-  const { rehearsal, reason } = await rehearseIfPossible(desk, 'preferred', scripts)
+  const { rehearsal, reason } = await rehearseIfPossible(desk, 'preferred', scripts, track)
   return { forecast: rehearsal ? await forecastFor(rehearsal, steps, rows) : null, reason }
 }
 
@@ -148,7 +149,7 @@ async function rehearseFiles(desk: Desk, files: readonly string[]): Promise<Trac
       text,
     }))
     const found = await withSteps({ history: scripts.slice(0, first), pending: scripts.slice(first, last + 1) })
-    const rehearsal = await rehearse(desk, found.scripts)
+    const rehearsal = await rehearse(desk, found.scripts, track)
     const forecast = await forecastFor(rehearsal, found.steps, {})
     forecasts.push({ track: track?.name ?? 'files', address: null, rehearsal, forecast, reason: null, notices: [] })
   }

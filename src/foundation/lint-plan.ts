@@ -70,7 +70,7 @@ export async function findingsOf(
     baseline: await baselineOf(config),
     scope: 'some files',
     read: await openReader(),
-    rehearse: rehearseOf(desk, config.lint.declared ? config.lint.rehearsal : 'off'),
+    rehearse: rehearseOf(desk, config.lint.declared ? config.lint.rehearsal : 'off', track),
     target: {
       rows: await targetOf(session),
       smallTableRows: config.lint.smallTableRows,

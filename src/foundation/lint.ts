@@ -125,7 +125,7 @@ async function leftOf(baseline: Baseline | null, reports: readonly LintReport[])
 
 async function judgeGroup(
   desk: Desk,
-  { sources, alone }: LintGroup,
+  { sources, alone, track }: LintGroup,
   asked: Pick<LintInput, 'scope' | 'baseline'> & { readonly wish: 'required' | 'preferred' | 'off' },
 ): Promise<LintReport> {
   const { lint } = await import('../lint/run.ts')
@@ -141,7 +141,7 @@ async function judgeGroup(
     today: today(),
     baseline: asked.baseline,
     scope: asked.scope,
-    rehearse: rehearseOf(desk, asked.wish),
+    rehearse: rehearseOf(desk, asked.wish, track),
     read: await openReader(),
     past: alone ? 'unknown' : 'known',
     share: async (parts, work) => {

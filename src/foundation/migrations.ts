@@ -34,7 +34,7 @@ export async function planTracks(desk: Desk, request: PlanRequest): Promise<OnTr
     const full = await readPlan(session, { ...request, track: track.name, folder: track.migrations, otherHistory })
     const plan = planOf(full)
     const findings = await findingsOf(desk, { session, track, plan, folder: full.folder })
-    const { forecast, reason } = await forecastAtHand(desk, session, full)
+    const { forecast, reason } = await forecastAtHand(desk, session, full, track)
     return { ...plan, findings, forecast, forecastReason: reason }
   })
 }
@@ -53,7 +53,7 @@ export async function applyTracks(desk: Desk, request: ApplyRequest): Promise<On
   refuseAmbiguousTarget(desk.config, request.target)
   const { applyTrack } = await import('../migrations/track.ts')
   return onTracks(desk, async (session, track) => {
-    const foresee = (_: Session, full: PlanInFull) => foresightAtHand(desk, session, full)
+    const foresee = (_: Session, full: PlanInFull) => foresightAtHand(desk, session, full, track)
     return unbroken(await applyTrack(session, { ...request, ...runOptions(desk, track, request.acceptLoss), foresee }))
   })
 }

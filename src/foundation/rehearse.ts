@@ -4,7 +4,7 @@ import { engineNamed, engineOf } from '../engines/registry.ts'
 import { asPlinthError, PlinthError } from '../errors.ts'
 import type { RehearsalPlace, Scripts } from '../migrations/rehearse/rehearse.ts'
 import type { Rehearsal } from '../schema/rehearsal.ts'
-import { type Desk, embeddedUrl, serverFolder } from './desk.ts'
+import { type Desk, embeddedUrl, preludeOf, serverFolder } from './desk.ts'
 
 /** A server of its own, never the one of the target: the embedded one, unless the configuration or `--rehearse-on` names another. */
 export async function rehearsalPlaceOf(desk: Desk): Promise<RehearsalPlace> {
@@ -38,8 +38,12 @@ export interface Rehearsed {
   readonly reason: string | null
 }
 
-/** The same scripts are rehearsed once a process. Throws REHEARSAL_FAILED, and what keeps the server from starting. */
-export async function rehearse(desk: Desk, scripts: Scripts): Promise<Rehearsal> {
+/**
+ * Behind the prelude of the track. The same scripts are rehearsed once a process. Throws REHEARSAL_FAILED and PRELUDE_FAILED, and what keeps the server
+ * from starting.
+ */
+export async function rehearse(desk: Desk, asked: Scripts, track: Track | null): Promise<Rehearsal> {
+  const scripts = await behindPrelude(asked, track)
   const known = rehearsals.get(desk) ?? new Map<string, Promise<Rehearsal>>()
   rehearsals.set(desk, known)
   const key = JSON.stringify([scripts.history, scripts.pending].map(list => list.map(keyOf)))
@@ -51,6 +55,13 @@ export async function rehearse(desk: Desk, scripts: Scripts): Promise<Rehearsal>
   known.set(key, begun)
   const { steps, ...rest } = await begun
   return { ...rest, steps: steps.map((step, at) => ({ ...step, file: scripts.pending[at]?.file ?? null })) }
+}
+
+async function behindPrelude({ history, pending }: Scripts, track: Track | null): Promise<Scripts> {
+  const prelude = track ? await preludeOf(track) : []
+  if (prelude.length === 0) return { history, pending }
+  const { preludeScripts } = await import('../migrations/prelude.ts')
+  return { history: [...preludeScripts(prelude), ...history], pending }
 }
 
 const rehearsals = new WeakMap<Desk, Map<string, Promise<Rehearsal>>>()
@@ -65,9 +76,10 @@ export async function rehearseIfPossible(
   desk: Desk,
   wish: 'required' | 'preferred',
   scripts: Scripts,
+  track: Track | null,
 ): Promise<Rehearsed> {
   try {
-    return { rehearsal: await rehearse(desk, scripts), reason: null }
+    return { rehearsal: await rehearse(desk, scripts, track), reason: null }
   } catch (thrown) {
     const error = asPlinthError(thrown)
     if (wish === 'required' || error.code === 'INTERNAL' || error.code === 'INTERRUPTED') throw error

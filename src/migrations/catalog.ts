@@ -4,6 +4,8 @@ import { withSession } from '../engines/brackets.ts'
 import type { Schema } from '../schema/model.ts'
 import type { MigrationFolder } from './migration.ts'
 import { applyOnScratch, type ScratchServer } from './apply-on-scratch.ts'
+import { withoutTheirs } from './ours.ts'
+import { layPrelude } from './prelude.ts'
 
 /** The scratch database is made beside that of the URL, and dropped afterwards. */
 export interface CatalogOptions extends ScratchServer {
@@ -13,15 +15,17 @@ export interface CatalogOptions extends ScratchServer {
   readonly signal?: AbortSignal | undefined
 }
 
-/** Throws what applying throws. */
-export async function catalogOf({ engine, url, missingRoles, ...run }: CatalogOptions): Promise<Schema> {
+/** What the prelude makes is left out. Throws PRELUDE_FAILED and what applying throws. */
+export async function catalogOf({ engine, url, missingRoles, prelude = [], ...run }: CatalogOptions): Promise<Schema> {
   const scratch = await engine.createScratch(url, `plinth_catalog_${randomBytes(6).toString('hex')}`)
   try {
     return await withSession(engine, scratch.url, { applicationName: 'plinth catalog' }, async session => {
+      const theirs = await layPrelude(session, prelude, missingRoles)
       // What lives for a moment loses nothing.
       const { error } = await applyOnScratch(session, { ...run, command: 'catalog', preserve: 'off' }, missingRoles)
       if (error) throw error
-      return session.introspect()
+      const made = await session.introspect()
+      return theirs ? withoutTheirs(made, theirs) : made
     })
   } finally {
     await scratch.drop()

@@ -6,6 +6,8 @@ import type { Schema } from '../schema/model.ts'
 import { quotedName } from '../sql/tree.ts'
 import { compareCatalogs, type Comparison } from './compare.ts'
 import type { Migration, MigrationFile } from './migration.ts'
+import { type Theirs, withoutTheirsOnBoth } from './ours.ts'
+import { layPrelude } from './prelude.ts'
 import { respelled } from './respell.ts'
 import { applyOnScratch, type ScratchServer } from './apply-on-scratch.ts'
 
@@ -21,7 +23,7 @@ export interface ScratchPlace extends ScratchServer {
 export interface Scratchpad {
   /** Answers the catalog after more and more migrations were applied: each list holds those before it. */
   readonly make: (migrations: readonly Migration[], repeatables?: readonly MigrationFile[]) => Promise<Schema>
-  /** Holds what was made last against a database. `histories` are the tables of other tools, by name. */
+  /** Holds what was made last against a database, but for what the prelude made. `histories` are the tables of other tools, by name. */
   readonly compare: (made: Schema, live: Live, histories: readonly string[]) => Promise<Comparison>
 }
 
@@ -31,14 +33,15 @@ export interface Live {
   readonly serverVersion: number
 }
 
-/** Throws what applying throws, with the place of the file. */
+/** Throws what applying throws, with the place of the file, and PRELUDE_FAILED. */
 export async function onScratch<T>(place: ScratchPlace, work: (pad: Scratchpad) => Promise<T>): Promise<T> {
-  const { engine, url, track, actor, signal, schemas = [] } = place
+  const { engine, url, track, actor, signal, schemas = [], prelude = [] } = place
   const scratch = await engine.createScratch(url, `plinth_proof_${randomBytes(6).toString('hex')}`)
   // A warehouse spells what it has just made in another way than what it reads again, so each look at it is a session of its own.
   const inSession = <R>(look: (session: Session) => Promise<R>): Promise<R> =>
     withSession(engine, scratch.url, { applicationName: 'plinth proof' }, look)
   let last: readonly MigrationFile[] = []
+  let theirs: Theirs | null = null
   const make = async (migrations: readonly Migration[], repeatables: readonly MigrationFile[] = []) => {
     last = repeatables
     await inSession(async session => {
@@ -51,7 +54,9 @@ export async function onScratch<T>(place: ScratchPlace, work: (pad: Scratchpad) 
     })
     return inSession(session => catalogWith(session, repeatables))
   }
-  const compare = async (made: Schema, { catalog, serverVersion }: Live, histories: readonly string[]) => {
+  const compare = async (all: Schema, live: Live, histories: readonly string[]) => {
+    const { serverVersion } = live
+    const [made, catalog] = theirs ? withoutTheirsOnBoth(all, live.catalog, theirs) : [all, live.catalog]
     const comparison = compareCatalogs(made, catalog, histories)
     if (comparison.differences.length === 0 || !engine.writeChanges) return comparison
     return inSession(async session => {
@@ -61,6 +66,7 @@ export async function onScratch<T>(place: ScratchPlace, work: (pad: Scratchpad) 
     })
   }
   try {
+    if (prelude.length > 0) theirs = await inSession(session => layPrelude(session, prelude, place.missingRoles))
     if (schemas.length > 0)
       await inSession(async session => {
         for (const schema of schemas) await session.query(`create schema if not exists ${quotedName([schema])}`)

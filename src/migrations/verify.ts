@@ -16,6 +16,7 @@ import { digestTables, writeSamples } from './preserve/sample.ts'
 import type { Digest, RestoreReport } from './preserve/store.ts'
 import type { Report } from './run.ts'
 import { applyOnScratch } from './apply-on-scratch.ts'
+import { type PreludeFile, runPrelude } from './prelude.ts'
 import type { MissingRoles } from './rehearse/surroundings.ts'
 import { rollbackTrack } from './track.ts'
 
@@ -29,6 +30,8 @@ export interface VerifyOptions {
   readonly emit?: Emit | undefined
   readonly signal?: AbortSignal | undefined
   readonly missingRoles?: MissingRoles | undefined
+  /** Run on the scratch database before the first migration. */
+  readonly prelude?: readonly PreludeFile[] | undefined
 }
 
 export interface VerifyReport {
@@ -64,7 +67,7 @@ export interface VerifiedStep {
   readonly differences: readonly Difference[]
 }
 
-/** Throws only what keeps it from beginning, such as DATABASE_UNREACHABLE and FOLDER_NOT_FOUND. */
+/** Throws only what keeps it from beginning, such as DATABASE_UNREACHABLE, FOLDER_NOT_FOUND and PRELUDE_FAILED. */
 export async function verifyTrack(options: VerifyOptions): Promise<VerifyReport> {
   const folder =
     typeof options.folder === 'string'
@@ -73,9 +76,10 @@ export async function verifyTrack(options: VerifyOptions): Promise<VerifyReport>
   const name = `plinth_verify_${randomBytes(6).toString('hex')}`
   const scratch = await options.engine.createScratch(options.url, name)
   try {
-    return await withSession(options.engine, scratch.url, { applicationName: 'plinth verify' }, session =>
-      verifyOn(session, folder, options),
-    )
+    return await withSession(options.engine, scratch.url, { applicationName: 'plinth verify' }, async session => {
+      await runPrelude(session, options.prelude ?? [], options.missingRoles)
+      return verifyOn(session, folder, options)
+    })
   } finally {
     await scratch.drop()
   }

@@ -3,14 +3,14 @@
  * The target is neither read nor changed.
  */
 import type { Session } from '../../engines/engine.ts'
-import { PlinthError } from '../../errors.ts'
 import type { Schema } from '../../schema/model.ts'
 import type { Rehearsal, RehearsedStep } from '../../schema/rehearsal.ts'
-import { openParser, type Parse, type Script } from '../../sql/parse.ts'
+import { openParser, type Script } from '../../sql/parse.ts'
 import { resetStatements } from '../session-state.ts'
 import { onHistory, type Server, type Told } from './kept.ts'
 import { questions, recall, writeMemory } from './memory.ts'
 import { openRecorder, type Recorder } from './recorder.ts'
+import { replay } from './replay.ts'
 import { type Ran, runScript, type Stage } from './run-script.ts'
 import { type Arranged, arrangeScript, prefixKeys, type ScriptToRehearse } from './script.ts'
 import { type MissingRoles, openSurroundings, type Surroundings } from './surroundings.ts'
@@ -23,13 +23,13 @@ export interface RehearsalPlace extends Server {
 }
 
 export interface Scripts {
-  /** In the order in which they were applied. */
+  /** In the order in which they were applied, behind the prelude. */
   readonly history: readonly ScriptToRehearse[]
   readonly pending: readonly ScriptToRehearse[]
 }
 
 /**
- * Throws REHEARSAL_FAILED when the history cannot be replayed, and what connecting throws. A pending step that fails is a value: its file ends
+ * Throws REHEARSAL_FAILED or PRELUDE_FAILED when the history cannot be replayed, and what connecting throws. A pending step that fails is a value: its file ends
  * there, and the later ones are still tried.
  */
 export async function rehearseScripts(place: RehearsalPlace, { history, pending }: Scripts): Promise<Rehearsal> {
@@ -40,6 +40,7 @@ export async function rehearseScripts(place: RehearsalPlace, { history, pending 
     keys: prefixKeys(history, questions()),
     replay: async (session: Session, done: number, told: Told) => {
       hear(told, around)
+      await session.script(calm)
       await replay(session, history.slice(done), parse, around)
       return { gaps: [...around.gaps], missing: [...around.missing] }
     },
@@ -138,55 +139,4 @@ async function catalogBehind(
   }
   await runScript({ session, recorder: null, around, ending: 'rollback', atEnd }, again, '')
   return catalog
-}
-
-async function replay(
-  session: Session,
-  history: readonly ScriptToRehearse[],
-  parse: Parse,
-  around: Surroundings,
-): Promise<void> {
-  await session.script(calm)
-  const reset = await resetStatements(session)
-  for (const input of history) {
-    const { script, failure } = arrangeScript(input, parse)
-    const file = input.file ?? input.version
-    const ran = script
-      ? ((await inOneMessage(session, script.mode === 'transactional' ? script.body : null, reset)) ??
-        (await runScript({ session, recorder: null, around, ending: 'commit' }, script, file)))
-      : { failure }
-    if (ran.failure && !input.optional) throw unreplayable(ran.failure, file, around)
-    if (ran.failure) around.gaps.add(`${file} could not be run on the rehearsal server: ${ran.failure.message}`)
-    if (ran !== done) await session.script(reset.join(';\n'))
-  }
-}
-
-const done = { failure: null }
-
-/** As fast as it goes; null when it did not go, so that it is tried again with more care. */
-async function inOneMessage(
-  session: Session,
-  body: string | null,
-  reset: readonly string[],
-): Promise<typeof done | null> {
-  if (body === null) return null
-  try {
-    await session.script(`begin;\n${body}\n;commit;\n${reset.join(';\n')}`)
-    return done
-  } catch {
-    await session.query('rollback').catch(() => undefined)
-    return null
-  }
-}
-
-function unreplayable(failure: NonNullable<Ran['failure']>, file: string, { gaps }: Surroundings): PlinthError {
-  return new PlinthError(
-    'REHEARSAL_FAILED',
-    `The history cannot be replayed on the rehearsal server: ${failure.message}${gaps.size > 0 ? ` ${[...gaps].join(' ')}` : ''}`,
-    {
-      at: { file, line: failure.line, column: failure.column },
-      hint: failure.hint ?? 'Name a server that is like the target with --rehearse-on, or go without: --no-rehearsal.',
-      sqlState: failure.sqlState ?? undefined,
-    },
-  )
 }

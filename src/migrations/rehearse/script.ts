@@ -17,6 +17,8 @@ export interface ScriptToRehearse {
   readonly transaction?: 'none'
   /** Of a history: where it cannot run, the rest goes on without it. */
   readonly optional?: true
+  /** No migration, but what its databases have before the first one. */
+  readonly prelude?: true
   /** How it was read already, so that nobody does it again. */
   readonly script?: Script | undefined
 }
@@ -44,9 +46,26 @@ export function arrangeScript(input: ScriptToRehearse, parse: Parse): Arranged {
 }
 
 export function failureOf(error: PlinthError, statement: number): RehearsalFailure {
-  const { sqlState = null, message, hint = null, at } = error
+  const { sqlState = null, message, at } = error
+  const hint = lackHint(error)
   return { statement, sqlState, message, hint, line: at?.line ?? 1, column: at?.column ?? 1 }
 }
+
+/** With what to do where something is missing that a platform may give outside of the migrations. */
+export function lackHint({
+  sqlState,
+  message,
+  hint,
+}: Pick<PlinthError, 'sqlState' | 'message' | 'hint'>): string | null {
+  if (!lacks.has(sqlState ?? '') && !/^extension ".+" is not available/.test(message)) return hint ?? null
+  return `${hint ? `${hint.replace(/\.?$/, '.')} ` : ''}${fromPlatform}`
+}
+
+/** A schema, an object such as a role or a type, a function, a table, the file of an extension. */
+const lacks: ReadonlySet<string> = new Set(['3F000', '42704', '42883', '42P01', '58P01'])
+
+const fromPlatform =
+  'If the platform gives it outside of the migrations, make it in the prelude of the track: "prelude" in the configuration.'
 
 /** One key a prefix of the history, the empty one first: equal keys stand for equal databases. */
 export function prefixKeys(history: readonly ScriptToRehearse[], base: string): string[] {

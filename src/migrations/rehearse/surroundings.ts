@@ -16,10 +16,12 @@ export interface Surroundings {
   readonly gaps: Set<string>
   /** Extensions that were left out. */
   readonly missing: Set<string>
+  /** Roles that somebody else made in the same moment. */
+  readonly raced: Set<string>
 }
 
 export function openSurroundings(missingRoles: MissingRoles): Surroundings {
-  return { missingRoles, gaps: new Set(), missing: new Set() }
+  return { missingRoles, gaps: new Set(), missing: new Set(), raced: new Set() }
 }
 
 /** Whether a statement is left out, because it cannot or need not be done here; tells why among the gaps. */
@@ -46,6 +48,11 @@ export type Answer = 'try again' | 'stop' | 'fail'
 /** Outside of any transaction. */
 export async function answerFailure(session: Session, error: PlinthError, around: Surroundings): Promise<Answer> {
   const role = missingRole(error)
+  const raced = racedRole(error)
+  if (raced !== null && !around.raced.has(raced)) {
+    around.raced.add(raced)
+    return 'try again'
+  }
   if (role !== null && around.missingRoles === 'make' && (await makeRole(session, role))) {
     around.gaps.add(
       `The role ${role} was made on the rehearsal server, without the rights that it may have on the target.`,
@@ -53,7 +60,9 @@ export async function answerFailure(session: Session, error: PlinthError, around
     return 'try again'
   }
   if (role !== null) {
-    around.gaps.add(`The role ${role} is missing on the rehearsal server; make it there, or name another server.`)
+    around.gaps.add(
+      `The role ${role} is missing on the rehearsal server; make it in the prelude of the track or there, or name another server.`,
+    )
     return 'stop'
   }
   return around.missing.size > 0 && isOfNames(error) ? 'stop' : 'fail'
@@ -68,6 +77,12 @@ export async function makeRole(session: Session, role: string): Promise<boolean>
 /** The role that a statement names and the server does not have; null for any other failure. */
 export function missingRole({ sqlState, message }: PlinthError): string | null {
   return sqlState === '42704' ? (/role "(.+)" does not exist/i.exec(message)?.[1] ?? null) : null
+}
+
+/** A role that was not there when it was looked for, and is when it is made: all rehearsals of a server share them. */
+function racedRole({ sqlState, message }: PlinthError): string | null {
+  if (sqlState === '42710') return /^role "(.+)" already exists$/i.exec(message)?.[1] ?? null
+  return sqlState === '23505' && message.includes('pg_authid') ? message : null
 }
 
 /** Something is not known, which may be what the extension would have brought. */
