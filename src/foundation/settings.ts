@@ -19,6 +19,7 @@ export function listSettings(config: Config): Setting[] {
     ...tracks.flatMap(track => [
       [`tracks.${track.name}.engine`, track.engine] as const,
       [`tracks.${track.name}.migrations`, track.migrations] as const,
+      ...(track.prelude?.length ? [[`tracks.${track.name}.prelude`, track.prelude.join(', ')] as const] : []),
       [`tracks.${track.name}.database`, track.database ?? 'embedded'] as const,
     ]),
     ...Object.entries(migrations).map(([key, value]) => [`migrations.${key}`, value] as const),
