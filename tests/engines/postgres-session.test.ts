@@ -260,6 +260,17 @@ describe('copies', () => {
     expect(out).toBe('10000,9999\n')
   })
 
+  test('rows of any width come out whole, and what the server says between them is no part of them', async () => {
+    const session = await open()
+    await session.script(`
+      create function pg_temp.noted(n integer) returns text language plpgsql as
+        $$ begin raise notice 'at %', n; return repeat(chr(97 + n), n * 400000 + 1); end $$`)
+    const out = await text(session.copyOut('copy (select pg_temp.noted(n) from generate_series(0, 7) as n) to stdout'))
+    const lines = Array.from({ length: 8 }, (_, n) => 'abcdefgh'.charAt(n).repeat(n * 400_000 + 1))
+    expect(out === `${lines.join('\n')}\n`).toBe(true)
+    expect((await session.query('select 1 as one')).rows).toEqual([{ one: 1 }])
+  })
+
   test('what a reader leaves unread does not disturb the session', async () => {
     const session = await open()
     for await (const chunk of session.copyOut('copy (select generate_series(1, 10000000)) to stdout')) {

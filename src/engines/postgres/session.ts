@@ -19,13 +19,14 @@ import type {
   WatchOptions,
 } from '../engine.ts'
 import { type Connected, connect, requestCancel } from './connect.ts'
+import { CopyOut } from './copy-out.ts'
 import { type FailureContext, translate } from './failure.ts'
 import { watchLocks } from './observer.ts'
 import { CallersFailure, type Conversation, CopyIn, OneStatement, readTag, Script, Together } from './wire.ts'
 
 /** Throws DATABASE_URL_INVALID, DATABASE_UNREACHABLE, DATABASE_AUTHENTICATION, DATABASE_UNKNOWN. */
 export async function openSession(engine: Engine, url: string, options: OpenOptions = {}): Promise<Session> {
-  return new PostgresSession(engine, url, options, await connect(url, options))
+  return new PostgresSession(engine, options, await connect(url, options))
 }
 
 class PostgresSession implements Session {
@@ -45,14 +46,14 @@ class PostgresSession implements Session {
   #forgotten = 0
   #closed: Promise<void> | undefined
 
-  constructor(engine: Engine, url: string, options: OpenOptions, connected: Connected) {
+  constructor(engine: Engine, options: OpenOptions, connected: Connected) {
     const { client, address, backendId, pooled, serverVersion } = connected
     this.engine = engine
     this.address = address
     this.backendId = pooled ? null : backendId
     this.pooled = pooled
     this.serverVersion = serverVersion
-    this.#url = url
+    this.#url = connected.url
     this.#application = options.applicationName
     this.#client = client
     client.on('error', error => {
@@ -204,7 +205,6 @@ class PostgresSession implements Session {
     const turn = new Promise<void>(resolve => {
       release = resolve
     })
-    let stream: Readable | undefined
     // The turn lasts as long as the copy, which its consumer may read slowly.
     await new Promise<void>((start, refuse) => {
       this.#inTurn({}, async () => {
@@ -212,35 +212,32 @@ class PostgresSession implements Session {
         await turn
       }).catch(refuse)
     })
-    // What is thrown at the yield is the reader's own way to leave; what the stream throws is the server's.
-    let readerHasTurn = false
+    const copy = new CopyOut(text)
+    // What is thrown at the yield is the reader's own way to leave; what the copy throws is the server's.
+    let state: 'reading' | 'at the reader' | 'over' = 'reading'
     try {
-      const { to: copyTo } = await import('pg-copy-streams')
-      stream = this.#client.query(copyTo(text))
-      for await (const chunk of stream.iterator({ destroyOnReturn: false })) {
-        readerHasTurn = true
-        yield chunk as Buffer
-        readerHasTurn = false
+      this.#client.query(copy)
+      for await (const chunk of copy.bytes()) {
+        state = 'at the reader'
+        yield chunk
+        state = 'reading'
       }
-      stream = undefined
+      state = 'over'
     } catch (error) {
-      if (readerHasTurn) throw error
-      stream = undefined
+      if (state === 'at the reader') throw error
+      state = 'over'
       throw this.#failure(error, { text })
     } finally {
-      if (stream) await this.#abandon(stream)
+      if (state !== 'over') await this.#abandon(copy)
       release()
     }
   }
 
   /** The reader went away: the server is told to stop and the rest is read past, so that the session can go on. */
-  async #abandon(stream: Readable): Promise<void> {
+  async #abandon(copy: CopyOut): Promise<void> {
     // All of it may have come already, and its last piece was only not asked for.
-    if (stream.readableEnded || stream.destroyed) return
-    const ended = new Promise<void>(resolve => {
-      for (const event of ['end', 'error', 'close']) stream.once(event, () => resolve())
-    })
-    stream.resume()
+    if (copy.isOver) return
+    const ended = copy.discard()
     await this.cancel().catch(() => undefined)
     await ended
   }
