@@ -33,7 +33,7 @@ const outside = [
 /** Read together by every command, so they are one file. */
 const always = [
   /src\/foundation(\.ts|\/(desk|migrations)\.ts)$/,
-  /src\/config\/(load|remember|yaml|fleet|hooks|lint)\.ts$/,
+  /src\/config\/(load|remember|checksums|yaml|fleet|hooks|lint)\.ts$/,
   /src\/schema\/finding\.ts$/,
   /src\/telemetry\/(event|trace)\.ts$/,
   /src\/telemetry\/sinks\/(index|terminal|pace|ndjson)\.ts$/,
@@ -59,6 +59,7 @@ export async function bundle() {
     },
     platform: 'node',
     external: outside,
+    plugins: [{ name: 'builtins-on-demand', renderChunk: builtinsOnDemand }],
     tsconfig: false,
     preserveEntrySignatures: 'allow-extension',
   })
@@ -86,6 +87,25 @@ export async function bundle() {
   writeFileSync(join(folder, 'LICENSES.txt'), licences(output.flatMap(chunk => chunk.moduleIds ?? [])))
   writeFileSync(join(folder, 'digest.txt'), digestOf(output))
   removeOld(new Set([...output.map(chunk => chunk.fileName), 'LICENSES.txt', 'libpg-query.wasm', 'digest.txt']))
+}
+
+/**
+ * Modules of Node are loaded when something of them is used: what hashes, starts processes or reads folders costs milliseconds, and most commands
+ * do little of it. Only names that nothing else in the file can have are replaced.
+ */
+function builtinsOnDemand(code) {
+  let rest = code
+  for (const [line, indent, name, module] of code.matchAll(
+    /^(\t*)(?:let|const) (node_\w+|childProcess) = require\("(node:[\w/]+)"\);$/gm,
+  )) {
+    const uses = new RegExp(`(?<![.\\w$])${name}\\b(?!\\.\\w)`, 'g')
+    if ([...rest.matchAll(uses)].length > 1) continue
+    rest = rest
+      .replace(line, '')
+      .replaceAll(new RegExp(`(?<![.\\w$])${name}\\.(?=\\w)`, 'g'), `(${name}()).`)
+      .replace(/^/, `let ${name}_; const ${name} = () => ${name}_ ??= require("${module}");\n`)
+  }
+  return rest === code ? null : { code: rest, map: null }
 }
 
 /** By it the program knows what is kept compiled of these very scripts; see src/config/compiled.ts. */
