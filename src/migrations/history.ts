@@ -8,7 +8,18 @@ import { type Attempt, type AttemptStatus, compareVersions, type VersionHistory,
 
 /** Every version that the track ever tried, in order, with its present state. Empty when there is no ledger; makes none. */
 export async function readHistory(session: Session, track: string): Promise<VersionHistory[]> {
-  const answer = await askLedger(session, {
+  return (await readStanding(session, track)).history
+}
+
+export interface Standing {
+  readonly history: VersionHistory[]
+  /** A run has begun and not said how it ended: it is at work at this moment, or it died. */
+  readonly hasOpenRun: boolean
+}
+
+/** What {@link readHistory} reads, and whether a run is open. */
+export async function readStanding(session: Session, track: string): Promise<Standing> {
+  const attempts = {
     text: `select ${attemptColumns}
     from (
       select a.*, max(case when a.status in ('applied', 'rolled_back') then a.attempt_number end) over (partition by a.version) as last_success
@@ -18,8 +29,17 @@ export async function readHistory(session: Session, track: string): Promise<Vers
     where a.last_success is null or a.attempt_number >= a.last_success
     order by a.attempt_number`,
     values: [track],
-  })
-  const rows = (answer?.rows ?? []) as unknown as readonly AttemptRow[]
+  }
+  const open = {
+    text: "select 1 as open from plinth.migration_runs where track = $1 and status = 'running' limit 1",
+    values: [track],
+  }
+  const answers = await askLedger(session, [attempts, open])
+  const [rows = [], running = []] = answers?.map(answer => answer.rows) ?? []
+  return { history: byVersionOf(rows as unknown as readonly AttemptRow[]), hasOpenRun: running.length > 0 }
+}
+
+function byVersionOf(rows: readonly AttemptRow[]): VersionHistory[] {
   const byVersion = new Map<string, Attempt[]>()
   for (const attempt of rows.map(readAttempt)) {
     const key = versionKey(attempt.version)
@@ -208,15 +228,6 @@ export async function insertRun(
       run.startedAt,
     ],
   )
-}
-
-/** True when a run has begun and not said how it ended: it is at work at this moment, or it died. */
-export async function hasOpenRun(session: Session, track: string): Promise<boolean> {
-  const answer = await askLedger(session, {
-    text: "select 1 as open from plinth.migration_runs where track = $1 and status = 'running'",
-    values: [track],
-  })
-  return (answer?.rows.length ?? 0) > 0
 }
 
 /** Whoever holds the track's lock knows that those which have not ended never will. */

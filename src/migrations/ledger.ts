@@ -66,15 +66,18 @@ export async function hasLedger(session: Session): Promise<boolean> {
 }
 
 /**
- * Asks the ledger itself, together with its version; null when there is none. Throws LEDGER_NEWER, also where the question does not fit what a
+ * Asks the ledger itself, together with its version; null when there is none. Throws LEDGER_NEWER, also where a question does not fit what a
  * newer release made of it.
  */
-export async function askLedger(session: Session, question: Parameterized): Promise<Result | null> {
+export async function askLedger(
+  session: Session,
+  questions: readonly Parameterized[],
+): Promise<readonly Result[] | null> {
   if (!(await hasLedgerTable(session))) return null
   try {
-    const [versions, answer] = await session.send([newest, question])
+    const [versions, ...answers] = await session.send([newest, ...questions])
     isCurrent(versionIn(versions), session)
-    return answer ?? null
+    return answers
   } catch (thrown) {
     isCurrent(await readLedgerVersion(session).catch(() => 0), session)
     throw thrown

@@ -7,7 +7,7 @@ import { openParser, type Parse, type Script } from '../sql/parse.ts'
 import { type Direction, silent } from '../telemetry/event.ts'
 import { refuseDependents } from './dependents.ts'
 import { awaitEarlierWork } from './aftermath.ts'
-import { closeOpenRuns, hasOpenRun, readHistory, readStoredSql } from './history.ts'
+import { closeOpenRuns, readStanding, readStoredSql } from './history.ts'
 import { ensureLedger } from './ledger.ts'
 import { loadMigrations } from './load.ts'
 import { compareVersions, type MigrationFolder, type VersionHistory, versionKey } from './migration.ts'
@@ -87,6 +87,8 @@ export interface PlanInFull {
   readonly planned: Planned
   readonly folder: MigrationFolder
   readonly history: readonly VersionHistory[]
+  /** A run has begun and not said how it ended. */
+  readonly hasOpenRun: boolean
 }
 
 /** Applies what is pending. Two at once: one works, the other waits and then finds nothing to do. */
@@ -131,7 +133,7 @@ async function runTrack(session: Session, options: RunInput): Promise<Report> {
   for (const message of folder.warnings) options.emit?.({ type: 'warning', message, hint: null })
   const preview = await previewPlan(session, folder, options)
   if (preview?.planned.plan.steps.length === 0) {
-    await closeDeadRuns(session, options)
+    if (preview.hasOpenRun) await closeDeadRuns(session, options)
     const { plan } = preview.planned
     return nothingToDo(plan, { runId: options.runId ?? randomUUID(), durationMs: performance.now() - started })
   }
@@ -157,7 +159,6 @@ async function previewPlan(session: Session, folder: MigrationFolder, options: R
 /** A run that died between its last step and its end left everything done but its own row. One that is at work has the lock, and is left alone. */
 async function closeDeadRuns(session: Session, options: RunInput): Promise<void> {
   const { track, lock, leaseMs, signal } = options
-  if (!(await hasOpenRun(session, track))) return
   const now = { waitMs: 500, emit: silent, signal, kind: lock, leaseMs }
   // Who may only read, or is refused the lock, has nothing to do all the same.
   await withLock(session, `plinth:${track}`, now, held => closeRuns(session, { ...options, held })).catch(
@@ -210,7 +211,7 @@ async function runNow(session: Session, folder: MigrationFolder, options: RunInp
 
 async function planNow(session: Session, folder: MigrationFolder, options: PlanOptions): Promise<PlanInFull> {
   const { track, direction, target, allowOutOfOrder, retryFailed, otherHistory } = options
-  const history = await readHistory(session, track)
+  const { history, hasOpenRun } = await readStanding(session, track)
   const selection = selectSteps({
     track,
     direction,
@@ -226,7 +227,7 @@ async function planNow(session: Session, folder: MigrationFolder, options: PlanO
     if (sql !== null) stored.set(id, sql)
   }
   if (selection.choices.length === 0)
-    return { planned: planMigrations(selection, parsesNothing, stored), folder, history }
+    return { planned: planMigrations(selection, parsesNothing, stored), folder, history, hasOpenRun }
   const parse = await parserOf(session, folder)
   const planned = planMigrations(selection, parse, stored)
   if (direction === 'up' && session.engine.can.postgresSyntax && otherHistory !== 'ignore') {
@@ -238,7 +239,7 @@ async function planNow(session: Session, folder: MigrationFolder, options: PlanO
     )
   }
   await refuseDependents(session, { ...planned, later: selection.later, upOf: upIn(session, folder, history), parse })
-  return { planned, folder, history }
+  return { planned, folder, history, hasOpenRun }
 }
 
 /** The up SQL as it ran, else as the folder has it. */
