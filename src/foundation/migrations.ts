@@ -1,4 +1,5 @@
 /** Migrations on the tracks of a project. */
+import { openChecksums } from '../config/checksums.ts'
 import type { Config, Track } from '../config/load.ts'
 import type { Session } from '../engines/engine.ts'
 import { PlinthError } from '../errors.ts'
@@ -51,10 +52,14 @@ export async function dryRunTracks(desk: Desk, request: PlanRequest): Promise<On
 
 export async function applyTracks(desk: Desk, request: ApplyRequest): Promise<OnTrack<Report>[]> {
   refuseAmbiguousTarget(desk.config, request.target)
+  const ahead = await readAhead(desk, desk.config.tracks.slice(0, 1))
   const { applyTrack } = await import('../migrations/track.ts')
   return onTracks(desk, async (session, track) => {
     const foresee = (_: Session, full: PlanInFull) => foresightAtHand(desk, session, full, track)
-    return unbroken(await applyTrack(session, { ...request, ...runOptions(desk, track, request.acceptLoss), foresee }))
+    const options = { ...runOptions(desk, track, request.acceptLoss), folder: await ahead.folderOf(track), foresee }
+    const report = await applyTrack(session, { ...request, ...options })
+    ahead.keep(track)
+    return unbroken(report)
   })
 }
 
@@ -80,8 +85,32 @@ export async function redoTracks(
 }
 
 export async function statusOfTracks(desk: Desk): Promise<OnTrack<TrackStatus>[]> {
+  const ahead = await readAhead(desk, desk.config.tracks)
   const { readStatus } = await import('../migrations/status.ts')
-  return onTracks(desk, (session, track) => readStatus(session, { track: track.name, folder: track.migrations }))
+  return onTracks(desk, async (session, track) => {
+    const status = await readStatus(session, { track: track.name, folder: await ahead.folderOf(track) })
+    ahead.keep(track)
+    return status
+  })
+}
+
+/**
+ * Folders of these tracks are looked at while their servers are on their way to answer; what is wrong with one is said when it is asked for. Files
+ * that are as they were when they were last compared are not read.
+ */
+async function readAhead({ config }: Desk, tracks: readonly Track[]) {
+  const { loadMigrations } = await import('../migrations/load.ts')
+  const begun = new Map(
+    tracks.map(({ name, migrations, engine }) => {
+      const checksums = openChecksums(config.state, name)
+      return [name, { checksums, folder: loadMigrations(migrations, { dialect: engine, checksums }) }]
+    }),
+  )
+  for (const { folder } of begun.values()) folder.catch(() => undefined)
+  return {
+    folderOf: async ({ name, migrations }: Track) => (await begun.get(name)?.folder) ?? migrations,
+    keep: ({ name }: Track) => begun.get(name)?.checksums.keep(),
+  }
 }
 
 export async function verifyTracks(desk: Desk): Promise<OnTrack<VerifyReport>[]> {

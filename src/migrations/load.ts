@@ -4,13 +4,15 @@ import { PlinthError } from '../errors.ts'
 import { chooseDialect } from './layouts/dialect.ts'
 import { layoutOf } from './layouts/index.ts'
 import type { Listing, Part } from './layouts/layout.ts'
-import { listFolder } from './layouts/listing.ts'
+import { type Checksums, listFolder } from './layouts/listing.ts'
 import { checksIn } from './check-files.ts'
 import { compareVersions, type Migration, type MigrationFolder, versionKey } from './migration.ts'
 
 export interface LoadOptions {
   /** Name of the engine that the migrations are for, where a folder has several dialects; default `postgres`. */
   readonly dialect?: string | undefined
+  /** Spares reading what is only compared; FILE_UNREADABLE comes with the first use of a text then. */
+  readonly checksums?: Checksums | undefined
 }
 
 /**
@@ -18,7 +20,10 @@ export interface LoadOptions {
  * UP_MISSING, CHECKS_WITHOUT_MIGRATION. A missing down is no error here, since a folder that is only looked at may be unfinished; the plan refuses it.
  */
 export async function loadMigrations(folder: string, options: LoadOptions = {}): Promise<MigrationFolder> {
-  const { listing, warnings } = await chooseDialect(await listFolder(folder), options.dialect ?? 'postgres')
+  const { listing, warnings } = await chooseDialect(
+    await listFolder(folder, options.checksums),
+    options.dialect ?? 'postgres',
+  )
   const layout = await layoutOf(listing)
   const loaded = await layout.load(listing)
   const ups = loaded.parts.filter(part => part.direction === 'up')
