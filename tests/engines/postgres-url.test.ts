@@ -4,7 +4,7 @@ import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { postgres } from '../../src/engines/postgres/index.ts'
-import { parseUrl, withDatabase } from '../../src/engines/postgres/url.ts'
+import { describeTargets, parseTargets, parseUrl, wantedServer, withDatabase } from '../../src/engines/postgres/url.ts'
 import { failureOf } from './conformance.ts'
 
 const nothing = { PATH: '/usr/bin' }
@@ -36,6 +36,8 @@ describe('a URL', () => {
     ['postgres://h/d?search_path=app,public', { options: '-c search_path=app,public' }],
     ['postgres://h/d?currentSchema=app&options=-c%20a%3Db', { options: '-c a=b -c search_path=app' }],
     ['postgres://h/d?schema=Our%20App', { options: '-c search_path="Our\\ App"' }],
+    ['postgres://h/d?ssl=true', { tls: 'require' }],
+    ['postgres://h/d?sslmode=require&channel_binding=require', { channelBinding: 'require' }],
     ['postgres://h/d?x-migrations-table=versions&x-statement-timeout=5', { database: 'd', options: undefined }],
   ])('%s', (url, expected) => {
     expect(parseUrl(url, nothing)).toMatchObject(expected)
@@ -80,6 +82,44 @@ describe('a URL', () => {
     expect(parseUrl('postgres://ada@h/d', environment).password).toBe('with:colon')
     expect(parseUrl('postgres://bob@h/d', environment).password).toBe('last')
     expect(parseUrl('postgres://ada:given@h/d', environment).password).toBe('given')
+  })
+
+  test.each([
+    ['postgres://ada@h1:1,h2:2,h3/d', 'h1:1,h2:2,h3:5432/d'],
+    ['postgres://ada@[::1]:5433,h2/d', '[::1]:5433,h2:5432/d'],
+    ['postgres:///d?host=h1,h2&port=7', 'h1:7,h2:7/d'],
+    ['postgres:///d?host=h1,h2&port=7,8', 'h1:7,h2:8/d'],
+    ['postgres://ada@%2Fvar%2Frun:99,h2/d', '/var/run:99,h2:5432/d'],
+  ])('may name several hosts: %s', (url, hosts) => {
+    expect(describeTargets(parseTargets(url, nothing))).toBe(hosts)
+    expect(describeTargets(parseTargets(withDatabase(url, 'other'), nothing))).toBe(hosts.replace(/d$/, 'other'))
+  })
+
+  test('says which of them will do', () => {
+    expect(wantedServer('postgres://h1,h2/d?target_session_attrs=read-write', nothing)).toBe('read-write')
+    expect(wantedServer('postgres://h1,h2/d', { PGTARGETSESSIONATTRS: 'standby' })).toBe('standby')
+    expect(() => wantedServer('postgres://h/d?target_session_attrs=best', nothing)).toThrow(/target_session_attrs/)
+  })
+
+  test('leaves to a service what it does not say itself', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'plinth-service-'))
+    onTestFinished(() => rmSync(folder, { recursive: true }))
+    const file = join(folder, 'services')
+    writeFileSync(
+      file,
+      '# ours\n[other]\nhost=wrong\n\n[shop]\nhost = h\nport=6000\nuser=ada\npassword=top-secret\ndbname=shop\nsslmode=require\n',
+    )
+    const environment = { PGSERVICEFILE: file, PGUSER: 'nobody', PGDATABASE: 'none' }
+    const all = { host: 'h', port: 6000, user: 'ada', password: 'top-secret', database: 'shop', tls: 'require' }
+    expect(parseUrl('postgres://?service=shop', environment)).toMatchObject(all)
+    expect(parseUrl('postgres://', { ...environment, PGSERVICE: 'shop' })).toMatchObject(all)
+    expect(parseUrl('postgres://bob@here/d?service=shop', environment)).toMatchObject({
+      host: 'here',
+      user: 'bob',
+      database: 'd',
+      password: 'top-secret',
+    })
+    expect(() => parseUrl('postgres://?service=gone', environment)).toThrow(/service/)
   })
 
   test.each([

@@ -1,16 +1,16 @@
-/** One connection: waits for a server that starts, chooses TLS the way libpq does, and sets what lossless values need. */
-import { readFileSync } from 'node:fs'
+/** One connection: waits for a server that starts, and sets what lossless values need. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { PlinthError } from '../../errors.ts'
 import type { OpenOptions } from '../engine.ts'
-import { Client, type ClientConfig, Connection } from './driver.ts'
+import { type Client, Connection } from './driver.ts'
 import { isStarting, translate } from './failure.ts'
-import { describeTarget, parseUrl, type Target, type TlsMode } from './url.ts'
-import { parsers } from './values.ts'
+import { connectToOne, tlsAttempts } from './reach.ts'
+import { atTarget, describeTargets, parseTargets, wantedServer } from './url.ts'
 
 export interface Connected {
   readonly client: Client
   readonly address: string
+  /** Of the server that was chosen, where the URL names several. */
+  readonly url: string
   readonly serverVersion: number
   /** The server process; behind a pooler the one that happened to answer. */
   readonly backendId: number
@@ -20,15 +20,18 @@ export interface Connected {
 
 /** Throws DATABASE_URL_INVALID, DATABASE_UNREACHABLE, DATABASE_AUTHENTICATION, DATABASE_UNKNOWN. */
 export async function connect(url: string, options: OpenOptions = {}): Promise<Connected> {
-  const target = parseUrl(url)
-  const address = describeTarget(target)
+  const targets = parseTargets(url)
+  const wanted = wantedServer(url)
   let client: Client | undefined
   try {
-    client = await whileStarting(() => connectOnce(target, options), options)
-    return { client, address, ...(await prepare(client, options)) }
+    const reached = await whileStarting(() => connectToOne(targets, wanted, options), options)
+    client = reached.client
+    const address = describeTargets([reached.target])
+    const own = targets.length > 1 ? atTarget(url, reached.target) : url
+    return { client, address, url: own, ...(await prepare(client, options)) }
   } catch (error) {
     client?.end().catch(() => undefined)
-    throw translate(error, { address, phase: 'connect' })
+    throw translate(error, { address: describeTargets(targets), phase: 'connect' })
   }
 }
 
@@ -38,7 +41,8 @@ export async function connect(url: string, options: OpenOptions = {}): Promise<C
  */
 export function requestCancel(url: string, client: Client): Promise<void> {
   const { processID, secretKey } = client as unknown as { readonly processID: number; readonly secretKey: number }
-  const target = parseUrl(url)
+  const [target] = parseTargets(url)
+  if (!target) return Promise.resolve()
   const isEncrypted = 'encrypted' in client.connection.stream && client.connection.stream.encrypted === true
   const ssl = isEncrypted ? (tlsAttempts(target).find(Boolean) ?? false) : false
   const connection = new Connection({ ssl }) as unknown as Canceller & Connection
@@ -70,76 +74,6 @@ async function whileStarting<T>(attempt: () => Promise<T>, { waitMs = 0, onWait 
       await sleep(Math.min(pauseMs, waitMs - waitedMs))
     }
   }
-}
-
-async function connectOnce(target: Target, options: OpenOptions): Promise<Client> {
-  const attempts = tlsAttempts(target)
-  for (const [i, ssl] of attempts.entries()) {
-    const client = new Client({ ...clientConfig(target, options), ssl })
-    // Without a listener, a connection that breaks while idle would end the process.
-    client.on('error', () => undefined)
-    try {
-      return await client.connect()
-    } catch (error) {
-      client.end().catch(() => undefined)
-      if (i === attempts.length - 1 || !otherTlsMayHelp(error)) throw error
-    }
-  }
-  throw new PlinthError('INTERNAL', 'There was no way to connect.')
-}
-
-function clientConfig(target: Target, options: OpenOptions): ClientConfig {
-  return {
-    host: target.host,
-    port: target.port,
-    user: target.user,
-    database: target.database,
-    // A function keeps `pg` from looking into the password file, which was read already.
-    password: target.password ?? (() => undefined as unknown as string),
-    application_name: (options.applicationName ?? target.applicationName ?? 'plinth').slice(0, 63),
-    connectionTimeoutMillis: target.connectTimeoutMs,
-    keepAlive: true,
-    types: parsers,
-    ...(target.options === undefined ? {} : { options: target.options }),
-  }
-}
-
-type Ssl = Exclude<ClientConfig['ssl'], undefined>
-
-function tlsAttempts(target: Target): Ssl[] {
-  const files = {
-    ...(target.tlsFiles.root && target.tlsFiles.root !== 'system' ? { ca: pem(target.tlsFiles.root) } : {}),
-    ...(target.tlsFiles.certificate ? { cert: pem(target.tlsFiles.certificate) } : {}),
-    ...(target.tlsFiles.key ? { key: pem(target.tlsFiles.key) } : {}),
-  }
-  const unverified = { ...files, rejectUnauthorized: false }
-  const sameAuthority = { ...files, checkServerIdentity: () => undefined }
-  const attempts: Readonly<Record<TlsMode, Ssl[]>> = {
-    disable: [false],
-    allow: [false, unverified],
-    prefer: [unverified, false],
-    require: [target.tlsFiles.root ? sameAuthority : unverified],
-    'no-verify': [unverified],
-    'verify-ca': [sameAuthority],
-    'verify-full': [files],
-  }
-  return attempts[target.tls]
-}
-
-function pem(file: string): string {
-  try {
-    return readFileSync(file, 'utf8')
-  } catch (error) {
-    throw new PlinthError('FILE_UNREADABLE', `The certificate file ${file} cannot be read.`, {
-      at: { file },
-      cause: error,
-    })
-  }
-}
-
-function otherTlsMayHelp(error: unknown): boolean {
-  const { code, message } = error as { code?: string; message?: string }
-  return code === '28000' || /SSL/i.test(message ?? '')
 }
 
 type Prepared = Pick<Connected, 'serverVersion' | 'backendId' | 'pooled'>

@@ -1,7 +1,7 @@
 /** PostgreSQL 15 and newer. What opens a connection loads when it is first asked for. */
 import { PlinthError } from '../../errors.ts'
 import type { Engine } from '../engine.ts'
-import { describeTarget, parseUrl, withDatabase } from './url.ts'
+import { describeTargets, parseTargets, withDatabase } from './url.ts'
 
 export const postgres: Engine = {
   name: 'postgres',
@@ -24,7 +24,7 @@ export const postgres: Engine = {
   },
   describe(url) {
     try {
-      return describeTarget(parseUrl(url))
+      return describeTargets(parseTargets(url))
     } catch (error) {
       if (error instanceof PlinthError) return 'a database URL that cannot be read'
       throw error
