@@ -33,7 +33,7 @@ export async function loadMigrations(folder: string, options: LoadOptions = {}):
   assertUpsExist(folder, ups, downs)
   const checks = await checksIn(listing, new Set(ups.map(up => versionKey(up.version))))
   const downOf = new Map(downs.map(down => [versionKey(down.version), down.content]))
-  const migrations = ups.map(({ version, slug, content }): Migration => {
+  const migrations = ups.map(({ version, slug, content, foreignName }): Migration => {
     const down = downOf.get(versionKey(version)) ?? null
     return {
       version,
@@ -42,6 +42,7 @@ export async function loadMigrations(folder: string, options: LoadOptions = {}):
       down,
       checks: checks.get(versionKey(version)) ?? null,
       ...(loaded.upOnly ? { upOnly: true } : {}),
+      ...(foreignName === undefined ? {} : { foreignName }),
     }
   })
   return {

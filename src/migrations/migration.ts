@@ -24,6 +24,8 @@ export interface Migration {
   readonly checks?: MigrationFile | null
   /** Its layout knows no downs, so one without can be applied; it cannot be rolled back then. */
   readonly upOnly?: boolean
+  /** As the history of the tool that it was written for has it, where that is more than the version. */
+  readonly foreignName?: string
 }
 
 export interface MigrationFolder {

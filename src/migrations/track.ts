@@ -233,10 +233,8 @@ async function planNow(session: Session, folder: MigrationFolder, options: PlanO
   if (direction === 'up' && session.engine.can.postgresSyntax && otherHistory !== 'ignore') {
     const { refuseUnadopted } = await import('./adopt/beside.ts')
     const known = new Set(history.map(one => versionKey(one.version)))
-    await refuseUnadopted(
-      session,
-      planned.plan.steps.filter(step => !known.has(versionKey(step.version))),
-    )
+    const steps = planned.plan.steps.filter(step => !known.has(versionKey(step.version)))
+    await refuseUnadopted(session, steps, folder.migrations)
   }
   await refuseDependents(session, { ...planned, later: selection.later, upOf: upIn(session, folder, history), parse })
   return { planned, folder, history, hasOpenRun }

@@ -1,27 +1,33 @@
 /** A history that another tool left and nobody took over: to apply its files again would do their work twice. */
 import type { Session } from '../../engines/engine.ts'
 import { PlinthError } from '../../errors.ts'
-import { compareVersions } from '../migration.ts'
+import { compareVersions, isSameVersion, type Migration } from '../migration.ts'
 import { type FoundHistory, listHistories } from './find.ts'
-import type { ForeignHistory } from './tool.ts'
+import { type ForeignHistory, inVersionsOf } from './tool.ts'
 
 /**
  * Of steps that Plinth never ran. Throws HISTORY_NOT_ADOPTED when another tool says that one of them has run there. A table that this role may not
  * read says nothing.
  */
-export async function refuseUnadopted(session: Session, steps: readonly { readonly version: string }[]): Promise<void> {
+export async function refuseUnadopted(
+  session: Session,
+  steps: readonly { readonly version: string }[],
+  migrations: readonly Migration[],
+): Promise<void> {
   if (steps.length === 0) return
   for (const found of await listHistories(session, {})) {
     const history = await found.tool.read(session, found.quoted).catch(() => null)
-    const done = history ? steps.filter(({ version }) => hasRun(history, version)) : []
+    if (history === null) continue
+    const told = inVersionsOf(history, migrations)
+    const done = steps.filter(({ version }) => hasRun(told, version))
     if (done.length > 0) throw unadopted(session, found, done)
   }
 }
 
 /** What the tool does not know itself is no reason: adopting, or a failing statement, decides it. */
 function hasRun({ applied, upTo, doubt }: ForeignHistory, version: string): boolean {
-  if (doubt !== null && compareVersions(version, doubt.version) === 0) return false
-  if (applied.some(row => compareVersions(row.version, version) === 0)) return true
+  if (doubt !== null && isSameVersion(version, doubt.version)) return false
+  if (applied.some(row => isSameVersion(row.version, version))) return true
   return upTo !== null && compareVersions(version, upTo) <= 0
 }
 

@@ -5,12 +5,14 @@ import { qualified, type Schema } from '../../schema/model.ts'
 import { atlas } from './atlas.ts'
 import { dbmate } from './dbmate.ts'
 import { diesel } from './diesel.ts'
+import { drizzle } from './drizzle.ts'
 import { flyway } from './flyway.ts'
 import { golangMigrate } from './golang-migrate.ts'
 import { goose } from './goose.ts'
 import { graphileMigrate } from './graphile-migrate.ts'
 import { nodePgMigrate } from './node-pg-migrate.ts'
 import { prisma } from './prisma.ts'
+import { sqitch } from './sqitch.ts'
 import { sqlMigrate } from './sql-migrate.ts'
 import { sqlx } from './sqlx.ts'
 import { supabase } from './supabase.ts'
@@ -24,11 +26,13 @@ export const tools: readonly ForeignTool[] = [
   nodePgMigrate,
   graphileMigrate,
   prisma,
+  drizzle,
   sqlx,
   diesel,
   sqlMigrate,
   atlas,
   supabase,
+  sqitch,
   dbmate,
 ]
 
@@ -103,10 +107,12 @@ export async function listHistories(session: Session, { table }: Wanted): Promis
 export function withoutHistories(schema: Schema, also: readonly string[] = []): Schema {
   const named = schema.tables.flatMap(table => {
     const columns = table.columns.map(column => column.name)
-    return tools.some(tool => tool.table === table.name && isTableOf(tool, columns)) ? [qualified(table)] : []
+    const tool = tools.find(one => one.table === table.name && isTableOf(one, columns))
+    return tool ? [{ tool, table }] : []
   })
-  const foreign = new Set([...named, ...also])
-  const ownSchema = (name: string) => foreign.has('graphile_migrate.migrations') && name === 'graphile_migrate'
+  const foreign = new Set([...named.map(({ table }) => qualified(table)), ...also])
+  const owned = new Set(named.flatMap(({ tool, table }) => (ownsSchemaOf(tool, table.schema) ? [table.schema] : [])))
+  const ownSchema = (name: string) => owned.has(name)
   return {
     ...schema,
     tables: schema.tables.filter(table => !foreign.has(qualified(table)) && !ownSchema(table.schema)),
@@ -115,6 +121,11 @@ export function withoutHistories(schema: Schema, also: readonly string[] = []): 
     ),
     schemas: schema.schemas.filter(({ name }) => !ownSchema(name)),
   }
+}
+
+/** Where somebody let it use a schema of the application, only its table is its own. */
+export function ownsSchemaOf({ ownsSchema }: ForeignTool, schema: string): boolean {
+  return ownsSchema === true && schema !== 'public'
 }
 
 function isTableOf({ columns, without = [] }: ForeignTool, names: readonly string[]): boolean {

@@ -7,6 +7,7 @@ export const graphileMigrate: ForeignTool = {
   layout: 'graphile-migrate',
   table: 'migrations',
   columns: ['hash', 'previous_hash', 'filename'],
+  ownsSchema: true,
   async read(session, table) {
     const { rows } = await session.query<{ hash: string; filename: string; at: string | null }>(
       `select hash, filename, date as at from ${table} order by filename`,

@@ -15,17 +15,18 @@ import { ensureLedger } from '../ledger.ts'
 import { loadMigrations } from '../load.ts'
 import {
   compareVersions,
+  isVersion,
   label,
   type Migration,
   type MigrationFolder,
   type VersionHistory,
   versionKey,
 } from '../migration.ts'
-import { findHistory, type FoundHistory } from './find.ts'
+import { findHistory, type FoundHistory, ownsSchemaOf } from './find.ts'
 import { type Candidate, candidatesOf, isOfTheFile, type Proof, prove } from './prove.ts'
 import { type Adopted, recordAdoption } from './record.ts'
 import { baselineWithoutFiles, filesMissing, mismatch, undecided, versionNotThere } from './refusals.ts'
-import type { ForeignHistory, ToolName } from './tool.ts'
+import { type ForeignHistory, inVersionsOf, type ToolName } from './tool.ts'
 
 export interface AdoptOptions {
   readonly track: string
@@ -102,7 +103,7 @@ async function openSource(session: Session, folder: MigrationFolder, options: Ad
     return { found: null, history: { applied: [], upTo: version, doubt: null, notices: [] } }
   }
   const found = await findHistory(session, { from, table, layout: folder.layout })
-  return { found, history: await found.tool.read(session, found.quoted) }
+  return { found, history: inVersionsOf(await found.tool.read(session, found.quoted), folder.migrations) }
 }
 
 /** What the history may mean, in files. */
@@ -120,7 +121,9 @@ async function possible(
     ...doubtful,
     ...(history.upTo === null ? [] : [history.upTo]),
   ]
-  const missing = named.filter(one => !needless.has(versionKey(one)) && !files.has(versionKey(one)))
+  const missing = named.filter(
+    one => !isVersion(one) || (!needless.has(versionKey(one)) && !files.has(versionKey(one))),
+  )
   if (missing.length > 0 && from === 'baseline') throw versionNotThere(missing[0] ?? '', folder.migrations)
   if (missing.length > 0) throw filesMissing(missing, found?.table ?? session.address)
   const rows = new Set(history.applied.map(row => versionKey(row.version)))
@@ -185,7 +188,7 @@ async function decide(
 
 /** A tool whose table has a schema of its own had that schema before its first file. */
 function schemasBefore({ found, history }: Source): string[] {
-  const own = found && found.schema !== 'public' && found.tool.name !== 'graphile-migrate' ? [found.schema] : []
+  const own = found && found.schema !== 'public' && !ownsSchemaOf(found.tool, found.schema) ? [found.schema] : []
   return [...new Set([...own, ...(history.schemas ?? [])])]
 }
 

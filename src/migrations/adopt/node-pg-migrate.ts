@@ -14,7 +14,7 @@ export const nodePgMigrate: ForeignTool = {
     return {
       applied: rows.flatMap(({ name, at }) => {
         const version = leadingVersion(name)
-        return version === null ? [] : [{ version, at, by: null, unchanged: unchecked }]
+        return version === null ? [] : [{ version, name, at, by: null, unchanged: unchecked }]
       }),
       upTo: null,
       doubt: null,

@@ -21,6 +21,7 @@ export const prisma: ForeignTool = {
       else
         applied.push({
           version,
+          name: row.migration_name,
           at: row.finished_at,
           by: null,
           unchanged: file => file.checksum === row.checksum,
@@ -38,5 +39,5 @@ interface Row {
 }
 
 function failed(version: string, name: string): Doubt {
-  return { version, kind: 'failed up', meaning: `${name} was begun and has no end in the history.` }
+  return { version, name, kind: 'failed up', meaning: `${name} was begun and has no end in the history.` }
 }

@@ -2,7 +2,7 @@
 import type { Session } from '../../engines/engine.ts'
 import { quotedName } from '../../sql/tree.ts'
 import type { LayoutName } from '../layouts/layout.ts'
-import type { MigrationFile } from '../migration.ts'
+import { isVersion, type Migration, type MigrationFile, versionKey } from '../migration.ts'
 
 export type ToolName =
   | 'golang-migrate'
@@ -17,6 +17,8 @@ export type ToolName =
   | 'diesel'
   | 'sql-migrate'
   | 'atlas'
+  | 'drizzle'
+  | 'sqitch'
 
 export interface ForeignTool {
   readonly name: ToolName
@@ -27,6 +29,8 @@ export interface ForeignTool {
   readonly columns: readonly string[]
   /** Columns that it does not have, since another tool's table of the same name does. */
   readonly without?: readonly string[]
+  /** It makes the schema of its table, and everything there is its own. */
+  readonly ownsSchema?: true
   read(session: Session, table: string): Promise<ForeignHistory>
 }
 
@@ -46,6 +50,8 @@ export interface ForeignHistory {
 
 export interface ForeignRow {
   readonly version: string
+  /** By what it tells migrations, where that is not the version; see `inVersionsOf`. */
+  readonly name?: string
   /** ISO 8601 in UTC, where it was written down. */
   readonly at: string | null
   readonly by: string | null
@@ -55,6 +61,8 @@ export interface ForeignRow {
 
 export interface Doubt {
   readonly version: string
+  /** As a row has it. */
+  readonly name?: string
   /** `failed up`: it or nothing of it. `unknown direction`: it, nothing of it, or also the version behind it. */
   readonly kind: 'failed up' | 'unknown direction'
   /** What the mark means, as one sentence. */
@@ -66,6 +74,24 @@ export const unchecked = () => true
 /** `schema.table`, quoted. */
 export function quotedTable({ schema, name }: { readonly schema: string; readonly name: string }): string {
   return quotedName([schema, name])
+}
+
+/** A history of names, in the versions that the folder has for them; a file that is found by no name may be found by its checksum. */
+export function inVersionsOf(history: ForeignHistory, migrations: readonly Migration[]): ForeignHistory {
+  const named = new Map(
+    migrations.flatMap(({ foreignName, version }) => (foreignName === undefined ? [] : [[foreignName, version]])),
+  )
+  const versions = new Set(migrations.map(({ version }) => versionKey(version)))
+  const applied = history.applied.map(row => {
+    if (row.name === undefined) return row
+    const version = named.get(row.name)
+    if (version !== undefined) return { ...row, version }
+    if (row.unchanged === unchecked || (isVersion(row.version) && versions.has(versionKey(row.version)))) return row
+    return { ...row, version: migrations.find(one => row.unchanged(one.up))?.version ?? row.version }
+  })
+  const { doubt } = history
+  const doubtful = doubt?.name === undefined ? undefined : named.get(doubt.name)
+  return { ...history, applied, doubt: doubt && doubtful ? { ...doubt, version: doubtful } : doubt }
 }
 
 /** The digits that a file's or folder's name begins with; null when there are none. */

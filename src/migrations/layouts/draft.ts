@@ -53,6 +53,14 @@ export function draftFiles(
         { path: `${version}_${slug}/up.sql`, text: up },
         { path: `${version}_${slug}/down.sql`, text: down },
       ]
+    case 'drizzle':
+      throw new PlinthError('LAYOUT_UNSUPPORTED', 'Drizzle runs only what its journal names.', {
+        hint: 'Write it with drizzle-kit generate --custom, which adds it to the journal; or remove the folder meta, where Drizzle is not used any more.',
+      })
+    case 'sqitch':
+      throw new PlinthError('LAYOUT_UNSUPPORTED', 'Sqitch runs only what its plan names.', {
+        hint: `Write it with sqitch add ${slug}.`,
+      })
     case 'graphile-migrate':
     default:
       throw new PlinthError(

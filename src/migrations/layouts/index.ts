@@ -1,5 +1,6 @@
 /** Which layout a folder has. To add one, write a file like the others and name it here. */
 import { PlinthError } from '../../errors.ts'
+import { drizzle } from './drizzle.ts'
 import { flyway } from './flyway.ts'
 import { folders } from './folders.ts'
 import { graphileMigrate } from './graphile.ts'
@@ -8,6 +9,7 @@ import { dbmate, goose, nodePgMigrate, sqlMigrate } from './marked.ts'
 import { pairs } from './pairs.ts'
 import { isPlain, plain } from './plain.ts'
 import { prisma } from './prisma.ts'
+import { sqitch } from './sqitch.ts'
 
 export const layouts: readonly Layout[] = [
   pairs,
@@ -18,6 +20,8 @@ export const layouts: readonly Layout[] = [
   flyway,
   prisma,
   graphileMigrate,
+  drizzle,
+  sqitch,
   folders,
 ]
 

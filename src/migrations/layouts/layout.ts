@@ -12,6 +12,8 @@ export type LayoutName =
   | 'flyway'
   | 'prisma'
   | 'graphile-migrate'
+  | 'drizzle'
+  | 'sqitch'
   | 'folders'
   | 'plain'
 
@@ -53,6 +55,8 @@ export interface Part {
   readonly direction: Direction
   /** As the folder has it, for messages. */
   readonly name: string
+  /** As the tool's own history has it, where that is more than the version. */
+  readonly foreignName?: string
   readonly content: MigrationFile
 }
 

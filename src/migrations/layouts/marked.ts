@@ -2,6 +2,7 @@
 import { PlinthError } from '../../errors.ts'
 import type { MigrationFile } from '../migration.ts'
 import { type Layout, type LayoutName, type Listing, type Part, readNumber, refusePrograms } from './layout.ts'
+import { readWholeNames } from './whole-names.ts'
 import { blankedTo, type Marker, refuseLine, sectionsOf } from './sections.ts'
 
 export const goose = marked({
@@ -41,6 +42,7 @@ export const nodePgMigrate = marked({
   example: '-- Up Migration',
   upOnly: true,
   unmarked: 'up',
+  wholeNames: true,
 })
 
 interface Marking {
@@ -52,6 +54,8 @@ interface Marking {
   /** A line that asks for no transaction around the whole file. */
   readonly alone?: RegExp
   readonly unmarked?: 'up'
+  /** Its history keeps whole names, so that several files may begin with the same number. */
+  readonly wholeNames?: true
   readonly refuse?: (source: MigrationFile) => void
 }
 
@@ -74,14 +78,16 @@ function marked(marking: Marking): Layout {
     },
     async load(listing) {
       const parts: Part[] = []
-      for (const file of numbered(listing)) {
+      const files = numbered(listing)
+      const whole = readWholeNames(marking.wholeNames ? files.map(file => file.slice(0, -4)).sort(byNumber) : [])
+      for (const file of files) {
         const source = await listing.read(file)
-        const named = readNumber(file, /\.sql$/)
+        const named = whole.get(file.slice(0, -4)) ?? readNumber(file, /\.sql$/)
         if (!named) continue
         if (!isMarked(source.text) && unmarked === undefined) throw unmarkedFile(source, example)
         parts.push(...partsOf(marking, source, markerOf).map(part => ({ ...part, ...named, name: file })))
       }
-      refusePrograms(listing, new Set(parts.map(part => BigInt(part.version).toString())))
+      refusePrograms(listing, new Set(parts.map(part => BigInt(part.version.split('.')[0] ?? '').toString())))
       const warnings = listing.files.flatMap(file =>
         /\.sql$/i.test(file) && !numbered(listing).includes(file) && !file.endsWith('.checks.sql')
           ? [`${file} has no version in its name, so it is left out.`]
@@ -108,6 +114,16 @@ function partsOf(
 
 function numbered(listing: Listing): string[] {
   return listing.files.filter(file => readNumber(file, /\.sql$/) !== null && !/\.(?:up|down|checks)\.sql$/.test(file))
+}
+
+/** As node-pg-migrate runs them; those of one number by their names. */
+function byNumber(a: string, b: string): number {
+  const difference = BigInt(leadingVersion(a)) - BigInt(leadingVersion(b))
+  return difference === 0n ? (a < b ? -1 : 1) : difference < 0n ? -1 : 1
+}
+
+function leadingVersion(name: string): string {
+  return /^\d+/.exec(name)?.[0] ?? '0'
 }
 
 function unmarkedFile(source: MigrationFile, example: string): PlinthError {

@@ -1,6 +1,7 @@
 /** Prisma: a folder `<timestamp>_<name>/` a migration, with `migration.sql`; a `down.sql` beside it is taken as its down. */
 import { PlinthError } from '../../errors.ts'
-import { type Layout, type Listing, type Part, readNumber } from './layout.ts'
+import type { Layout, Listing, Part } from './layout.ts'
+import { readWholeNames } from './whole-names.ts'
 
 export const prisma: Layout = {
   name: 'prisma',
@@ -14,8 +15,10 @@ export const prisma: Layout = {
   async load(listing) {
     await refuseOtherDialect(listing)
     const parts: Part[] = []
-    for (const name of await this.claims(listing)) {
-      const named = readNumber(name, /$/)
+    const names = await this.claims(listing)
+    const read = readWholeNames(names)
+    for (const name of names) {
+      const named = read.get(name)
       if (!named) throw unnumbered(listing, name)
       const inner = await listing.below(name)
       parts.push({ ...named, direction: 'up', name, content: await inner.read('migration.sql') })
