@@ -22,6 +22,8 @@ export default defineConfig({
     include: ofPeers ? ['tests/**/*.peer.test.ts'] : ['tests/**/*.test.ts'],
     exclude: ofPeers ? [] : ['tests/**/*.peer.test.ts'],
     globalSetup: ['tests/support/setup.ts'],
+    // A process that stays would outlive the tests, so only its own stories have one.
+    env: { PLINTH_RESIDENT: 'off' },
     testTimeout: 60_000,
     hookTimeout: 60_000,
     pool: 'forks',

@@ -16,7 +16,13 @@ const asksFiles = process.argv[2] === 'lint' && process.argv.includes('--no-rehe
 const call = asksFiles ? require('../dist/bundle/answered.cjs').openCall(bundle, process.argv) : null
 const known = call?.answer() ?? null
 if (known !== null) process.exit(known)
-const { useCompiled } = require('../dist/bundle/compiled.cjs')
-const command = /^[a-z]+$/.test(process.argv[2] ?? '') ? process.argv[2] : 'plinth'
-process.on('exit', useCompiled(bundle, command))
-require('../dist/bundle/plinth.cjs').main(process.argv, call?.witness())
+// What a process that stays has loaded already is asked there.
+if (process.argv[2] === 'lint') require('../dist/bundle/ask.cjs').askResident(bundle, process.argv, run)
+else run(null)
+
+function run(state) {
+  const { useCompiled } = require('../dist/bundle/compiled.cjs')
+  const command = /^[a-z]+$/.test(process.argv[2] ?? '') ? process.argv[2] : 'plinth'
+  process.on('exit', useCompiled(bundle, command))
+  require('../dist/bundle/plinth.cjs').main(process.argv, call?.witness(), state)
+}

@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { removeEmbedded } from '../../dist/engines/postgres/embedded.js'
 import { generateMigrations, writePairs } from '../migrate/generate.js'
 import { isLoaded, machineFacts } from '../support/machine.js'
+import { answeredByResident, dismissResident, startResident, withoutResident, withResident } from './kept-process.js'
 import { median, summary, takeTurns } from '../support/statistics.js'
 
 const plinth = join(import.meta.dirname, '../../bin/plinth.js')
@@ -32,6 +33,7 @@ try {
     writeFileSync(join(import.meta.dirname, 'rehearse.md'), table)
   }
 } finally {
+  for (const project of projects) await dismissResident(join(project, '.plinth'))
   for (const project of projects) await removeEmbedded({ folder: join(project, '.plinth/postgres') })
   rmSync(folder, { recursive: true, force: true })
 }
@@ -45,6 +47,10 @@ async function measure() {
   const cold = projects.map(one => timed(one, [plinth, 'rehearse', lastOf(one), '--quiet']))
   const { data } = JSON.parse(run(project, [plinth, 'rehearse', lastOf(project), '--json']).stdout)
   const last = lastOf(project)
+  await startResident(project, () =>
+    run(project, [plinth, 'lint', last, '--no-rehearsal', '--quiet'], '', withResident),
+  )
+  run(project, [plinth, 'lint', last, '--quiet'], '', withResident)
   const times = await takeTurns(
     {
       warm: () => timed(project, [plinth, 'rehearse', last, '--quiet']),
@@ -62,6 +68,20 @@ async function measure() {
         return timed(project, [plinth, 'lint', last, '--no-rehearsal', '--quiet'])
       },
       lintInProcessThatStays: () => median(JSON.parse(run(project, [resident], newText).stdout)),
+      lintEditedResident: async round => {
+        appendFileSync(last, `\n-- asked ${round}\n`)
+        return answeredByResident(project, () => timed(project, [plinth, 'lint', last, '--quiet'], withResident))
+      },
+      lintStandardInputResident: round =>
+        answeredByResident(project, () =>
+          timed(project, [plinth, 'lint', '-', '--quiet'], withResident, `${newText}\n-- ${round}\n`),
+        ),
+      lintByTextResident: async round => {
+        appendFileSync(last, `\n-- asked by text ${round}\n`)
+        return answeredByResident(project, () =>
+          timed(project, [plinth, 'lint', last, '--no-rehearsal', '--quiet'], withResident),
+        )
+      },
       bareNode: () => timed(project, ['-e', '0']),
     },
     rounds,
@@ -89,15 +109,14 @@ function lastOf(project) {
   return fileOf(project, migrations[historyLength])
 }
 
-function timed(project, args) {
+function timed(project, args, env = withoutResident, input = '') {
   const started = performance.now()
-  run(project, args)
+  run(project, args, input, env)
   return performance.now() - started
 }
 
 /** Lint ends with 4 where it finds errors. */
-function run(cwd, args, input = '') {
-  const env = withoutSettings(process.env)
+function run(cwd, args, input = '', env = withoutResident) {
   const ran = spawnSync(process.execPath, args, { cwd, encoding: 'utf8', env, input })
   if (ran.status !== 0 && ran.status !== 4) throw new Error(`${args.slice(1, 3).join(' ')}: ${ran.stderr.slice(-2000)}`)
   return ran
@@ -105,13 +124,6 @@ function run(cwd, args, input = '') {
 
 function fileOf(project, { version, slug }) {
   return join(project, 'db/migrations/operational', `${version}_${slug}.up.sql`)
-}
-
-/** Nothing around the benchmark decides what it measures. */
-function withoutSettings(environment) {
-  return Object.fromEntries(
-    Object.entries(environment).filter(([name]) => !/^(DATABASE_URL|PLINTH_|PG[A-Z])/.test(name)),
-  )
 }
 
 function writeTable({ machine, loaded, quick, times }) {
@@ -138,6 +150,21 @@ ${[
   row('`plinth lint` of one file, rehearsed', 'lint', limits.answerMsMax),
   row('`plinth lint` of one edited file, by its text', 'lintByText', limits.answerMsMax),
   row('lint of one text that is new, rehearsed, in a process that stays', 'lintInProcessThatStays', limits.answerMsMax),
+  row(
+    '`plinth lint` of one edited file, rehearsed, answered by the resident',
+    'lintEditedResident',
+    limits.answerMsMax,
+  ),
+  row(
+    '`plinth lint -` of one text that is new, rehearsed, answered by the resident',
+    'lintStandardInputResident',
+    limits.answerMsMax,
+  ),
+  row(
+    '`plinth lint` of one edited file, by its text, answered by the resident',
+    'lintByTextResident',
+    limits.answerMsMax,
+  ),
   row('a process of Node that does nothing', 'bareNode'),
 ].join('\n')}
 `

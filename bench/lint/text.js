@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { plinth, wholeProcess } from '../migrate/contenders.js'
 import { generateMigrations, writePairs } from '../migrate/generate.js'
 import { isLoaded, machineFacts } from '../support/machine.js'
+import { answeredByResident, dismissResident, startResident, withoutResident, withResident } from './kept-process.js'
 import { compare, summary, takeTurns } from '../support/statistics.js'
 
 const quick = process.argv.includes('--quick')
@@ -27,6 +28,7 @@ try {
     writeFileSync(place('text.md'), table)
   }
 } finally {
+  await dismissResident(join(folder, 'kept/.plinth'))
   rmSync(folder, { recursive: true, force: true })
 }
 
@@ -34,11 +36,22 @@ async function measure() {
   const machine = machineFacts(null)
   const project = makeProject('every', count)
   const lone = makeProject('one', 1)
+  const kept = makeProject('kept', 1)
   const files = upsIn(project)
   const [file] = upsIn(lone)
   const squawk = installSquawk()
   const ours = (args, cwd) =>
-    wholeProcess(process.execPath, [plinth, 'lint', '--no-rehearsal', ...args], { cwd, statuses: [0, 4] })
+    wholeProcess(process.execPath, [plinth, 'lint', '--no-rehearsal', ...args], {
+      cwd,
+      statuses: [0, 4],
+      env: withoutResident,
+    })
+  const asked = edited =>
+    wholeProcess(process.execPath, [plinth, 'lint', '--no-rehearsal', edited], {
+      cwd: kept,
+      statuses: [0, 4],
+      env: withResident,
+    })
   const theirs = (paths, cwd) => wholeProcess(squawk.program, paths, { cwd, statuses: [0, 1] })
   const bare = args => wholeProcess(process.execPath, args)
   // What is remembered is taken away in front of every first run. What Node compiled is kept beside the program, as a binary is.
@@ -48,6 +61,7 @@ async function measure() {
   }
   await ours(['migrations'], project)
   await ours([file], lone)
+  await startResident(kept, () => ours([file], kept).then(() => asked(file)))
   const times = await takeTurns(
     {
       first: () => first(['migrations'], project),
@@ -64,6 +78,10 @@ async function measure() {
       oneFileAgain: async () => {
         await ours([file], lone)
         return ours([file], lone)
+      },
+      oneFileEditedResident: async round => {
+        appendFileSync(join(kept, file), `-- ${round}\n`)
+        return answeredByResident(kept, () => asked(file))
       },
       bareNode: () => bare(['-e', '0']),
       bareParse: () => bare(['--liftoff-only', bareParse, join(project, 'migrations')]),
@@ -84,6 +102,7 @@ async function measure() {
     second: beside('second', 'squawk', 0.5),
     oneFile: beside('oneFile', 'squawkOneFile', 1),
     oneFileEdited: beside('oneFileEdited', 'squawkOneFile', 1),
+    oneFileEditedResident: beside('oneFileEditedResident', 'squawkOneFile', 1),
     oneFileAgain: beside('oneFileAgain', 'squawkOneFile', 1),
     bareParse: beside('bareParse', 'squawk', 1.5),
     times: Object.fromEntries(Object.entries(times).map(([name, values]) => [name, summary(values)])),
@@ -124,7 +143,7 @@ function installSquawk() {
 
 function writeTable(results) {
   const { machine, loaded, quick, files, rounds, squawkVersion, first, second, bareParse: floor, times } = results
-  const { oneFile, oneFileEdited, oneFileAgain } = results
+  const { oneFile, oneFileEdited, oneFileEditedResident, oneFileAgain } = results
   const { date, commit, node, platform, processors, processor, memoryGb, loadAtStart } = machine
   const row = (question, { skipped, target, medianOfRatios, ratioOfLeast }) =>
     skipped
@@ -142,6 +161,7 @@ ${row(`${files} files ÷ ${squawkVersion ?? 'squawk'} from npm`, first)}
 ${row('the same again, nothing changed ÷ the same', second)}
 ${row('one file ÷ the same on one file, in a project that was never linted', oneFile)}
 ${row('one file that was edited ÷ the same', oneFileEdited)}
+${row('the same, answered by the resident ÷ the same', oneFileEditedResident)}
 ${row('one file, nothing changed ÷ the same', oneFileAgain)}
 
 A process of Node that does nothing but read and parse the ${files} files with PostgreSQL's own parser takes ${floor.medianOfRatios ?? 'an unknown number of'} × of squawk's time

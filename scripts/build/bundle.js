@@ -56,6 +56,8 @@ export async function bundle() {
       answered: 'src/cli/answered.ts',
       compiled: 'src/config/compiled.ts',
       'lint-worker': 'src/foundation/lint-worker.ts',
+      ask: 'src/cli/resident/ask.ts',
+      resident: 'src/cli/resident/resident.ts',
     },
     platform: 'node',
     external: outside,

@@ -22,21 +22,39 @@ interface Globals {
   readonly verbose?: boolean
 }
 
-/** Runs one command line and ends the process with its exit status; `keep` takes what may be answered again without a run. */
-export async function main(argv: readonly string[], keep?: Keep): Promise<void> {
+/**
+ * Runs one command line and ends the process with its exit status. `keep` takes what may be answered again without a run; `state` is the state folder of a
+ * project that may have a resident and has none.
+ */
+export async function main(argv: readonly string[], keep?: Keep, state: string | null = null): Promise<void> {
   const interruption = new AbortController()
   const interrupt = () => (interruption.signal.aborted ? process.exit(130) : interruption.abort())
   process.on('SIGINT', interrupt).on('SIGTERM', interrupt)
   // A reader that closes the pipe early, such as `head`, is not a failure.
   process.stdout.on('error', error => process.exit('code' in error && error.code === 'EPIPE' ? 0 : 1))
-  const status = await run(argv, interruption.signal, keep)
+  let wished = 'off' as Residence
+  const residence = (wish: Residence) => {
+    wished = wish
+  }
+  const status = await run(argv, { signal: interruption.signal, keep, residence })
+  if (state !== null && wished === 'preferred') (await import('./resident/start.ts')).startResident(state)
   process.stdout.write('', () => process.exit(status))
 }
 
-async function run(argv: readonly string[], signal: AbortSignal, keep: Keep | undefined): Promise<number> {
+export interface Around {
+  readonly signal: AbortSignal
+  readonly keep?: Keep | undefined
+  /** Hears what the configuration says, once a call of lint was done by it. */
+  readonly residence?: ((wish: Residence) => void) | undefined
+}
+
+type Residence = 'preferred' | 'off'
+
+/** Runs one command line and answers its exit status. */
+export async function run(argv: readonly string[], around: Around): Promise<number> {
   let status = 0
   const program = buildProgram(async (spec, context, globals) => {
-    status = await execute(spec, context, globals, { signal, keep })
+    status = await execute(spec, context, globals, around)
   }, mayBeMeant(argv))
   try {
     await program.parseAsync([...argv])
@@ -49,12 +67,8 @@ async function run(argv: readonly string[], signal: AbortSignal, keep: Keep | un
 
 type Parsed = Pick<Context, 'arguments' | 'options'>
 
-interface Around {
-  readonly signal: AbortSignal
-  readonly keep: Keep | undefined
-}
-
-async function execute(spec: CommandSpec, parsed: Parsed, globals: Globals, { signal, keep }: Around): Promise<number> {
+async function execute(spec: CommandSpec, parsed: Parsed, globals: Globals, around: Around): Promise<number> {
+  const { signal, keep, residence } = around
   let outcome: Outcome
   let close: (() => Promise<void>) | undefined
   try {
@@ -71,6 +85,7 @@ async function execute(spec: CommandSpec, parsed: Parsed, globals: Globals, { si
     close = () => foundation.close()
     outcome = await spec.run({ ...parsed, foundation, confirm: question => ask(question, globals) })
     await close()
+    if (spec.name === 'lint') residence?.(foundation.config.lint.resident)
   } catch (thrown) {
     await close?.().catch(() => undefined)
     const error =

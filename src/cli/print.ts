@@ -5,7 +5,23 @@ import { codes, type PlinthError } from '../errors.ts'
 
 export { count, duration } from '../telemetry/sinks/sentences.ts'
 
-export const paint = pico
+const colourNames = ['bold', 'dim', 'red', 'green', 'yellow', 'blue', 'cyan'] as const
+
+type Paint = Readonly<Record<(typeof colourNames)[number], (text: string | number) => string>>
+
+/** Colours where the caller's stream shows them; who calls may change in a process that stays. */
+export const paint = Object.fromEntries(
+  colourNames.map(name => [name, (text: string | number) => chosen[name](text)]),
+) as Paint
+
+let chosen: Paint = pico
+
+/** Chooses as `picocolors` does when a process starts. */
+export function paintFor({ argv, env, stdout }: Pick<NodeJS.Process, 'argv' | 'env' | 'stdout'>): void {
+  const isRefused = Boolean(env['NO_COLOR']) || argv.includes('--no-color')
+  const isAsked = Boolean(env['FORCE_COLOR']) || argv.includes('--color') || Boolean(env['CI'])
+  chosen = pico.createColors(!isRefused && (isAsked || (stdout.isTTY && env['TERM'] !== 'dumb')))
+}
 
 /** Aligned columns; a cell may hold colour codes, which take no width. */
 export function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
@@ -16,7 +32,7 @@ export function table(header: readonly string[], rows: readonly (readonly string
       .map((cell, column) => dress(cell) + ' '.repeat((widths[column] ?? 0) - width(cell)))
       .join('  ')
       .trimEnd()
-  return [line(header, cell => pico.dim(cell)), ...rows.map(row => line(row, cell => cell))].join('\n')
+  return [line(header, cell => paint.dim(cell)), ...rows.map(row => line(row, cell => cell))].join('\n')
 }
 
 /** A failure for people: what, where with a code frame, why, and the next step. */
@@ -24,12 +40,12 @@ export function failure(error: PlinthError, verbose: 'verbose' | 'plain'): strin
   const at = error.at
   const place = at?.file ? `${at.file}${at.line ? `:${at.line}${at.column ? `:${at.column}` : ''}` : ''}` : at?.object
   return [
-    `${pico.red(pico.bold(`✗ ${error.code}`))}${error.sqlState ? pico.dim(` (SQLSTATE ${error.sqlState})`) : ''}  ${error.message}`,
-    place ? `  ${pico.dim('at')} ${place}` : '',
+    `${paint.red(paint.bold(`✗ ${error.code}`))}${error.sqlState ? paint.dim(` (SQLSTATE ${error.sqlState})`) : ''}  ${error.message}`,
+    place ? `  ${paint.dim('at')} ${place}` : '',
     at?.source && at.line ? codeFrame(at.source, at.line, at.column) : '',
-    `  ${pico.cyan('→')} ${error.hint ?? codes[error.code].explain}`,
-    pico.dim(`  plinth explain ${error.code}`),
-    verbose === 'verbose' && error.stack ? pico.dim(stackOf(error)) : '',
+    `  ${paint.cyan('→')} ${error.hint ?? codes[error.code].explain}`,
+    paint.dim(`  plinth explain ${error.code}`),
+    verbose === 'verbose' && error.stack ? paint.dim(stackOf(error)) : '',
   ]
     .filter(Boolean)
     .join('\n')
@@ -44,9 +60,11 @@ export function codeFrame(source: string, line: number, column: number | undefin
   const frame: string[] = []
   for (let number = first; number <= last; number++) {
     const text = clip(lines[number - 1] ?? '')
-    frame.push(`  ${number === line ? pico.red('>') : ' '} ${pico.dim(`${String(number).padStart(gutter)} |`)} ${text}`)
+    frame.push(
+      `  ${number === line ? paint.red('>') : ' '} ${paint.dim(`${String(number).padStart(gutter)} |`)} ${text}`,
+    )
     if (number === line && column !== undefined && column <= 160)
-      frame.push(`    ${pico.dim(`${' '.repeat(gutter)} |`)} ${' '.repeat(Math.max(0, column - 1))}${pico.red('^')}`)
+      frame.push(`    ${paint.dim(`${' '.repeat(gutter)} |`)} ${' '.repeat(Math.max(0, column - 1))}${paint.red('^')}`)
   }
   return frame.join('\n')
 }

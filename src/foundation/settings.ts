@@ -43,8 +43,8 @@ export function listSettings(config: Config): Setting[] {
 
 /** What is said, and how strict it is; a rule that nobody speaks of has no row. */
 function listLint({ lint }: Config): (readonly [string, unknown])[] {
-  const { rehearsal, apply, warningsMax, smallTableRows, rules, settings, ignore } = lint
-  const own = { rehearsal, apply, warningsMax: warningsMax ?? 'any', smallTableRows }
+  const { rehearsal, apply, warningsMax, smallTableRows, resident, rules, settings, ignore } = lint
+  const own = { rehearsal, apply, warningsMax: warningsMax ?? 'any', smallTableRows, resident }
   return [
     ...Object.entries(own).map(([key, value]) => [`lint.${key}`, value] as const),
     ...(ignore.length > 0 ? [['lint.ignore', ignore.join(', ')] as const] : []),

@@ -33,6 +33,8 @@ export interface JsonDocument {
 export interface RunOptions {
   readonly cwd?: string
   readonly env?: Readonly<Record<string, string>>
+  /** `piped` lets the story write to it; by default there is none. */
+  readonly input?: 'none' | 'piped'
 }
 
 /** Waits for the command's end. */
@@ -43,22 +45,22 @@ export async function plinth(args: readonly string[], options: RunOptions = {}):
 /** Starts the command without waiting, so that a story can kill it or run another beside it. */
 export function startPlinth(
   args: readonly string[],
-  { cwd = tmpdir(), env = {} }: RunOptions = {},
+  { cwd = tmpdir(), env = {}, input = 'none' }: RunOptions = {},
 ): { readonly child: ChildProcess; readonly ended: Promise<Ran> } {
   const variables = Object.entries(process.env).filter(
     ([name]) => !/^(DATABASE_URL|WAREHOUSE_URL|PLINTH_|OTEL_|CI$|NO_COLOR|FORCE_COLOR)/.test(name),
   )
   const child = spawn(process.execPath, [program, ...args], {
     cwd,
-    env: { ...Object.fromEntries(variables), NO_COLOR: '1', ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...Object.fromEntries(variables), NO_COLOR: '1', PLINTH_RESIDENT: 'off', ...env },
+    stdio: [input === 'piped' ? 'pipe' : 'ignore', 'pipe', 'pipe'],
   })
   let stdout = ''
   let stderr = ''
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+  child.stdout?.setEncoding('utf8').on('data', (text: string) => {
     stdout += text
   })
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
     stderr += text
   })
   const ended = new Promise<Ran>(resolve => {

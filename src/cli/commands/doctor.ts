@@ -1,5 +1,6 @@
+import type { Diagnosis } from '../../foundation/doctor.ts'
 import type { CommandSpec } from '../command.ts'
-import { paint, table } from '../print.ts'
+import { count, paint, table } from '../print.ts'
 
 export const doctor: CommandSpec = {
   name: 'doctor',
@@ -9,7 +10,7 @@ export const doctor: CommandSpec = {
   group: 'operations',
   examples: ['plinth doctor', 'plinth doctor --env production --json'],
   async run({ foundation }) {
-    const findings = await foundation.doctor()
+    const findings = [...(await foundation.doctor()), await residentFinding()]
     const marks = { ok: paint.green('ok'), warning: paint.yellow('warning'), error: paint.red('error') }
     const rows = findings.map(({ subject, status, finding, hint }) => [
       marks[status],
@@ -22,4 +23,13 @@ export const doctor: CommandSpec = {
       exit: findings.some(({ status }) => status === 'error') ? 1 : 0,
     }
   },
+}
+
+async function residentFinding(): Promise<Diagnosis> {
+  const { whoIsResident } = await import('../resident/tell.ts')
+  const who = await whoIsResident()
+  const finding = who
+    ? `process ${who.pid}, ${who.megabytes} MB, answered ${count(who.callsAnswered, 'call')}; \`plinth stop\` ends it`
+    : 'none stays'
+  return { subject: 'resident of lint', status: 'ok', finding, hint: null }
 }

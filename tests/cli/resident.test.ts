@@ -1,0 +1,276 @@
+/**
+ * A process that stays answers calls of lint as a process of their own would, byte for byte, and is gone when nobody wants it any more. Runs the compiled code;
+ * that it was the resident who answered is known by its own count.
+ */
+import { execFileSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { chmodSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { connect } from 'node:net'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { expect, onTestFinished, test } from 'vitest'
+import { dismissResident, whoIsResident } from '../../src/cli/resident/tell.ts'
+import { isAlive } from '../../src/engines/postgres/embedded/postmaster.ts'
+import { plinth, type RunOptions, startPlinth, temporaryFolder } from '../support/cli.ts'
+
+const up = 'create table users (id bigint primary key, home char(2));\n'
+const configuration = 'version: 1\nproject: story\ntracks:\n  operational:\n    migrations: m\n'
+const files = {
+  'configs/migrate.yaml': configuration,
+  'm/1_users.up.sql': up,
+  'm/1_users.down.sql': 'drop table users;\n',
+  '.plinth/.gitignore': '*\n',
+}
+const allowed = { PLINTH_RESIDENT: '' }
+const byText = ['lint', '--all', '--no-rehearsal'] as const
+
+let calls = 0
+
+/** No two calls ask the same, so that none is answered from what was printed before. */
+function ask(cwd: string, args: readonly string[], env: Readonly<Record<string, string>> = {}) {
+  return plinth(args, { cwd, env: { ...allowed, STORY_CALL: `${calls++}`, ...env } })
+}
+
+/** Of a project whose resident is ready; it is dismissed when the test ends. */
+async function inhabited(more: Readonly<Record<string, string>> = {}): Promise<string> {
+  const folder = temporaryFolder({ ...files, ...more })
+  dismissAtEnd(folder)
+  await ask(folder, byText)
+  await ready(folder)
+  return folder
+}
+
+function dismissAtEnd(folder: string): void {
+  onTestFinished(async () => void (await dismissResident(join(folder, '.plinth'))))
+}
+
+async function ready(folder: string): Promise<number> {
+  for (;;) {
+    const who = await whoIsResident(join(folder, '.plinth'))
+    if (who?.busy === 'no') return who.pid
+    await sleep(20)
+  }
+}
+
+async function gone(pid: number): Promise<void> {
+  while (isAlive(pid)) await sleep(20)
+}
+
+async function callsAnswered(folder: string): Promise<number> {
+  return (await whoIsResident(join(folder, '.plinth')))?.callsAnswered ?? -1
+}
+
+/** Asks both, and holds one against the other. */
+async function alike(folder: string, args: readonly string[], { cwd = folder, env = {} }: RunOptions = {}) {
+  const before = await callsAnswered(folder)
+  const { status, stdout, stderr } = await ask(cwd, args, env)
+  expect(await callsAnswered(folder)).toBe(before + 1)
+  const own = await plinth(args, { cwd, env })
+  expect({ status, stdout, stderr }).toEqual({ status: own.status, stdout: own.stdout, stderr: own.stderr })
+  return { status, stdout, stderr }
+}
+
+test('calls are answered as by a process of their own: words, folder, environment and configuration are those of each', async () => {
+  const folder = await inhabited({ 'other.sql': 'create table t (a json);\nselect from;\n' })
+  expect((await alike(folder, byText)).stdout).toContain('type-char')
+  expect((await alike(folder, ['lint', 'nowhere.sql', '--no-rehearsal'])).status).toBe(2)
+  expect((await alike(folder, ['lint', '--no-such-option'])).status).toBe(2)
+  expect((await alike(folder, ['lint', '--help'])).stdout).toContain('Usage')
+  expect((await alike(folder, ['lint', '--rules', '--json'])).stdout).toContain('type-json')
+  expect((await alike(folder, ['lint', 'other.sql', '--no-rehearsal', '--format', 'sarif'])).status).toBe(4)
+  const inside = await alike(folder, ['lint', '.', '--no-rehearsal'], { cwd: join(folder, 'm') })
+  expect(inside.stdout).toMatch(/^1_users/m)
+
+  const coloured = await alike(folder, byText, { env: { NO_COLOR: '', FORCE_COLOR: '1' } })
+  expect(coloured.stdout).toContain('\u001B[')
+  expect((await alike(folder, byText)).stdout).not.toContain('\u001B[')
+  const plain = await alike(folder, [...byText, '--no-color'], { env: { NO_COLOR: '', FORCE_COLOR: '1' } })
+  expect(plain.stdout).not.toContain('\u001B[')
+
+  const unknown = await alike(folder, byText, { env: { PLINTH_ENV: 'nowhere' } })
+  expect(unknown).toMatchObject({ status: 2, stderr: expect.stringContaining('ENVIRONMENT_UNKNOWN') as string })
+  expect((await alike(folder, byText)).status).toBe(0)
+
+  writeFileSync(join(folder, 'configs/migrate.yaml'), `${configuration}lint:\n  rules:\n    type-char: error\n`)
+  expect((await alike(folder, byText)).status).toBe(4)
+  writeFileSync(join(folder, 'm/1_users.up.sql'), up.replace('char(2)', 'json   '))
+  expect((await alike(folder, byText)).stdout).toContain('type-json')
+  writeFileSync(join(folder, 'configs/migrate.yaml'), 'version: 1\nwrong: 1\n')
+  expect((await alike(folder, byText)).stderr).toContain('CONFIG_INVALID')
+})
+
+test('standard input is handed over, also where nobody takes it', async () => {
+  const folder = await inhabited()
+  const text = `create table notes (id bigint primary key, body json);\n${'-- more\n'.repeat(100_000)}`
+  const answer = async (env: Readonly<Record<string, string>>) => {
+    const { child, ended } = startPlinth(['lint', '-', '--no-rehearsal'], { cwd: folder, env, input: 'piped' })
+    child.stdin?.end(text)
+    const { status, stdout, stderr } = await ended
+    return { status, stdout, stderr }
+  }
+  const before = await callsAnswered(folder)
+  const asked = await answer(allowed)
+  expect(await callsAnswered(folder)).toBe(before + 1)
+  expect(asked.stdout).toContain('type-json')
+  expect(await answer({})).toEqual(asked)
+  // Another library path is read when a process starts, so this one is sent away after it has read its input.
+  expect(await answer({ ...allowed, LC_ALL: 'C' })).toEqual(asked)
+  expect(await callsAnswered(folder)).toBe(before + 1)
+})
+
+test('calls at the same time are all answered rightly', async () => {
+  const names = Array.from({ length: 6 }, (_, at) => `table_${at}`)
+  const folder = await inhabited(
+    Object.fromEntries(names.map(name => [`${name}.sql`, `create table ${name} (id bigint primary key, a json);\n`])),
+  )
+  const answers = await Promise.all(names.map(name => ask(folder, ['lint', `${name}.sql`, '--no-rehearsal'])))
+  for (const [at, { stdout, status }] of answers.entries()) {
+    expect(status).toBe(0)
+    expect(stdout).toContain(`${names[at]}.sql:1`)
+    for (const other of names) if (other !== names[at]) expect(stdout).not.toContain(other)
+  }
+})
+
+test('a large answer arrives whole, and a reader may leave early', async () => {
+  const table = (at: number) => `create table t${at} (id int primary key, a json, b char(3), c money);\n`
+  const folder = await inhabited({ 'long.sql': Array.from({ length: 1500 }, (_, at) => table(at)).join('') })
+  const { stdout } = await alike(folder, ['lint', 'long.sql', '--no-rehearsal', '--format', 'json'])
+  expect(stdout.length).toBeGreaterThan(1_000_000)
+  const early = startPlinth(['lint', 'long.sql', '--no-rehearsal'], { cwd: folder, env: allowed })
+  early.child.stdout?.destroy()
+  expect((await early.ended).status).toBe(0)
+  expect((await alike(folder, byText)).status).toBe(0)
+})
+
+test('one that was killed leaves nothing in the way of the next', async () => {
+  const folder = await inhabited()
+  const pid = await ready(folder)
+  process.kill(pid, 'SIGKILL')
+  await gone(pid)
+  expect(existsSync(join(folder, '.plinth/resident/lint'))).toBe(true)
+  expect((await ask(folder, byText)).stdout).toContain('type-char')
+  expect(await ready(folder)).not.toBe(pid)
+  expect((await alike(folder, byText)).status).toBe(0)
+})
+
+test('one that does not answer is not waited for', async () => {
+  const folder = await inhabited()
+  const pid = await ready(folder)
+  process.kill(pid, 'SIGSTOP')
+  try {
+    expect((await ask(folder, byText)).stdout).toContain('type-char')
+  } finally {
+    process.kill(pid, 'SIGCONT')
+  }
+  expect(await ready(folder)).toBe(pid)
+})
+
+test('there is only one of a project, whoever starts them', async () => {
+  const folder = temporaryFolder(files)
+  dismissAtEnd(folder)
+  const other = await inhabited()
+  await Promise.all(Array.from({ length: 4 }, () => ask(folder, byText)))
+  const pid = await ready(folder)
+  expect(pid).not.toBe(await ready(other))
+  expect(residentsOf(folder)).toEqual([pid])
+})
+
+test('`plinth doctor` tells of it and `plinth stop` ends it', async () => {
+  const folder = await inhabited()
+  const pid = await ready(folder)
+  expect((await plinth(['doctor'], { cwd: folder })).stdout).toContain(`process ${pid}`)
+  const { json } = await plinth(['stop', '--json'], { cwd: folder })
+  expect(json.data).toEqual({ stopped: false, resident: 'ended' })
+  await gone(pid)
+  expect(readdirSync(join(folder, '.plinth/resident'))).toEqual([])
+  expect((await plinth(['stop', '--json'], { cwd: folder })).json.data).toEqual({ stopped: false, resident: 'none' })
+})
+
+test('it ends when its folder is removed or moved away', async () => {
+  const removed = await inhabited()
+  const moved = await inhabited()
+  const pids = [await ready(removed), await ready(moved)]
+  rmSync(removed, { recursive: true })
+  renameSync(join(moved, '.plinth'), join(moved, 'elsewhere'))
+  await Promise.all(pids.map(gone))
+})
+
+test('it holds neither the folder, the streams nor the environment of whoever started it, and no secret is in its own', async () => {
+  const folder = temporaryFolder(files)
+  dismissAtEnd(folder)
+  await ask(folder, byText, { DATABASE_URL: 'postgres://someone:secret@127.0.0.1:1/none' })
+  const pid = await ready(folder)
+  await alike(folder, byText, { env: { STORY_SECRET: 'secret' } })
+  if (process.platform === 'linux') {
+    expect(readFileSync(`/proc/${pid}/environ`, 'utf8')).not.toContain('secret')
+    expect(readFileSync(`/proc/${pid}/stat`, 'utf8').split(' ')[6]).toBe('0')
+  }
+  const { mode } = statSync(join(folder, '.plinth/resident'))
+  expect(mode & 0o777).toBe(0o700)
+  expect(statSync(join(folder, '.plinth/resident/lint')).mode & 0o777).toBe(0o600)
+})
+
+test.each([
+  ['CI is set', {}, { CI: 'true' }],
+  ['a variable refuses it', {}, { PLINTH_RESIDENT: 'off' }],
+  ['the configuration refuses it', { 'configs/migrate.yaml': `${configuration}lint:\n  resident: off\n` }, {}],
+  ['Node is told otherwise', {}, { NODE_OPTIONS: '--no-warnings' }],
+] as const)('none is started where %s', async (_, more, env) => {
+  const folder = temporaryFolder({ ...files, ...more })
+  await ask(folder, byText, env)
+  expect(residentsOf(folder)).toEqual([])
+  expect(existsSync(join(folder, '.plinth/resident'))).toBe(false)
+})
+
+test('one that the configuration refuses by now answers once more, and ends', async () => {
+  const folder = await inhabited()
+  const pid = await ready(folder)
+  writeFileSync(join(folder, 'configs/migrate.yaml'), `${configuration}lint:\n  resident: off\n`)
+  expect((await ask(folder, byText)).stdout).toContain('type-char')
+  await gone(pid)
+  expect((await ask(folder, byText)).stdout).toContain('type-char')
+  expect(residentsOf(folder)).toEqual([])
+})
+
+test('what rewrites files is done by a process of its own', async () => {
+  const folder = await inhabited()
+  const before = await callsAnswered(folder)
+  expect((await ask(folder, [...byText, '--update-baseline'])).status).toBe(0)
+  expect(existsSync(join(folder, 'lint-baseline.json'))).toBe(true)
+  expect(await callsAnswered(folder)).toBe(before)
+  expect((await alike(folder, byText)).stdout).toContain('allowed')
+})
+
+test('a folder that others may enter is not trusted', async () => {
+  const folder = await inhabited()
+  const before = await callsAnswered(folder)
+  chmodSync(join(folder, '.plinth/resident'), 0o755)
+  expect((await ask(folder, byText)).stdout).toContain('type-char')
+  chmodSync(join(folder, '.plinth/resident'), 0o700)
+  expect(await callsAnswered(folder)).toBe(before)
+})
+
+test('whoever goes away cancels his call, and the next one is answered', async () => {
+  const folder = await inhabited()
+  const { child, ended } = startPlinth(byText, { cwd: folder, env: { ...allowed, STORY_CALL: 'killed' } })
+  child.kill('SIGKILL')
+  await ended
+  await ready(folder)
+  expect((await alike(folder, byText)).status).toBe(0)
+})
+
+test('one that speaks otherwise is not understood, and harms nobody', async () => {
+  const folder = await inhabited()
+  const socket = connect(join(folder, '.plinth/resident/lint'))
+  socket.on('error', () => undefined).write(createHash('sha256').update('noise').digest())
+  await new Promise(resolve => socket.once('close', resolve))
+  expect((await alike(folder, byText)).status).toBe(0)
+})
+
+/** Every one that is there, or about to be. */
+function residentsOf(folder: string): number[] {
+  const listed = execFileSync('ps', ['-eo', 'pid=,args='], { encoding: 'utf8' }).split('\n')
+  return listed
+    .filter(line => line.trimEnd().endsWith(` ${join(folder, '.plinth')}`))
+    .map(line => Number.parseInt(line, 10))
+}
