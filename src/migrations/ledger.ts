@@ -4,6 +4,7 @@
  */
 import { type LockKind, withLock, withTransaction } from '../engines/brackets.ts'
 import type { Parameterized, Result, Session } from '../engines/engine.ts'
+import { ownSchema } from '../engines/postgres/own-schema.ts'
 import { PlinthError } from '../errors.ts'
 import type { Emit } from '../telemetry/event.ts'
 
@@ -51,11 +52,25 @@ export async function ensureLedger(session: Session, options: LedgerOptions): Pr
       const version = await readLedgerVersion(session)
       if (isCurrent(version, session)) return
       await withTransaction(session, async () => {
+        await makeSchema(session)
         for (const step of upgrades.slice(version)) await session.script(step)
         await session.query('insert into plinth.migration_ledger (version) values ($1)', [ledgerVersion])
       })
     },
   )
+}
+
+async function makeSchema(session: Session): Promise<void> {
+  const text = session.engine.can.postgresSyntax ? ownSchema : 'create schema if not exists plinth'
+  await session.script(text).catch((thrown: unknown) => {
+    if (!(thrown instanceof PlinthError) || thrown.code !== 'PERMISSION_DENIED') throw thrown
+    throw new PlinthError('PERMISSION_DENIED', 'This role may not create the schema plinth, which keeps the history.', {
+      at: { object: 'plinth' },
+      hint: 'Grant CREATE on the database to the role, or make the schema for it: create schema plinth authorization that_role',
+      sqlState: thrown.sqlState,
+      cause: thrown,
+    })
+  })
 }
 
 /** For commands that only read: a ledger that is newer than this release is refused, an older one is read as it is. */
@@ -101,8 +116,7 @@ function isCurrent(version: number, session: Session): boolean {
 
 /** One script a version, in the SQL that every engine understands: text ids, no identity, no server-side defaults. */
 const upgrades: readonly string[] = [
-  `create schema if not exists plinth;
-create table plinth.migration_ledger (version integer primary key);
+  `create table plinth.migration_ledger (version integer primary key);
 create table plinth.migration_runs (
   id text primary key,
   track text not null,
