@@ -113,6 +113,16 @@ export async function withTransaction<T>(
   return result
 }
 
+/** What `work` saw of a transaction that leaves nothing behind. */
+export async function withRollback<T>(session: Session, work: () => Promise<T>): Promise<T> {
+  await session.query('begin')
+  try {
+    return await work()
+  } finally {
+    await session.query('rollback').catch(() => undefined)
+  }
+}
+
 export type TransactionMode = 'read write' | 'snapshot'
 
 const begins: Readonly<Record<TransactionMode, string>> = {

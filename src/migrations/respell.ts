@@ -2,7 +2,7 @@
  * Each major version of PostgreSQL writes the text of a view, a check or a policy down in its own way. Where a database and the scratch
  * server differ in version, the text that the database gives is run on the scratch server, which then spells it as it spells its own.
  */
-import { withTransaction } from '../engines/brackets.ts'
+import { withRollback } from '../engines/brackets.ts'
 import type { Session } from '../engines/engine.ts'
 import { asPlinthError } from '../errors.ts'
 import { diffSchemas, inventory, mapObjects } from '../schema/diff.ts'
@@ -84,17 +84,14 @@ async function remake(
   const changes = (await session.engine.writeChanges?.(made, wanted)) ?? []
   const statements = changes.filter(({ kind }) => kind === 'statement')
   if (statements.length === 0) return null
-  let remade: Schema | null = null
-  const undo = new Error('rolled back on purpose')
-  await withTransaction(session, async () => {
+  return withRollback(session, async () => {
     await prepare()
     for (const { text } of statements) await session.query(text)
-    remade = await session.introspect()
-    throw undo
+    return session.introspect()
   }).catch((thrown: unknown) => {
-    if (thrown !== undo && asPlinthError(thrown).sqlState === undefined) throw thrown
+    if (asPlinthError(thrown).sqlState === undefined) throw thrown
+    return null
   })
-  return remade
 }
 
 function textsOf(

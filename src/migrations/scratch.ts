@@ -1,6 +1,6 @@
 /** What a set of migrations makes, tried on a database that lives for that alone. */
 import { randomBytes } from 'node:crypto'
-import { withSession, withTransaction } from '../engines/brackets.ts'
+import { withRollback, withSession } from '../engines/brackets.ts'
 import type { Session } from '../engines/engine.ts'
 import type { Schema } from '../schema/model.ts'
 import { quotedName } from '../sql/tree.ts'
@@ -97,16 +97,10 @@ async function makePath(session: Session, migrations: readonly Migration[]): Pro
 /** Scripts that run after every run are gone again afterwards, so that the next list begins without them. */
 async function catalogWith(session: Session, repeatables: readonly MigrationFile[]): Promise<Schema> {
   if (repeatables.length === 0) return session.introspect()
-  let catalog: Schema | undefined
-  const undo = new Error('rolled back on purpose')
-  await withTransaction(session, async () => {
+  return withRollback(session, async () => {
     await runAll(session, repeatables)
-    catalog = await session.introspect()
-    throw undo
-  }).catch((error: unknown) => {
-    if (error !== undo) throw error
+    return session.introspect()
   })
-  return catalog ?? session.introspect()
 }
 
 async function runAll(session: Session, repeatables: readonly MigrationFile[]): Promise<void> {
