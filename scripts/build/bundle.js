@@ -38,14 +38,14 @@ const always = [
   /src\/telemetry\/(event|trace)\.ts$/,
   /src\/telemetry\/sinks\/(index|terminal|pace|ndjson)\.ts$/,
   /src\/engines\/[^/]+\.ts$/,
-  /src\/engines\/postgres\/(index|url)\.ts$/,
+  /src\/engines\/postgres\/(index|url|password-file|service-file)\.ts$/,
   /src\/migrations\/(status|checksum|history|load|migration|ledger|check-files)\.ts$/,
   /src\/migrations\/layouts\//,
 ]
 
 /** Read together by every command that opens a session. */
 const connection = [
-  /src\/engines\/postgres\/(session|connect|driver|navigator|wire|values|failure|observer)\.ts$/,
+  /src\/engines\/postgres\/(session|connect|reach|driver|navigator|wire|values|failure|observer)\.ts$/,
   /node_modules\/(pg|pg-.*|postgres-.*|pgpass|split2|xtend)\//,
 ]
 
