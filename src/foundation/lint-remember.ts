@@ -30,11 +30,11 @@ export async function rememberReport(
   const folder = folderOf(config)
   if (folder === null) return judge()
   const note = join(folder, `lint-${digest(asked.sources.map(({ path, role }) => [path, role])).slice(0, 16)}.json`)
-  const key = keyOf(asked)
-  const kept = lookUpNote<LintReport>(note, key)
+  // To digest all texts takes as long as to judge some of them, so it waits where nothing can be remembered.
+  const kept = existsSync(note) ? lookUpNote<LintReport>(note, keyOf(asked)) : null
   if (kept) return kept.value
   const value = await judge()
-  keepNote(note, { key, value })
+  keepNote(note, { key: keyOf(asked), value })
   dropOldest(folder)
   return value
 }

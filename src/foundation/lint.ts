@@ -13,6 +13,7 @@ import { type Desk, databaseOf, onDatabase, serverFolder } from './desk.ts'
 import { classesIn } from './lint-classes.ts'
 import { today } from './lint-day.ts'
 import { rememberReport } from './lint-remember.ts'
+import type { Hands } from './lint-share.ts'
 import { isSeed, readSeed, seedSources } from './lint-seeds.ts'
 import {
   changedGroups,
@@ -58,7 +59,26 @@ export async function lintProject(desk: Desk, request: LintRequest): Promise<Lin
   const { config } = desk
   const notices: string[] = []
   const wish = request.rehearsal ?? config.lint.rehearsal
-  if (wish !== 'off') void import('./rehearse.ts').then(({ knock }) => knock(desk)).catch(() => undefined)
+  const rehearsing = wish === 'off' ? null : await import('./rehearse.ts')
+  rehearsing?.knock(desk)
+  const hands = wish === 'off' ? await handsFor(config, request) : null
+  try {
+    return await lintWith(desk, request, { wish, hands, notices })
+  } finally {
+    hands?.dismiss()
+    await rehearsing?.leave(desk)
+  }
+}
+
+interface Means {
+  readonly wish: 'required' | 'preferred' | 'off'
+  /** Null where a rehearsal is wanted, which is one hand's work. */
+  readonly hands: Hands | null
+  readonly notices: string[]
+}
+
+async function lintWith(desk: Desk, request: LintRequest, { wish, hands, notices }: Means): Promise<LintRun> {
+  const { config } = desk
   const groups = (await groupsOf(desk, request, notices)).map(group => withoutIgnored(group, config))
   const baseline = await readBaselineIfAny(config, request)
   if (groups.length === 0) await declarations(config)
@@ -69,7 +89,7 @@ export async function lintProject(desk: Desk, request: LintRequest): Promise<Lin
   // A baseline is one for all groups, and only the last can tell what nobody found.
   for (const group of groups) {
     const scope = groups.length === 1 ? group.scope : 'some files'
-    const judge = () => judgeGroup(desk, group, { scope, baseline: standing, wish })
+    const judge = () => judgeGroup(desk, group, { scope, baseline: standing, wish, hands })
     const asked = {
       sources: group.sources,
       declared: [
@@ -90,6 +110,12 @@ export async function lintProject(desk: Desk, request: LintRequest): Promise<Lin
   const baselineWritten = request.baselineUpdate ? await updateBaseline(config, request, report, sources) : null
   const restsOn = wish === 'off' && isAboutFiles(request) ? 'files' : 'more'
   return { report, sources, notices, baselineWritten, restsOn, version: desk.version }
+}
+
+/** Threads come while the texts are read. */
+async function handsFor({ tracks }: Config, { files }: LintRequest): Promise<Hands> {
+  const { callHands } = await import('./lint-share.ts')
+  return callHands(files.length > 0 ? files : tracks.map(track => track.migrations))
 }
 
 /** What is pending is told by a database, and what changed by a repository. */
@@ -126,28 +152,25 @@ async function leftOf(baseline: Baseline | null, reports: readonly LintReport[])
 async function judgeGroup(
   desk: Desk,
   { sources, alone, track }: LintGroup,
-  asked: Pick<LintInput, 'scope' | 'baseline'> & { readonly wish: 'required' | 'preferred' | 'off' },
+  asked: Pick<LintInput, 'scope' | 'baseline'> & Pick<Means, 'wish' | 'hands'>,
 ): Promise<LintReport> {
-  const { lint } = await import('../lint/run.ts')
-  const { openReader } = await import('./lint-read.ts')
-  const { rehearseOf } = await import('./lint-rehearse.ts')
   const { config } = desk
   const declared = await declarations(config)
   const { settings, severities } = declared
   const classification = existsSync(config.classification) ? config.classification : null
+  const share = asked.hands?.begin(sources, { settings, severities, classification, today: today() })
+  const { lint } = await import('../lint/run.ts')
+  const { openReader } = await import('./lint-read.ts')
   return lint({
     ...declared,
     sources,
     today: today(),
     baseline: asked.baseline,
     scope: asked.scope,
-    rehearse: rehearseOf(desk, asked.wish, track),
+    rehearse: asked.wish === 'off' ? null : (await import('./lint-rehearse.ts')).rehearseOf(desk, asked.wish, track),
     read: await openReader(),
     past: alone ? 'unknown' : 'known',
-    share: async (parts, work) => {
-      const { shareAmongThreads } = await import('./lint-share.ts')
-      return shareAmongThreads({ settings, severities, classification, today: today() })(parts, work)
-    },
+    share,
   })
 }
 
@@ -160,7 +183,7 @@ type Declared = Pick<LintInput, 'settings' | 'classOf' | 'severities'>
 /** What the project declares, in the words of lint. */
 export async function declarations(config: Config): Promise<Declared> {
   const { settingsOf, severitiesOf } = await import('../lint/settings.ts')
-  const severities = severitiesOf(config.lint.rules, rule => placeOfRule(config, rule))
+  const severities = await severitiesOf(config.lint.rules, rule => placeOfRule(config, rule))
   const classified = existsSync(config.classification)
   return {
     settings: settingsOf({ ...config.lint.settings, classified }),

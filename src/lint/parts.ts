@@ -14,8 +14,8 @@ export interface Team {
   take(): number | undefined
   /** For those who take the parts behind it. */
   tell(part: number, facts: () => readonly Fact[]): void
-  /** What another one told of that part. */
-  hear(part: number): Promise<readonly Fact[]>
+  /** What another one told of that part, for whoever asks in the end: hardly any rule does. */
+  hear(part: number): Promise<() => readonly Fact[]>
 }
 
 /** What one hand found in the parts that it took. */
@@ -52,7 +52,7 @@ export function partsOf(sources: readonly LintSource[]): readonly (readonly Lint
 export const alone: Share = async (parts, work) => {
   let next = 0
   const take = () => (next < parts.length ? next++ : undefined)
-  return [await work({ take, tell() {}, hear: async () => [] })]
+  return [await work({ take, tell() {}, hear: async () => () => [] })]
 }
 
 /** Takes parts until none is left. */
@@ -70,8 +70,7 @@ export async function examineParts(
     const read = readSources(parts[at] ?? [], asked.read)
     team.tell(at, () => read.flatMap(({ facts }) => facts))
     for (; known < at; known++) {
-      const facts = await team.hear(known)
-      earlier.add(() => facts)
+      earlier.add(await team.hear(known))
     }
     const examined = examine(read, earlier)
     known = at + 1

@@ -1,9 +1,7 @@
 /** What a team declares for lint, and what holds where it says nothing. */
 import { nearest, PlinthError } from '../errors.ts'
 import type { Severity } from '../schema/finding.ts'
-import { frameRules } from './frame-rules.ts'
 import type { Settings } from './rule.ts'
-import { rules } from './rules/index.ts'
 
 /** Quiet on folders of which nothing is declared. */
 export const usualSettings: Settings = {
@@ -27,12 +25,13 @@ export function settingsOf(declared: { readonly [Key in keyof Settings]?: Settin
 }
 
 /** Severities by rule. Throws CONFIG_INVALID for a rule that does not exist, with the nearest that does; `placeOf` tells where it was written. */
-export function severitiesOf(
+export async function severitiesOf(
   declared: Readonly<Record<string, Severity>>,
   placeOf: (rule: string) => PlinthError['at'] = () => undefined,
-): ReadonlyMap<string, Severity> {
-  const known = [...rules, ...frameRules].map(rule => rule.name)
-  for (const rule of Object.keys(declared)) {
+): Promise<ReadonlyMap<string, Severity>> {
+  const names = Object.keys(declared)
+  const known = names.length === 0 ? [] : await namesOfRules()
+  for (const rule of names) {
     if (known.includes(rule)) continue
     const guess = nearest(rule, known)
     throw new PlinthError(
@@ -45,4 +44,11 @@ export function severitiesOf(
     )
   }
   return new Map(Object.entries(declared))
+}
+
+/** Loaded only where somebody names one, since there are many. */
+async function namesOfRules(): Promise<string[]> {
+  const { rules } = await import('./rules/index.ts')
+  const { frameRules } = await import('./frame-rules.ts')
+  return [...rules, ...frameRules].map(rule => rule.name)
 }

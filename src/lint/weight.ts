@@ -41,6 +41,20 @@ export function tablesWorked(view: StatementView): readonly string[] {
 const light =
   /^(ValidateConstraint|SetStatistics|SetOptions|ResetOptions|ReplaceRelOptions|AttachPartition|ClusterOn|DropCluster|(En|Dis)able(Always|Replica)?Trig.*)$/
 
+/** Those that shut a table by what their text says. */
+export const shuttingKinds = [
+  'AlterTableStmt',
+  'RenameStmt',
+  'AlterObjectSchemaStmt',
+  'CreatePolicyStmt',
+  'AlterPolicyStmt',
+  'RuleStmt',
+  'ClusterStmt',
+  'TruncateStmt',
+  'LockStmt',
+  'DropStmt',
+]
+
 function shutByText(view: StatementView): readonly string[] {
   const { statement, fields } = view
   const listed = () => listOf(fields, 'relations').map(node => relationName(openNode(node)[1]))

@@ -56,7 +56,7 @@ describe('texts that are judged in parts', () => {
     const hand = (own: number): Team => ({
       take: () => (told.has(own) ? undefined : own),
       tell: (part, facts) => told.set(part, structuredClone(facts())),
-      hear: async part => told.get(part) ?? [],
+      hear: async part => () => told.get(part) ?? [],
     })
     const whole = await report()
     const shared = await lint({

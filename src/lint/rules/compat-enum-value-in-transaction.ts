@@ -1,5 +1,5 @@
 import { dottedName, listOf, textOf } from '../../sql/tree.ts'
-import type { StatementRule } from '../rule.ts'
+import type { Problem, StatementRule, StatementView } from '../rule.ts'
 import { shareTransaction, statementsOf } from '../transactions.ts'
 import { isTypeMadeHere } from '../use.ts'
 
@@ -35,22 +35,25 @@ committed first.`,
       },
     ],
   },
-  *check(view) {
+  check(view) {
     const adding = statementsOf(view.file, 'AlterEnumStmt')
-    if (adding.length === 0 || adding.includes(view)) return
-    for (const earlier of adding) {
-      if (earlier.statement.index > view.statement.index || !shareTransaction(earlier, view)) continue
-      const value = textOf(earlier.fields, 'newVal')
-      const type = listOf(earlier.fields, 'typeName').map(dottedName).join('.')
-      const renames = earlier.fields['oldVal'] !== undefined
-      if (value === '' || renames || !uses(view.statement.text, value) || isTypeMadeHere(earlier, type)) continue
-      yield {
-        message: `It uses the value of ${type} that line ${earlier.statement.line} adds in the same transaction, which PostgreSQL refuses.`,
-        object: type,
-        explainsFailure: true,
-      }
-    }
+    return adding.length === 0 || adding.includes(view) ? undefined : usesIn(view, adding)
   },
+}
+
+function* usesIn(view: StatementView, adding: readonly StatementView[]): Iterable<Problem> {
+  for (const earlier of adding) {
+    if (earlier.statement.index > view.statement.index || !shareTransaction(earlier, view)) continue
+    const value = textOf(earlier.fields, 'newVal')
+    const type = listOf(earlier.fields, 'typeName').map(dottedName).join('.')
+    const renames = earlier.fields['oldVal'] !== undefined
+    if (value === '' || renames || !uses(view.statement.text, value) || isTypeMadeHere(earlier, type)) continue
+    yield {
+      message: `It uses the value of ${type} that line ${earlier.statement.line} adds in the same transaction, which PostgreSQL refuses.`,
+      object: type,
+      explainsFailure: true,
+    }
+  }
 }
 
 function uses(text: string, value: string): boolean {

@@ -29,13 +29,15 @@ export const rule: StatementRule = {
       },
     ],
   },
-  *check(view) {
-    if (!view.statement.bare || !isInOwnBlock(view)) return
+  check(view) {
+    if (!view.statement.bare || !isInOwnBlock(view)) return undefined
     const { summary, tables } = view.statement
-    yield {
-      message: `PostgreSQL refuses "${summary}" in the transaction that the file began.`,
-      object: tables[0] ?? summary,
-      explainsFailure: true,
-    }
+    return [
+      {
+        message: `PostgreSQL refuses "${summary}" in the transaction that the file began.`,
+        object: tables[0] ?? summary,
+        explainsFailure: true,
+      },
+    ]
   },
 }

@@ -54,6 +54,7 @@ backfill, the check or the index behind it takes.`,
     ],
   },
   *check(view) {
+    if (view.statement.index === 0) return
     const [worked] = tablesWorked(view)
     const holder = worked === undefined ? null : findHolder(view)
     if (worked === undefined || !holder) return

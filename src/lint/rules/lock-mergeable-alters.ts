@@ -38,6 +38,7 @@ locked for both.`,
     ],
   },
   *check(view) {
+    if (view.statement.index === 0) return
     const table = inUse(view, targetOf(view))
     const earlier = earlierInTransaction(view).at(-1)
     if (table === null || !earlier || !isSame(table, targetOf(earlier))) return

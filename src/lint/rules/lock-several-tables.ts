@@ -1,5 +1,5 @@
 import type { StatementRule } from '../rule.ts'
-import { locksHeld, tablesShut } from '../weight.ts'
+import { locksHeld, shuttingKinds, tablesShut } from '../weight.ts'
 
 export const rule: StatementRule = {
   name: 'lock-several-tables',
@@ -7,6 +7,7 @@ export const rule: StatementRule = {
   severity: 'notice',
   shape: 'statement',
   needs: 'text',
+  textKinds: shuttingKinds,
   title: 'One transaction shuts several tables',
   why: `Every further table makes the wait longer and a deadlock likelier: while the second lock is waited for, the first one is held, and a
 query that has them in the other order stops both.`,
@@ -33,6 +34,7 @@ query that has them in the other order stops both.`,
     ],
   },
   *check(view) {
+    if (view.statement.index === 0) return
     const own = tablesShut(view)
     const groups = own.length === 0 ? [] : locksHeld(view).map(({ tables }) => tables)
     const held = new Set(groups.flat())

@@ -36,6 +36,7 @@ changed while checks or triggers of them are deferred (SQLSTATE 55006, "pending 
     ],
   },
   *check(view) {
+    if (view.statement.index === 0) return
     const [table] = tablesShut(view)
     if (table === undefined || locksHeld(view).some(({ tables }) => tables.includes(table))) return
     for (const earlier of writes(view)) {

@@ -1,4 +1,5 @@
-import type { StatementRule } from '../rule.ts'
+import type { Statement } from '../../sql/parse.ts'
+import type { Problem, StatementRule } from '../rule.ts'
 
 const bytesMax = 63
 
@@ -40,18 +41,19 @@ do $$ begin perform 'a_very_long_text_with_underscores_that_is_no_name_but_a_lit
       },
     ],
   },
-  *check({ statement }) {
-    if (!mayBeLong.test(statement.text)) return
-    for (const { name, at } of namesIn(statement.text)) {
-      const bytes = Buffer.byteLength(name)
-      if (bytes <= bytesMax) continue
-      const start = statement.start + at
-      yield {
-        message: `The name ${name} has ${bytes} bytes, and PostgreSQL cuts it off behind ${bytesMax}.`,
-        range: { start, end: start + name.length },
-      }
+  check: ({ statement }) => (mayBeLong.test(statement.text) ? tooLong(statement) : undefined),
+}
+
+function* tooLong(statement: Statement): Iterable<Problem> {
+  for (const { name, at } of namesIn(statement.text)) {
+    const bytes = Buffer.byteLength(name)
+    if (bytes <= bytesMax) continue
+    const start = statement.start + at
+    yield {
+      message: `The name ${name} has ${bytes} bytes, and PostgreSQL cuts it off behind ${bytesMax}.`,
+      range: { start, end: start + name.length },
     }
-  },
+  }
 }
 
 /** Only with these can a name be too long, and most statements have none. */

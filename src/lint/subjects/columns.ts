@@ -110,6 +110,7 @@ function columnSeen(table: Table, column: Column): MadeColumn {
 }
 
 function columnsWritten({ statement, fields }: StatementView): MadeColumn[] {
+  if (!columnKinds.includes(statement.kind)) return []
   const table = relationName(fieldsOf(fields, 'relation'))
   if (statement.kind === 'CreateStmt') {
     if (fields['partbound'] !== undefined) return []

@@ -43,6 +43,7 @@ function distinct(view: StatementView, names: readonly MadeName[]): readonly Mad
     name,
     object: `${objectName(table)}.${name}`,
   }))
+  if (names.length + columns.length < 2) return columns.length === 0 ? names : columns
   const seen = new Set<string>()
   return [...names, ...columns].filter(({ kind, name }) => {
     const key = `${kind} ${name}`
@@ -87,14 +88,13 @@ function namesWritten({ statement, fields }: StatementView): MadeName[] {
   return [...own, ...names.map(name => ({ kind: 'constraint', name, object: `${table}.${name}` }))]
 }
 
+const none: readonly Fields[] = []
+
 /** Those of the table and of its columns. */
 function constraintsWritten(kind: string, fields: Fields): readonly Fields[] {
+  if (kind !== 'CreateStmt' && kind !== 'AlterTableStmt') return none
   const written =
-    kind === 'CreateStmt'
-      ? listOf(fields, 'tableElts')
-      : kind === 'AlterTableStmt'
-        ? listOf(fields, 'cmds').map(node => openNode(node)[1]['def'])
-        : []
+    kind === 'CreateStmt' ? listOf(fields, 'tableElts') : listOf(fields, 'cmds').map(node => openNode(node)[1]['def'])
   return written.flatMap(node => {
     const [what, own] = openNode(node)
     if (what === 'ColumnDef') return listOf(own, 'constraints').map(one => openNode(one)[1])
