@@ -147,6 +147,13 @@ export async function embeddedUrl({ config, emit, known }: Desk): Promise<string
   return url
 }
 
+/** As `embeddedUrl`, where the server runs already; whether it has the database is not asked. */
+export async function embeddedUrlIfRunning({ config }: Desk): Promise<string | null> {
+  const { runningUrl } = await import('../engines/postgres/embedded.ts')
+  const running = await runningUrl({ folder: serverFolder(config) })
+  return running === null ? null : ((await engineNamed('postgres')).beside?.(running, databaseName(config)) ?? null)
+}
+
 export function serverFolder(config: Config): string {
   return join(config.state, 'postgres')
 }

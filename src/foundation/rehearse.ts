@@ -1,16 +1,23 @@
 /** Where the project rehearses, and the rehearsal of what is pending. */
 import { expand, type Track } from '../config/load.ts'
+import type { Session } from '../engines/engine.ts'
 import { engineNamed, engineOf } from '../engines/registry.ts'
 import { asPlinthError, PlinthError } from '../errors.ts'
 import type { RehearsalPlace, Scripts } from '../migrations/rehearse/rehearse.ts'
 import type { Rehearsal } from '../schema/rehearsal.ts'
-import { type Desk, embeddedUrl, preludeOf, serverFolder } from './desk.ts'
+import type { SearchPath } from '../engines/postgres/search-path.ts'
+import { type Desk, embeddedUrl, embeddedUrlIfRunning, preludeOf, serverFolder } from './desk.ts'
+import { alongPath, pathScripts, searchPathOf } from './search-path.ts'
 
 /** A server of its own, never the one of the target: the embedded one, unless the configuration or `--rehearse-on` names another. */
 export async function rehearsalPlaceOf(desk: Desk): Promise<RehearsalPlace> {
   const { config, signal } = desk
   if (config.rehearseOn === null) {
-    return { engine: await engineNamed('postgres'), url: await embeddedUrl(desk), signal, missingRoles: 'make' }
+    const entered = await entering.get(desk)
+    entering.delete(desk)
+    const engine = await engineNamed('postgres')
+    if (entered) return { engine, ...entered, signal, missingRoles: 'make' }
+    return { engine, url: await embeddedUrl(desk), signal, missingRoles: 'make' }
   }
   const url = expand(config.rehearseOn, config.variables, 'rehearseOn')
   const engine = await engineOf(url)
@@ -27,9 +34,37 @@ export async function canRehearseAtOnce({ config }: Desk): Promise<boolean> {
   return (await embeddedStatus({ folder: serverFolder(config) }))?.running === true
 }
 
-/** Begins to knock where a server runs, so that it answers while the texts are read. */
-export async function knock(desk: Desk): Promise<void> {
-  if (desk.config.rehearseOn === null && (await canRehearseAtOnce(desk))) await embeddedUrl(desk)
+/** Enters where a server runs, while texts are read; the first that rehearses goes on from there. `leave` closes what nobody took. */
+export function knock(desk: Desk): void {
+  if (desk.config.rehearseOn === null && !entering.has(desk)) entering.set(desk, enter(desk))
+}
+
+export async function leave(desk: Desk): Promise<void> {
+  const entered = await entering.get(desk)
+  entering.delete(desk)
+  await entered?.opened.close()
+}
+
+interface Entered {
+  readonly url: string
+  readonly opened: Session
+}
+
+const entering = new WeakMap<Desk, Promise<Entered | null>>()
+
+/** Whatever keeps it out is told to whoever comes to rehearse. */
+async function enter(desk: Desk): Promise<Entered | null> {
+  try {
+    const url = await embeddedUrlIfRunning(desk)
+    if (url === null) return null
+    const engine = await engineNamed('postgres')
+    const opened = await engine.open(url, { applicationName: 'plinth rehearsal' })
+    // Who entered the database knows that it is there.
+    desk.known.set('embedded', desk.known.get('embedded') ?? Promise.resolve(url))
+    return { url, opened }
+  } catch {
+    return null
+  }
 }
 
 export interface Rehearsed {
@@ -43,13 +78,14 @@ export interface Rehearsed {
  * from starting.
  */
 export async function rehearse(desk: Desk, asked: Scripts, track: Track | null): Promise<Rehearsal> {
-  const scripts = await behindPrelude(asked, track)
+  const path = await searchPathOf(desk, track)
+  const scripts = await behindPrelude(asked, track, path)
   const known = rehearsals.get(desk) ?? new Map<string, Promise<Rehearsal>>()
   rehearsals.set(desk, known)
   const key = JSON.stringify([scripts.history, scripts.pending].map(list => list.map(keyOf)))
   const begin = async () => {
     const { rehearseScripts } = await import('../migrations/rehearse/rehearse.ts')
-    return rehearseScripts(await rehearsalPlaceOf(desk), scripts)
+    return rehearseScripts(await alongPath(await rehearsalPlaceOf(desk), path), scripts)
   }
   const begun = known.get(key) ?? begin()
   known.set(key, begun)
@@ -57,11 +93,16 @@ export async function rehearse(desk: Desk, asked: Scripts, track: Track | null):
   return { ...rest, steps: steps.map((step, at) => ({ ...step, file: scripts.pending[at]?.file ?? null })) }
 }
 
-async function behindPrelude({ history, pending }: Scripts, track: Track | null): Promise<Scripts> {
+async function behindPrelude(
+  { history, pending }: Scripts,
+  track: Track | null,
+  path: SearchPath | null,
+): Promise<Scripts> {
   const prelude = track ? await preludeOf(track) : []
-  if (prelude.length === 0) return { history, pending }
+  const laid = pathScripts(path)
+  if (prelude.length === 0) return { history: [...laid, ...history], pending }
   const { preludeScripts } = await import('../migrations/prelude.ts')
-  return { history: [...preludeScripts(prelude), ...history], pending }
+  return { history: [...preludeScripts(prelude), ...laid, ...history], pending }
 }
 
 const rehearsals = new WeakMap<Desk, Map<string, Promise<Rehearsal>>>()

@@ -12,6 +12,8 @@ export interface Server {
   /** A database of the server; scratch databases are made beside it, with its encoding and collation. */
   readonly url: string
   readonly signal?: AbortSignal | undefined
+  /** A session on the database of the URL that somebody opened ahead; it is closed here. */
+  readonly opened?: Session | undefined
   /** How many databases stay; 0 keeps none. Default 6. */
   readonly kept?: number | undefined
 }
@@ -41,11 +43,15 @@ export async function onHistory<T>(
   use: Use,
   work: (session: Session, told: Told) => Promise<T>,
 ): Promise<T> {
-  const { engine, url, kept = keptDefault } = server
-  if (kept === 0) return onFresh(server, history, work)
-  return withSession(engine, url, { applicationName: application }, async maintenance => {
-    const key = history.keys.at(-1) ?? ''
-    const copy = copyName()
+  const { engine, url, opened, kept = keptDefault } = server
+  if (kept === 0) {
+    await opened?.close()
+    return onFresh(server, history, work)
+  }
+  const maintenance = opened ?? (await engine.open(url, { applicationName: application }))
+  const key = history.keys.at(-1) ?? ''
+  const copy = copyName()
+  try {
     const done = await whileLocked(server, maintenance, key, async () => {
       const told = await ensureKept(server, maintenance, history)
       const whole = (session: Session) => work(session, told)
@@ -59,7 +65,10 @@ export async function onHistory<T>(
     } finally {
       await maintenance.query(`drop database if exists ${copy} with (force)`).catch(() => undefined)
     }
-  })
+  } finally {
+    // Nobody waits for a goodbye.
+    void maintenance.close()
+  }
 }
 
 const application = 'plinth rehearsal'

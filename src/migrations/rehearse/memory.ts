@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import { catalogQuery } from '../../engines/postgres/catalog.ts'
 import type { Session } from '../../engines/engine.ts'
+import { asPlinthError } from '../../errors.ts'
 import type { Schema } from '../../schema/model.ts'
 import { catalogColumns, type CatalogRows } from './catalog-rows.ts'
 import { lookAtCatalog } from './looks.ts'
@@ -20,17 +21,19 @@ export async function writeMemory(session: Session): Promise<void> {
   await session.query('insert into plinth.rehearsal_memory (memory) values ($1)', [JSON.stringify(memory)])
 }
 
-/** Asks the catalog itself where nothing was kept. */
+/** Asks the catalog itself where nothing was kept. Outside of any transaction. */
 export async function recall(session: Session): Promise<Memory> {
-  const { rows: there } = await session.query<{ there: boolean }>(
-    "select pg_catalog.to_regclass('plinth.rehearsal_memory') is not null as there",
-  )
-  if (there[0]?.there) {
-    const { rows } = await session.query<{ memory: string }>('select memory from plinth.rehearsal_memory')
-    if (rows[0]) return JSON.parse(rows[0].memory) as Memory
-  }
-  return ask(session)
+  const { rows } = await session
+    .query<{ memory: string }>('select memory from plinth.rehearsal_memory')
+    .catch((thrown: unknown) => {
+      if (missing.has(asPlinthError(thrown).sqlState ?? '')) return { rows: [] }
+      throw thrown
+    })
+  return rows[0] ? (JSON.parse(rows[0].memory) as Memory) : ask(session)
 }
+
+/** A table, and a schema. */
+const missing: ReadonlySet<string> = new Set(['42P01', '3F000'])
 
 async function ask(session: Session): Promise<Memory> {
   return { schema: await session.introspect(), rows: await lookAtCatalog(session) }

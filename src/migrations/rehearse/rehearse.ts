@@ -78,6 +78,14 @@ function canBeTakenBack(steps: readonly Arranged[]): boolean {
 /** Tables are nearly empty here, and on the target they are not: an index that serves is used, as it would be there. */
 const calm = 'set enable_seqscan = off;\nset jit = off;\nset synchronous_commit = off;\nset client_min_messages = error'
 
+/** Catalogs are not empty, so whoever reads all of one is better off without its indexes. */
+async function readSchema(session: Session): Promise<Schema> {
+  await session.script('set enable_seqscan = on')
+  const schema = await session.introspect()
+  await session.script('set enable_seqscan = off')
+  return schema
+}
+
 async function rehearseSteps(
   stage: Stage & { readonly recorder: Recorder },
   steps: readonly Arranged[],
@@ -96,7 +104,7 @@ async function rehearseSteps(
         {
           ...stage,
           atEnd: async () => {
-            after = await session.introspect()
+            after = await readSchema(session)
           },
         },
         script,
@@ -129,13 +137,13 @@ async function catalogBehind(
   { session, around }: Stage,
   { script, ran, after }: { script: Script; ran: Ran; after: Schema },
 ): Promise<Schema> {
-  if (script.mode !== 'transactional') return session.introspect()
+  if (script.mode !== 'transactional') return readSchema(session)
   const good = script.statements.slice(0, ran.statements.length)
   if (good.length === 0) return after
   let catalog = after
   const again = { ...script, statements: good }
   const atEnd = async () => {
-    catalog = await session.introspect()
+    catalog = await readSchema(session)
   }
   await runScript({ session, recorder: null, around, ending: 'rollback', atEnd }, again, '')
   return catalog
