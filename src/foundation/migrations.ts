@@ -14,6 +14,7 @@ import { forecastAtHand, foresightAtHand } from './forecast.ts'
 import type { DryRun } from '../migrations/rehearse/dry-run.ts'
 import { hooksOf } from './hooks.ts'
 import { findingsOf, refusal } from './lint-plan.ts'
+import { alongPath, searchPathOf } from './search-path.ts'
 
 export interface ApplyRequest {
   readonly target?: Target | undefined
@@ -117,7 +118,7 @@ export async function verifyTracks(desk: Desk): Promise<OnTrack<VerifyReport>[]>
   const { verifyTrack } = await import('../migrations/verify.ts')
   const reports: OnTrack<VerifyReport>[] = []
   for (const track of desk.config.tracks) {
-    const place = await scratchPlaceOf(desk, track)
+    const place = await alongPath(await scratchPlaceOf(desk, track), await searchPathOf(desk, track))
     const { engine, url } = place
     const { actor, emit, signal } = desk
     const result = await verifyTrack({ ...place, track: track.name, folder: track.migrations, actor, emit, signal })

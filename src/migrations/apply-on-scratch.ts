@@ -1,6 +1,7 @@
 /** Applying on a scratch database, whose server need not have what all databases of the target's server share. */
 import type { Engine, Session } from '../engines/engine.ts'
 import { PlinthError } from '../errors.ts'
+import { quotedName } from '../sql/tree.ts'
 import type { PreludeFile } from './prelude.ts'
 import { lackHint } from './rehearse/script.ts'
 import { makeRole, type MissingRoles, missingRole } from './rehearse/surroundings.ts'
@@ -13,8 +14,15 @@ export interface ScratchServer {
   readonly url: string
   /** Whether roles may be made there as well. */
   readonly missingRoles?: MissingRoles | undefined
+  /** Schemas of the search path that are there before the first migration. */
+  readonly pathSchemas?: readonly string[] | undefined
   /** What a scratch database has before the first migration. */
   readonly prelude?: readonly PreludeFile[] | undefined
+}
+
+/** Makes those that are missing. */
+export async function makeSchemas(session: Session, names: readonly string[]): Promise<void> {
+  for (const name of names) await session.query(`create schema if not exists ${quotedName([name])}`)
 }
 
 /** As `applyTrack`; with `make`, a role that a file names and no file makes is made without rights, and the rest runs. */

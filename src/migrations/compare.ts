@@ -14,7 +14,8 @@ export interface Comparison {
 }
 
 /** Leaves out the histories of other tools, and partitions that the clock makes and drops. `histories` are such tables by name. */
-export function compareCatalogs(made: Schema, live: Schema, histories: readonly string[] = []): Comparison {
+export function compareCatalogs(whole: Schema, there: Schema, histories: readonly string[] = []): Comparison {
+  const [made, live] = leavesPublicAlone(whole) ? [withoutPublic(whole), withoutPublic(there)] : [whole, there]
   const [left, right] = [withUsualOwners(withoutHistories(made, histories), live), withoutHistories(live, histories)]
   const clocked = clockPartitions(left, right)
   const one = withSortedGrants(withoutTables(left, clocked))
@@ -23,6 +24,27 @@ export function compareCatalogs(made: Schema, live: Schema, histories: readonly 
     made: one,
     live: other,
     differences: withoutEchoes(diffSchemas(one, other), [...one.tables, ...other.tables]),
+  }
+}
+
+/** The schema that every database begins with, as a server makes it: administrators who use others lock it up or drop it. */
+function leavesPublicAlone(made: Schema): boolean {
+  const objects = [made.tables, made.views, made.routines, made.enums, made.domains, made.sequences].flat()
+  const own = made.schemas.find(({ name }) => name === 'public')
+  return own !== undefined && isUntouched(own) && objects.every(({ schema }) => schema !== 'public')
+}
+
+function isUntouched({ grants, comment }: Schema['schemas'][number]): boolean {
+  const said = grants.map(({ role, privileges }) => `${role} ${privileges.join()}`).join()
+  return said === 'public usage' && (comment === null || comment === 'standard public schema')
+}
+
+function withoutPublic(schema: Schema): Schema {
+  const isOther = ({ object }: { readonly object: string }): boolean => object !== 'schema public'
+  return {
+    ...schema,
+    schemas: schema.schemas.filter(({ name }) => name !== 'public'),
+    ...(schema.owners ? { owners: { ...schema.owners, objects: schema.owners.objects.filter(isOther) } } : {}),
   }
 }
 

@@ -11,7 +11,7 @@ import { readHistory, readStoredSql } from './history.ts'
 import { loadMigrations } from './load.ts'
 import { label, type Migration, type MigrationFolder, type VersionHistory, versionKey } from './migration.ts'
 import { fileGone } from './refusals.ts'
-import { onScratch } from './scratch.ts'
+import { lookAt, onScratch } from './scratch.ts'
 import { spellDifference, wholes } from './spell.ts'
 
 export interface DriftOptions {
@@ -50,7 +50,7 @@ export async function findDrift(session: Session, options: DriftOptions): Promis
   const version = applied.at(-1)?.version
   if (version === undefined) throw nothingApplied(session, track)
   const migrations = await Promise.all(applied.map(one => asApplied(session, one, folder)))
-  const live = { catalog: await session.introspect(), serverVersion: session.serverVersion }
+  const live = await lookAt(session)
   const adoptions = applied.flatMap(one => adoptionOf(one.applied) ?? [])
   const histories = adoptions.flatMap(({ table }) => table ?? [])
   const schemas = [...new Set(adoptions.flatMap(one => one.schemas ?? []))]

@@ -9,7 +9,7 @@ import type { Migration, MigrationFile } from './migration.ts'
 import { type Theirs, withoutTheirsOnBoth } from './ours.ts'
 import { layPrelude } from './prelude.ts'
 import { respelled } from './respell.ts'
-import { applyOnScratch, type ScratchServer } from './apply-on-scratch.ts'
+import { applyOnScratch, makeSchemas, type ScratchServer } from './apply-on-scratch.ts'
 
 /** The scratch database is made beside that of the URL, and dropped afterwards. */
 export interface ScratchPlace extends ScratchServer {
@@ -31,11 +31,21 @@ export interface Scratchpad {
 export interface Live {
   readonly catalog: Schema
   readonly serverVersion: number
+  /** Who runs migrations there; null where the engine knows no roles. */
+  readonly runner: string | null
+}
+
+export async function lookAt(session: Session): Promise<Live> {
+  const { engine, serverVersion } = session
+  const catalog = await session.introspect()
+  if (!engine.can.postgresSyntax) return { catalog, serverVersion, runner: null }
+  const { rows } = await session.query<{ name: string }>('select current_user::text as name')
+  return { catalog, serverVersion, runner: rows[0]?.name ?? null }
 }
 
 /** Throws what applying throws, with the place of the file, and PRELUDE_FAILED. */
 export async function onScratch<T>(place: ScratchPlace, work: (pad: Scratchpad) => Promise<T>): Promise<T> {
-  const { engine, url, track, actor, signal, schemas = [], prelude = [] } = place
+  const { engine, url, track, actor, signal, schemas = [], pathSchemas = [], prelude = [] } = place
   const scratch = await engine.createScratch(url, `plinth_proof_${randomBytes(6).toString('hex')}`)
   // A warehouse spells what it has just made in another way than what it reads again, so each look at it is a session of its own.
   const inSession = <R>(look: (session: Session) => Promise<R>): Promise<R> =>
@@ -56,7 +66,8 @@ export async function onScratch<T>(place: ScratchPlace, work: (pad: Scratchpad) 
   }
   const compare = async (all: Schema, live: Live, histories: readonly string[]) => {
     const { serverVersion } = live
-    const [made, catalog] = theirs ? withoutTheirsOnBoth(all, live.catalog, theirs) : [all, live.catalog]
+    const [mine, there] = theirs ? withoutTheirsOnBoth(all, live.catalog, theirs) : [all, live.catalog]
+    const [made, catalog] = [withoutRightsOf(mine, live.runner), withoutRightsOf(there, live.runner)]
     const comparison = compareCatalogs(made, catalog, histories)
     if (comparison.differences.length === 0 || !engine.writeChanges) return comparison
     return inSession(async session => {
@@ -67,14 +78,18 @@ export async function onScratch<T>(place: ScratchPlace, work: (pad: Scratchpad) 
   }
   try {
     if (prelude.length > 0) theirs = await inSession(session => layPrelude(session, prelude, place.missingRoles))
-    if (schemas.length > 0)
-      await inSession(async session => {
-        for (const schema of schemas) await session.query(`create schema if not exists ${quotedName([schema])}`)
-      })
+    const before = [...pathSchemas, ...schemas]
+    if (before.length > 0) await inSession(session => makeSchemas(session, before))
     return await work({ make, compare })
   } finally {
     await scratch.drop()
   }
+}
+
+/** Who migrates was let into schemas before, or there would be no migrations. */
+function withoutRightsOf(schema: Schema, runner: string | null): Schema {
+  const schemas = schema.schemas.map(one => ({ ...one, grants: one.grants.filter(({ role }) => role !== runner) }))
+  return { ...schema, schemas }
 }
 
 /** A connection whose path has one schema finds it on every real database, where somebody made it before the first migration. */

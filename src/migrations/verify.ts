@@ -15,7 +15,7 @@ import type { LossClass } from './preserve/class.ts'
 import { digestTables, writeSamples } from './preserve/sample.ts'
 import type { Digest, RestoreReport } from './preserve/store.ts'
 import type { Report } from './run.ts'
-import { applyOnScratch } from './apply-on-scratch.ts'
+import { applyOnScratch, makeSchemas } from './apply-on-scratch.ts'
 import { type PreludeFile, runPrelude } from './prelude.ts'
 import type { MissingRoles } from './rehearse/surroundings.ts'
 import { rollbackTrack } from './track.ts'
@@ -30,6 +30,8 @@ export interface VerifyOptions {
   readonly emit?: Emit | undefined
   readonly signal?: AbortSignal | undefined
   readonly missingRoles?: MissingRoles | undefined
+  /** Schemas of the search path that are there before the first migration. */
+  readonly pathSchemas?: readonly string[] | undefined
   /** Run on the scratch database before the first migration. */
   readonly prelude?: readonly PreludeFile[] | undefined
 }
@@ -78,6 +80,7 @@ export async function verifyTrack(options: VerifyOptions): Promise<VerifyReport>
   try {
     return await withSession(options.engine, scratch.url, { applicationName: 'plinth verify' }, async session => {
       await runPrelude(session, options.prelude ?? [], options.missingRoles)
+      await makeSchemas(session, options.pathSchemas ?? [])
       return verifyOn(session, folder, options)
     })
   } finally {

@@ -66,6 +66,26 @@ describe('values', () => {
     ])
   })
 
+  test('limits of the database are not ours, and those of the URL are', async () => {
+    const { url, name } = await emptyDatabase()
+    await withClient(url, client =>
+      client.query(`
+        alter database ${name} set statement_timeout to '300ms';
+        alter database ${name} set idle_in_transaction_session_timeout to '1s';
+        alter database ${name} set default_transaction_isolation to 'repeatable read'`),
+    )
+    await withSession(postgres, url, {}, async session => {
+      await session.query('select pg_sleep(0.5)')
+      const { rows } = await session.query(
+        "select current_setting('idle_in_transaction_session_timeout') as idle, current_setting('transaction_isolation') as isolation",
+      )
+      expect(rows).toEqual([{ idle: '0', isolation: 'read committed' }])
+    })
+    await withSession(postgres, `${url}?options=-c%20statement_timeout%3D200ms`, {}, async session => {
+      expect((await failureOf(session.query('select pg_sleep(60)'))).code).toBe('STATEMENT_TIMEOUT')
+    })
+  })
+
   test('settings of the database do not change how values come', async () => {
     const { url, name } = await emptyDatabase()
     await withClient(url, client =>

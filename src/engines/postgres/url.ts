@@ -115,8 +115,14 @@ export function withDatabase(url: string, database: string): string {
   const { parsed, list } = readUrl(url)
   parsed.searchParams.delete('dbname')
   parsed.pathname = `/${encodeURIComponent(database)}`
-  const other = parsed.toString()
-  return list.includes(',') ? other.replace(authority, (_, before: string) => before + list) : other
+  return withHosts(parsed, list)
+}
+
+/** The same URL with one more parameter, or another value of it. */
+export function withParameter(url: string, name: string, value: string): string {
+  const { parsed, list } = readUrl(url)
+  parsed.searchParams.set(name, value)
+  return withHosts(parsed, list)
 }
 
 const tlsModes = ['disable', 'allow', 'prefer', 'require', 'no-verify', 'verify-ca', 'verify-full'] as const
@@ -145,6 +151,11 @@ function readUrl(url: string): {
   if (!/^postgres(ql)?:$/i.test(parsed.protocol)) throw invalid('its scheme is not postgres')
   if (parsed.hash) throw invalid('it has a "#" that is not encoded')
   return { parsed, list, hosts: placesIn(list) }
+}
+
+function withHosts(parsed: URL, list: string): string {
+  const text = parsed.toString()
+  return list.includes(',') ? text.replace(authority, (_, before: string) => before + list) : text
 }
 
 /** A parameter of the URL, else of the service that is named, else of the environment. */

@@ -22,6 +22,7 @@ import {
   type VersionHistory,
   versionKey,
 } from '../migration.ts'
+import { lookAt } from '../scratch.ts'
 import { findHistory, type FoundHistory, ownsSchemaOf } from './find.ts'
 import { type Candidate, candidatesOf, isOfTheFile, type Proof, prove } from './prove.ts'
 import { type Adopted, recordAdoption } from './record.ts'
@@ -163,7 +164,7 @@ async function decide(
   options: AdoptOptions,
 ): Promise<{ readonly proof: Proof; readonly impossible: PlinthError | null }> {
   const { track, actor, signal, scratch, drift = 'refuse' } = options
-  const live = { catalog: await session.introspect(), serverVersion: session.serverVersion }
+  const live = await lookAt(session)
   const { proofs, impossible } = await prove(live, candidates, {
     ...scratch,
     track,
