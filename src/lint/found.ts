@@ -1,10 +1,12 @@
 /** Findings before anybody asks how grave they are: where they are, what they say, and which of them say it twice. */
 import type { Finding } from '../schema/finding.ts'
+import type { Statement } from '../sql/parse.ts'
 import { lineIndex } from '../sql/positions.ts'
 import { type FrameName, frameRules } from './frame-rules.ts'
 import type { Said } from './judge.ts'
 import { isMissing } from './past.ts'
-import type { Rule } from './rule.ts'
+import { statementBehind } from './rewrite.ts'
+import type { Problem, Rule } from './rule.ts'
 import type { LintSource, ReadSource } from './source.ts'
 import type { ViewedFile } from './view.ts'
 
@@ -23,8 +25,15 @@ export function findingOf({ rule, problem, hint, file, statement, basis }: Said)
     object: problem.object ?? null,
     basis,
     allowed: null,
-    fix: problem.fix ?? null,
+    fix: problem.fix ?? added(problem, own, file),
   }
+}
+
+function added({ addition }: Problem, own: Statement | undefined, { script, view }: ViewedFile): Finding['fix'] {
+  if (!addition || !own || script.text !== script.body) return null
+  const { title, statement, table } = addition
+  if (own.kind !== 'CreateStmt' && !view.text.madeHere(table, own.index)) return null
+  return { title, edits: [statementBehind(script, own, statement)] }
 }
 
 function placeOf(source: LintSource, start: number, end: number) {

@@ -109,6 +109,8 @@ export interface Problem {
   readonly explainsFailure?: true
   /** Only where the rewrite is certain. */
   readonly fix?: { readonly title: string; readonly edits: readonly Edit[] }
+  /** Of a schema rule: a statement that mends it, to be put behind the one that made the table, as long as nobody uses that yet. */
+  readonly addition?: { readonly title: string; readonly statement: string; readonly table: string }
 }
 
 export interface StatementView extends Known {

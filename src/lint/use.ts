@@ -3,7 +3,7 @@ import { type LockMode, lockStrength, type ObjectChange, type ObjectKind } from 
 import { dottedName, type Fields, fieldsOf, listOf, relationName, textOf } from '../sql/tree.ts'
 import { familyOf, holds, isSame, relationIn } from './catalog.ts'
 import type { StatementView } from './rule.ts'
-import { leadOf, statementsOf } from './transactions.ts'
+import { statementsOf } from './transactions.ts'
 
 /** Statements whose effects their text does not tell, since they run code. */
 export const opaqueKinds = ['DoStmt', 'CallStmt', 'SelectStmt', 'ExecuteStmt'] as const
@@ -102,15 +102,6 @@ export function mayRunBare({ file, statement }: StatementView): boolean {
         (other.setsSession && other.control === null),
     )
   )
-}
-
-/** An edit that puts a word behind the statement's first words; null where something stands between them. */
-export function insertAfter({ statement }: StatementView, words: RegExp, text: string) {
-  const lead = leadOf(statement.text)
-  const match = words.exec(statement.text.slice(lead))
-  if (match?.index !== 0) return null
-  const at = statement.start + lead + match[0].length
-  return { start: at, end: at, text }
 }
 
 function isDroppedLater({ file, statement }: StatementView, written: string): boolean {

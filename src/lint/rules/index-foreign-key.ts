@@ -1,4 +1,5 @@
-import { type ForeignKey, qualified, type Table } from '../../schema/model.ts'
+import { type ForeignKey, qualified, type Schema, type Table } from '../../schema/model.ts'
+import { needsNoQuotes } from '../rewrite.ts'
 import type { SchemaRule, Settings } from '../rule.ts'
 import { isIndexed } from '../subjects/indexes.ts'
 
@@ -71,10 +72,13 @@ create index logins_user_idx on logins (user_id) where user_id is not null;`,
         if (isIndexed(table, key.columns) || isIndexed(table, withoutTenant(key, settings))) continue
         const name = qualified(table)
         const columns = key.columns.join(', ')
+        const statement = `create index ${indexName(schema, table, key)} on ${name} (${columns})`
+        const isPlain = needsNoQuotes(table.schema, table.name, ...key.columns)
         yield {
           object: `${name}.${key.name}`,
           message: `The foreign key ${key.name} on ${name} (${columns}) has no index, so each delete in ${key.references} reads all of ${name}.`,
-          hint: `Run: create index ${indexName(table, key)} on ${name} (${columns});`,
+          hint: `Run: ${statement};`,
+          ...(isPlain ? { addition: { title: 'Index it', statement, table: name } } : {}),
         }
       }
     }
@@ -86,6 +90,10 @@ function withoutTenant({ columns }: ForeignKey, { tenantColumn }: Settings): rea
   return columns.length > 1 ? columns.filter(column => column !== tenantColumn) : columns
 }
 
-function indexName(table: Table, { columns }: ForeignKey): string {
-  return `${table.name}_${(columns.at(-1) ?? '').replace(/_id$/, '')}_idx`
+/** A short name, unless something of the schema has it. */
+function indexName({ tables }: Schema, { schema, name }: Table, { columns }: ForeignKey): string {
+  const own = tables.filter(one => one.schema === schema)
+  const taken = new Set(own.flatMap(one => [one.name, ...one.indexes.map(index => index.name)]))
+  const short = `${name}_${(columns.at(-1) ?? '').replace(/_id$/, '')}_idx`
+  return taken.has(short) ? `${name}_${columns.join('_')}_fkey_idx` : short
 }

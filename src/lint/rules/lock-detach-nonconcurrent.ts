@@ -1,7 +1,8 @@
 import { dottedName, fieldsOf } from '../../sql/tree.ts'
 import { alterations, targetOf } from '../alter.ts'
+import { append } from '../rewrite.ts'
 import type { FileView, StatementRule } from '../rule.ts'
-import { inUse, sized } from '../use.ts'
+import { inUse, mayRunBare, sized } from '../use.ts'
 
 export const rule: StatementRule = {
   name: 'lock-detach-nonconcurrent',
@@ -38,9 +39,13 @@ partition, and everybody waits behind it. Since PostgreSQL 14 it can be done con
     const table = command && inUse(view, targetOf(view))
     if (!table || command.definition['concurrent'] === true || hasDefault(view.file, table)) return
     const partition = dottedName({ RangeVar: fieldsOf(command.definition, 'name') })
+    const edit = append(view, ' concurrently')
     yield {
       message: `Nobody can use ${sized(view, table)} or any partition of it until ${partition} is detached.`,
       object: table,
+      ...(edit && view.file.before && mayRunBare(view)
+        ? { fix: { title: 'Detach it concurrently', edits: [edit] } }
+        : {}),
     }
   },
 }

@@ -1,5 +1,6 @@
+import { insertAfter } from '../rewrite.ts'
 import type { StatementRule } from '../rule.ts'
-import { dropped, insertAfter, inUse, mayRunBare } from '../use.ts'
+import { dropped, inUse, mayRunBare } from '../use.ts'
 
 export const rule: StatementRule = {
   name: 'lock-drop-index-nonconcurrent',

@@ -1,7 +1,8 @@
 import { fieldsOf, relationName, textOf } from '../../sql/tree.ts'
 import { tableIn } from '../catalog.ts'
+import { insertAfter } from '../rewrite.ts'
 import type { Problem, StatementRule, StatementView } from '../rule.ts'
-import { insertAfter, inUse, isOpaque, locksSeen, mayRunBare, opaqueKinds, sized } from '../use.ts'
+import { inUse, isOpaque, locksSeen, mayRunBare, opaqueKinds, sized } from '../use.ts'
 
 export const rule: StatementRule = {
   name: 'lock-index-nonconcurrent',

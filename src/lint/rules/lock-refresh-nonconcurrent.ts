@@ -1,7 +1,8 @@
 import { qualified } from '../../schema/model.ts'
 import { targetOf } from '../alter.ts'
+import { insertAfter } from '../rewrite.ts'
 import type { StatementRule } from '../rule.ts'
-import { insertAfter, inUse } from '../use.ts'
+import { inUse } from '../use.ts'
 
 export const rule: StatementRule = {
   name: 'lock-refresh-nonconcurrent',

@@ -1,7 +1,8 @@
 import { optionsOf, textOf } from '../../sql/tree.ts'
 import { targetOf } from '../alter.ts'
+import { insertAfter } from '../rewrite.ts'
 import type { StatementRule } from '../rule.ts'
-import { inUse, sized } from '../use.ts'
+import { inUse, mayRunBare, sized } from '../use.ts'
 
 export const rule: StatementRule = {
   name: 'lock-reindex-nonconcurrent',
@@ -41,6 +42,13 @@ would use the index.`,
     // A schema or a database holds tables in use, whatever they are.
     const target = written ? inUse(view, written) : textOf(view.fields, 'name') || 'the database'
     if (target === null) return
-    yield { message: `Writes wait until the indexes of ${sized(view, target)} are built anew.`, object: target }
+    const edit = insertAfter(view, /reindex\s*(\([^)]*\)\s*)?(index|table|schema|database)\b/i, ' concurrently')
+    yield {
+      message: `Writes wait until the indexes of ${sized(view, target)} are built anew.`,
+      object: target,
+      ...(edit && view.file.before && mayRunBare(view)
+        ? { fix: { title: 'Build them concurrently', edits: [edit] } }
+        : {}),
+    }
   },
 }

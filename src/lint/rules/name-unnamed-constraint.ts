@@ -1,6 +1,7 @@
 import { byteIndex } from '../../sql/positions.ts'
-import { type Fields, listOf, openNode, textOf, walk } from '../../sql/tree.ts'
-import type { StatementRule } from '../rule.ts'
+import { type Fields, fieldsOf, listOf, openNode, textOf, walk } from '../../sql/tree.ts'
+import { needsNoQuotes } from '../rewrite.ts'
+import type { StatementRule, StatementView } from '../rule.ts'
 
 export const rule: StatementRule = {
   name: 'name-unnamed-constraint',
@@ -39,13 +40,15 @@ it can be told in advance, and is left alone.`,
       },
     ],
   },
-  *check({ statement, fields, file }) {
+  *check(view) {
+    const { statement, fields, file } = view
     // A partition has the constraints of its parent.
     if (fields['partbound'] !== undefined) return
     const unnamed = constraintsIn(statement.tree)
     const [first] = unnamed
     if (!first) return
     const start = byteIndex(file.script.body)(Number(first['location'] ?? 0))
+    const fix = named(view, unnamed)
     const words = unnamed.map(one => described[textOf(one, 'contype')] ?? 'constraint')
     const line = /^[^\n]*/.exec(file.script.body.slice(start, statement.end))?.[0] ?? ''
     yield {
@@ -54,8 +57,83 @@ it can be told in advance, and is left alone.`,
           ? `A ${words[0]} has no name, so PostgreSQL makes one up.`
           : `${unnamed.length} constraints (${[...new Set(words)].join(', ')}) have no name, so PostgreSQL makes some up.`,
       range: { start, end: start + Math.max(1, line.trimEnd().replace(/,$/, '').length) },
+      ...(fix ? { fix } : {}),
     }
   },
+}
+
+/** The names that PostgreSQL would make up where nothing stands in the way (ChooseConstraintName in its sources); null where something may. */
+function named({ statement, fields, file }: StatementView, unnamed: readonly Fields[]) {
+  const relation = fieldsOf(fields, 'relation')
+  const table = textOf(relation, 'relname')
+  const names = unnamed.map(one => madeUp(table, one, statement.tree))
+  const isFree = (name: string) =>
+    needsNoQuotes(name) && Buffer.byteLength(name) < 64 && !takenNames(statement.tree).has(name)
+  // What an older table has already is known where it was rehearsed.
+  const isKnown = statement.kind === 'CreateStmt' || file.before !== null
+  if (!isKnown || new Set(names).size < names.length || !names.every(isFree)) return null
+  const index = byteIndex(file.script.body)
+  const edits = unnamed.map((one, at) => {
+    const start = index(Number(one['location'] ?? 0))
+    return { start, end: start, text: `constraint ${names[at]} ` }
+  })
+  return { title: 'Give it the name that PostgreSQL makes up', edits }
+}
+
+function madeUp(table: string, constraint: Fields, tree: unknown): string {
+  const kind = textOf(constraint, 'contype')
+  const listed = (list: string) => listOf(constraint, list).map(node => textOf(openNode(node)[1], 'sval'))
+  if (kind === 'CONSTR_CHECK') {
+    const columns = columnsIn(constraint['raw_expr'])
+    return [table, ...(columns.length === 1 ? columns : []), 'check'].join('_')
+  }
+  const own = columnOf(constraint, tree)
+  const columns =
+    kind === 'CONSTR_FOREIGN' ? listed('fk_attrs') : kind === 'CONSTR_UNIQUE' ? listed('keys') : elementsOf(constraint)
+  return [table, ...(columns.length > 0 ? columns : own), endings[kind]].join('_')
+}
+
+const endings: Readonly<Record<string, string>> = {
+  CONSTR_EXCLUSION: 'excl',
+  CONSTR_FOREIGN: 'fkey',
+  CONSTR_UNIQUE: 'key',
+}
+
+/** Of an exclusion; what is no column counts as `expr`. */
+function elementsOf(constraint: Fields): string[] {
+  return listOf(constraint, 'exclusions').map(pair => {
+    const [element] = listOf(openNode(pair)[1], 'items')
+    const name = element === undefined ? '' : textOf(openNode(element)[1], 'name')
+    return name || 'expr'
+  })
+}
+
+/** The column at which a constraint stands that names none itself. */
+function columnOf(constraint: Fields, tree: unknown): string[] {
+  const names: string[] = []
+  walk(tree, (kind, column) => {
+    if (kind === 'ColumnDef' && listOf(column, 'constraints').some(node => openNode(node)[1] === constraint))
+      names.push(textOf(column, 'colname'))
+  })
+  return names
+}
+
+function columnsIn(expression: unknown): string[] {
+  const names = new Set<string>()
+  walk(expression, (kind, fields) => {
+    if (kind !== 'ColumnRef') return
+    const last = listOf(fields, 'fields').at(-1)
+    names.add(last ? textOf(openNode(last)[1], 'sval') : '')
+  })
+  return [...names]
+}
+
+function takenNames(tree: unknown): ReadonlySet<string> {
+  const names = new Set<string>()
+  walk(tree, (kind, fields) => {
+    if (kind === 'Constraint' && textOf(fields, 'conname') !== '') names.add(textOf(fields, 'conname'))
+  })
+  return names
 }
 
 const described: Readonly<Record<string, string>> = {
