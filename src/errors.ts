@@ -55,6 +55,12 @@ export const codes = {
     explain:
       'A folder of migrations mixes the layouts of two tools, or has two folders of one dialect. Which files count would be a guess, so nothing is read.',
   },
+  LAYOUT_UNKNOWN: {
+    exit: 2,
+    http: 422,
+    explain:
+      'A folder has files of SQL, and none is named or marked as a tool that is known would have it. Nothing is read, since there is more to do than nothing: name the files as one of the layouts that the message lists, or point at the folder that has them.',
+  },
   LAYOUT_UNSUPPORTED: {
     exit: 2,
     http: 422,

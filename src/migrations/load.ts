@@ -2,9 +2,10 @@
 import { join } from 'node:path'
 import { PlinthError } from '../errors.ts'
 import { chooseDialect } from './layouts/dialect.ts'
-import { layoutOf } from './layouts/index.ts'
-import type { Listing, Part } from './layouts/layout.ts'
+import { knownLooks, layoutOf } from './layouts/index.ts'
+import type { LayoutName, Listing, Part } from './layouts/layout.ts'
 import { type Checksums, listFolder } from './layouts/listing.ts'
+import { refuseUnknown } from './layouts/unknown.ts'
 import { checksIn } from './check-files.ts'
 import { compareVersions, type Migration, type MigrationFolder, versionKey } from './migration.ts'
 
@@ -16,8 +17,8 @@ export interface LoadOptions {
 }
 
 /**
- * Throws FOLDER_NOT_FOUND, FILE_UNREADABLE, FILE_NAME_INVALID, LAYOUT_AMBIGUOUS, LAYOUT_UNSUPPORTED, SQL_UNSUPPORTED, VERSION_DUPLICATE,
- * UP_MISSING, CHECKS_WITHOUT_MIGRATION. A missing down is no error here, since a folder that is only looked at may be unfinished; the plan refuses it.
+ * Throws FOLDER_NOT_FOUND, FILE_UNREADABLE, FILE_NAME_INVALID, LAYOUT_AMBIGUOUS, LAYOUT_UNKNOWN, LAYOUT_UNSUPPORTED, SQL_UNSUPPORTED,
+ * VERSION_DUPLICATE, UP_MISSING, CHECKS_WITHOUT_MIGRATION. A missing down is no error here, since a folder that is only looked at may be unfinished; the plan refuses it.
  */
 export async function loadMigrations(folder: string, options: LoadOptions = {}): Promise<MigrationFolder> {
   const { listing, warnings } = await chooseDialect(
@@ -30,7 +31,9 @@ export async function loadMigrations(folder: string, options: LoadOptions = {}):
   const downs = loaded.parts.filter(part => part.direction === 'down')
   assertUnique(folder, ups)
   assertUnique(folder, downs)
-  assertUpsExist(folder, ups, downs)
+  assertUpsExist(folder, layout.name, ups, downs)
+  // A folder that nobody claims counts as one of pairs, which is right where it is empty.
+  if (layout.name === 'pairs' && loaded.parts.length === 0) await refuseUnknown(listing, knownLooks, isHome)
   const checks = await checksIn(listing, new Set(ups.map(up => versionKey(up.version))))
   const downOf = new Map(downs.map(down => [versionKey(down.version), down.content]))
   const migrations = ups.map(({ version, slug, content, foreignName }): Migration => {
@@ -50,21 +53,14 @@ export async function loadMigrations(folder: string, options: LoadOptions = {}):
     layout: layout.name,
     migrations: migrations.sort((a, b) => compareVersions(a.version, b.version)),
     repeatables: loaded.repeatables,
-    warnings: [...warnings, ...loaded.warnings, ...(ups.length === 0 ? await foldersBelow(listing) : [])],
+    warnings: [...warnings, ...loaded.warnings],
   }
 }
 
-/** Tools that serve several databases have a folder for each; one level too high nothing would be found, and nothing be said. */
-async function foldersBelow(listing: Listing): Promise<string[]> {
-  const found = await Promise.all(
-    listing.folders.map(async name => {
-      const below = await listing.below(name)
-      const layout = await layoutOf(below).catch(() => null)
-      const claims = layout === null ? [] : await layout.claims(below)
-      return claims.length > 0 ? [`${below.folder} has migrations, and ${listing.folder} has none itself.`] : []
-    }),
-  )
-  return found.flat()
+/** Tools that serve several databases have a folder for each, so one may be named that is a level too high. */
+async function isHome(listing: Listing): Promise<boolean> {
+  const layout = await layoutOf(listing).catch(() => null)
+  return layout !== null && (await layout.claims(listing)).length > 0
 }
 
 function assertUnique(folder: string, parts: readonly Part[]): void {
@@ -82,12 +78,15 @@ function assertUnique(folder: string, parts: readonly Part[]): void {
   }
 }
 
-function assertUpsExist(folder: string, ups: readonly Part[], downs: readonly Part[]): void {
+function assertUpsExist(folder: string, layout: LayoutName, ups: readonly Part[], downs: readonly Part[]): void {
   const known = new Set(ups.map(up => versionKey(up.version)))
   const lonely = downs.find(down => !known.has(versionKey(down.version)))
   if (!lonely) return
   throw new PlinthError('UP_MISSING', `${lonely.name} has no up file of the same version.`, {
     at: { file: join(folder, lonely.name) },
-    hint: `Write ${lonely.version}_${lonely.slug}.up.sql beside it, or remove it.`,
+    hint:
+      layout === 'flyway'
+        ? `Write V${lonely.version}__${lonely.slug}.sql beside it, or remove it; where it is an up of Refinery, call it so.`
+        : `Write ${lonely.version}_${lonely.slug}.up.sql beside it, or remove it.`,
   })
 }

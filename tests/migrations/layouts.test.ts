@@ -363,14 +363,11 @@ describe('files that are numbered and say nothing more', () => {
     expect(warnings).toEqual([expect.stringContaining('2_b.sql')])
   })
 
-  test('one level below are told', async () => {
-    const folder = await treeOf({ 'default/1_a/up.sql': a, 'other/1_b.sql': b, 'notes/read.me': '' })
-    const { migrations, warnings } = await loadMigrations(folder)
-    expect({ migrations, warnings }).toEqual({
-      migrations: [],
-      warnings: ['default', 'other'].map(
-        name => `${join(folder, name)} has migrations, and ${folder} has none itself.`,
-      ),
+  test('in folders below are told, since nothing to do would be a lie', async () => {
+    const folder = await treeOf({ 'default/1_a/up.sql': a, 'deep/other/1_b.sql': b, 'notes/read.me': '' })
+    expect(await failureOf(loadMigrations(folder))).toMatchObject({
+      code: 'LAYOUT_UNKNOWN',
+      details: { folders: [join(folder, 'deep/other'), join(folder, 'default')] },
     })
   })
 

@@ -33,6 +33,8 @@ export function draftFiles(
       return together('-- migrate:up', '-- migrate:down')
     case 'node-pg-migrate':
       return together('-- Up Migration', '-- Down Migration')
+    case 'evolutions':
+      return [{ path: `${version}.sql`, text: `-- !Ups\n${up.trimEnd()}\n\n-- !Downs\n${down.trimEnd()}\n` }]
     case 'flyway':
       return [
         { path: `V${version}__${slug}.sql`, text: up },

@@ -14,7 +14,8 @@ export const graphileMigrate: Layout = {
           : [],
       ),
     )
-    return read.flat()
+    const isBegun = listing.folders.includes('committed') && listing.files.includes('current.sql')
+    return isBegun ? [...read.flat(), 'current.sql'] : read.flat()
   },
   async load(listing) {
     const home = await committed(listing)

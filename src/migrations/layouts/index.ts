@@ -5,7 +5,7 @@ import { flyway } from './flyway.ts'
 import { folders } from './folders.ts'
 import { graphileMigrate } from './graphile.ts'
 import { type Layout, type Listing, refusePrograms } from './layout.ts'
-import { dbmate, goose, nodePgMigrate, sqlMigrate } from './marked.ts'
+import { dbmate, evolutions, goose, nodePgMigrate, sqlMigrate } from './marked.ts'
 import { pairs } from './pairs.ts'
 import { isPlain, plain } from './plain.ts'
 import { prisma } from './prisma.ts'
@@ -16,6 +16,7 @@ export const layouts: readonly Layout[] = [
   goose,
   sqlMigrate,
   dbmate,
+  evolutions,
   nodePgMigrate,
   flyway,
   prisma,
@@ -24,6 +25,9 @@ export const layouts: readonly Layout[] = [
   sqitch,
   folders,
 ]
+
+/** How the files of each layout look, for messages. */
+export const knownLooks: readonly string[] = [...layouts, plain].map(({ name, looks }) => `${name} (${looks})`)
 
 /** The only layout that has files here; an empty folder is one of pairs. Throws LAYOUT_AMBIGUOUS, and LAYOUT_UNSUPPORTED for programs alone. */
 export async function layoutOf(listing: Listing): Promise<Layout> {

@@ -14,6 +14,7 @@ export type LayoutName =
   | 'graphile-migrate'
   | 'drizzle'
   | 'sqitch'
+  | 'evolutions'
   | 'folders'
   | 'plain'
 
@@ -69,7 +70,7 @@ export function readNumber(name: string, ending: RegExp): { readonly version: st
 /** Throws LAYOUT_UNSUPPORTED at a file that is a program, unless a file of SQL with the same version stands in for it. */
 export function refusePrograms(listing: Listing, versions: ReadonlySet<string>): void {
   for (const name of listing.files) {
-    const found = readNumber(name, /\.(?:[cm]?[jt]s|go|py|rb|java|kt)$/)
+    const found = readNumber(name, /\.(?:[cm]?[jt]s|go|py|rb|java|kt|exs?|php|cs|scala|groovy|rs|pl)$/)
     if (!found || name.endsWith('.d.ts') || versions.has(BigInt(found.version).toString())) continue
     throw new PlinthError(
       'LAYOUT_UNSUPPORTED',

@@ -1,4 +1,4 @@
-/** One file a migration, its directions marked by comments: goose, sql-migrate, dbmate and node-pg-migrate. */
+/** One file a migration, its directions marked by comments: goose, sql-migrate, dbmate, node-pg-migrate and Play. */
 import { PlinthError } from '../../errors.ts'
 import type { MigrationFile } from '../migration.ts'
 import { type Layout, type LayoutName, type Listing, type Part, readNumber, refusePrograms } from './layout.ts'
@@ -45,6 +45,15 @@ export const nodePgMigrate = marked({
   wholeNames: true,
 })
 
+/** Play's evolutions, whose files are numbers; what is one semicolon in the database is written as two. */
+export const evolutions = marked({
+  name: 'evolutions',
+  marker: /^\s*(?:#|--)[^!]*!(ups|downs)\b(.*)$/i,
+  example: '-- !Ups',
+  upOnly: true,
+  write: text => text.replaceAll(';;', ';'),
+})
+
 interface Marking {
   readonly name: LayoutName
   /** Its first group is the direction, its second what follows. */
@@ -57,6 +66,8 @@ interface Marking {
   /** Its history keeps whole names, so that several files may begin with the same number. */
   readonly wholeNames?: true
   readonly refuse?: (source: MigrationFile) => void
+  /** What runs of a section's text. */
+  readonly write?: (text: string) => string
 }
 
 function marked(marking: Marking): Layout {
@@ -64,7 +75,7 @@ function marked(marking: Marking): Layout {
   const markerOf = (line: string): Marker | null => {
     const match = marker.exec(line)
     if (!match) return null
-    return { direction: match[1]?.toLowerCase() === 'down' ? 'down' : 'up', options: match[2] ?? '' }
+    return { direction: match[1]?.toLowerCase().startsWith('down') ? 'down' : 'up', options: match[2] ?? '' }
   }
   const isMarked = (text: string): boolean => text.split(/\r?\n/).some(line => markerOf(line)?.direction === 'up')
   return {
@@ -99,7 +110,7 @@ function marked(marking: Marking): Layout {
 }
 
 function partsOf(
-  { alone, refuse }: Marking,
+  { alone, refuse, write }: Marking,
   source: MigrationFile,
   markerOf: (line: string) => Marker | null,
 ): Pick<Part, 'direction' | 'content'>[] {
@@ -108,7 +119,8 @@ function partsOf(
   if (sections.length === 0) return [{ direction: 'up', content: blankedTo(source, source.text) }]
   return sections.map(({ direction, options, content }) => {
     const none = alone?.test(source.text) === true || /\btransaction:false\b|\bnotransaction\b/i.test(options)
-    return { direction, content: none ? { ...content, transaction: 'none' } : content }
+    const own = write ? blankedTo(source, write(content.text)) : content
+    return { direction, content: none ? { ...own, transaction: 'none' } : own }
   })
 }
 

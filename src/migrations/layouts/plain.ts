@@ -1,8 +1,9 @@
 /**
  * `<version>_<name>.sql` and nothing that says more: sqlx, Supabase, Atlas, Drizzle and what people number by hand. Upwards only, unless
- * `<version>_<name>.down.sql` is beside it, or the line of tern divides the file.
+ * `<version>_<name>.down.sql`, or `.rollback.sql` as yoyo has it, is beside it, or the line of tern divides the file.
  */
 import type { MigrationFile } from '../migration.ts'
+import { isLiquibase, readLiquibase } from './liquibase.ts'
 import { type Layout, type Listing, type Part, refusePrograms } from './layout.ts'
 import { divideAt, refuseAt } from './sections.ts'
 
@@ -14,7 +15,7 @@ export const plain: Layout = {
     const parts = await Promise.all(
       listing.files.flatMap(name => {
         const direction = isUp(name) ? 'up' : isDown(name) ? 'down' : null
-        const found = direction && readOrdered(name.replace(/(?:\.down)?\.sql$/, ''))
+        const found = direction && readOrdered(name.replace(/(?:\.down|\.rollback)?\.sql$/, ''))
         if (!found) return []
         const parted = (content: MigrationFile) =>
           isUp(name) ? bothOf(content) : [{ direction: 'down' as const, content: asAsked(content) }]
@@ -37,7 +38,7 @@ export function isPlain({ files }: Pick<Listing, 'files'>): boolean {
   return (
     files.some(isUp) &&
     !files.some(name => name.endsWith('.up.sql')) &&
-    files.every(name => !isDown(name) || files.includes(name.replace(/\.down\.sql$/, '.sql')))
+    files.every(name => !isDown(name) || files.includes(name.replace(back, '.sql')))
   )
 }
 
@@ -57,20 +58,29 @@ export function readOrdered(stem: string): { readonly version: string; readonly 
 }
 
 const dashed = /^(\d{4}-\d\d-\d\d-\d{6})(?:[_-]+|$)/
+/** yoyo's, with the number of the day and five characters that somebody drew. */
+const ofDay = /^(\d{8}_\d\d)_(?=[A-Za-z0-9]{5}(?:-|$))/
 const forms = [
   dashed,
+  ofDay,
   /^((?:19|20)\d\d[01]\d[0-3]\d[_-][0-2]\d[0-5]\d(?:[0-5]\d)?)(?:[_-]+|$)/,
   /^(\d+(?:\.\d+)+(?:[_-]\d+(?=[_-]|$))*)(?:[_-]+|$)/,
   /^(\d+)(?:[_-]+|$)/,
 ]
 
 function isUp(name: string): boolean {
-  return !/\.(?:up|down|checks)\.sql$/.test(name) && name.endsWith('.sql') && readOrdered(name.slice(0, -4)) !== null
+  return (
+    !/\.(?:up|down|rollback|checks)\.sql$/.test(name) &&
+    name.endsWith('.sql') &&
+    readOrdered(name.slice(0, -4)) !== null
+  )
 }
 
 function isDown(name: string): boolean {
-  return name.endsWith('.down.sql') && readOrdered(name.replace(/\.down\.sql$/, '')) !== null
+  return back.test(name) && readOrdered(name.replace(back, '')) !== null
 }
+
+const back = /\.(?:down|rollback)\.sql$/
 
 function bothOf(source: MigrationFile): Pick<Part, 'direction' | 'content'>[] {
   const divided = divideAt(source, /^---- create above \/ drop below ----\s*$/)
@@ -80,6 +90,10 @@ function bothOf(source: MigrationFile): Pick<Part, 'direction' | 'content'>[] {
       { direction: 'up', content: asAsked(up) },
       { direction: 'down', content: asAsked(down) },
     ]
+  }
+  if (isLiquibase(source)) {
+    const { up, down } = readLiquibase(source)
+    return [{ direction: 'up', content: up }, ...(down === null ? [] : [{ direction: 'down' as const, content: down }])]
   }
   refuseDown(source)
   return [{ direction: 'up', content: asAsked(source) }]
@@ -102,9 +116,11 @@ function refuseDown(source: MigrationFile): void {
 const heading =
   /^\s*--[^\w\s]*\s*(?:[^\w\s]*\w+[ \t]+)?[^\w\s]*(?:down|undo|rollback|revert)(?:[ \t]+migration)?[^\w]*$/i
 
-/** sqlx and Atlas ask for no transaction at the top of the file. */
+/** sqlx, Atlas and yoyo ask for no transaction at the top of the file. */
 function asAsked(content: MigrationFile): MigrationFile {
-  return /^--[ \t]*(?:no-transaction\b|atlas:txmode[ \t]+none\b)/m.test(headOf(content.text))
+  return /^--[ \t]*(?:no-transaction\b|atlas:txmode[ \t]+none\b|transactional:[ \t]*false\b)/m.test(
+    headOf(content.text),
+  )
     ? { ...content, transaction: 'none' }
     : content
 }

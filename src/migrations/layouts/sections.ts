@@ -27,7 +27,7 @@ export function sectionsOf(source: MigrationFile, markerOf: (line: string) => Ma
   for (const [index, mark] of marks.entries())
     if (marks.slice(0, index).some(other => other.direction === mark.direction))
       throw refuseAt(source, mark.at, `has a second section for ${mark.direction}`, 'Split it into two migrations.')
-  const early = lines.slice(0, marks[0]?.at ?? 0).findIndex(line => !/^\s*(?:--.*)?$/.test(line))
+  const early = lines.slice(0, marks[0]?.at ?? 0).findIndex(line => !/^\s*(?:(?:--|#).*)?$/.test(line))
   if (early >= 0) throw refuseAt(source, early, 'has SQL before its first section', 'Move it below the marker.')
   return marks.map(({ direction, options, at }, index) => ({
     direction,

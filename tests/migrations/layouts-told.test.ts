@@ -1,0 +1,136 @@
+/** Folders of tools that mark their files in ways of their own, and folders that no tool could be told from. */
+import { mkdir, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { draftFiles } from '../../src/migrations/layouts/draft.ts'
+import { loadMigrations } from '../../src/migrations/load.ts'
+import { legacy, type Tree } from './legacy.ts'
+import { failureOf, temporaryFolder } from './support.ts'
+
+const table = (name: string) => `create table ${name} (id int primary key);\n`
+
+async function treeOf(files: Tree): Promise<string> {
+  const folder = await temporaryFolder()
+  for (const [name, text] of Object.entries(files)) {
+    await mkdir(dirname(join(folder, name)), { recursive: true })
+    await writeFile(join(folder, name), text)
+  }
+  return folder
+}
+
+/** Up, down and up again, with a row in between. */
+async function thereAndBack(files: Tree, rows: string) {
+  const story = await legacy(files, 'select 1;')
+  expect(await story.apply()).toMatchObject({ status: 'succeeded' })
+  await story.session.script(rows)
+  const { migrations } = await loadMigrations(story.folder)
+  expect(await story.rollback(migrations.length)).toMatchObject({ status: 'succeeded', current: null })
+  expect(await story.apply()).toMatchObject({ status: 'succeeded' })
+  expect(await story.drift()).toMatchObject({ status: 'none' })
+  return story
+}
+
+describe('evolutions of Play', () => {
+  const files = {
+    '1.sql': `# Users schema\n\n# --- !Ups\n${table('a')}\n# --- !Downs\ndrop table a;\n`,
+    '2.sql': `-- !Ups\ncreate function two() returns int language plpgsql as $$ begin return 2;; end $$;\n\n-- !Downs\ndrop function two();\n`,
+  }
+
+  test('run there and back, with two semicolons for one of a body', async () => {
+    const { session } = await thereAndBack(files, 'insert into a values (7);')
+    expect((await session.query('select id, two() from a')).rows).toEqual([{ id: 7, two: 2 }])
+  })
+
+  test('are written in their own form', () => {
+    const draft = { version: '3', slug: 'c', up: table('c'), down: 'drop table c;\n' }
+    expect(draftFiles('evolutions', draft)).toMatchObject([{ path: '3.sql', text: expect.stringContaining('-- !Ups') }])
+  })
+})
+
+test('yoyo has several a day, and the way back in a file of its own', async () => {
+  const files = {
+    '20260101_01_Xy4zQ-a.sql': `-- Makes a\n-- depends:\n${table('a')}`,
+    '20260101_01_Xy4zQ-a.rollback.sql': 'drop table a;\n',
+    '20260101_02_bB7pL-b.sql': `-- depends: 20260101_01_Xy4zQ-a\n-- transactional: false\ncreate index concurrently b on a (id);\n`,
+    '20260101_02_bB7pL-b.rollback.sql': 'drop index b;\n',
+  }
+  const { folder, session } = await thereAndBack(files, 'insert into a values (7);')
+  expect((await loadMigrations(folder)).migrations.map(({ version }) => version)).toEqual([
+    '20260101.01',
+    '20260101.02',
+  ])
+  expect((await session.query('select id from a')).rows).toEqual([{ id: 7 }])
+})
+
+describe('formatted SQL of Liquibase', () => {
+  const files = {
+    '001-first.sql': `--liquibase formatted sql\n\n--changeset ann:1 splitStatements:false\n${table('a')}--rollback drop table a;\n
+--changeset ann:2 dbms:postgresql\ninsert into a values (1);\n--rollback empty\n`,
+    '002-second.sql': `-- liquibase formatted sql\n--changeset ann:3\n${table('b')}/* liquibase rollback\ndrop table b\n*/\n
+--changeset ann:4\nalter table b add column c int;\n--rollback alter table b\n--rollback   drop column c;\n`,
+  }
+
+  test('goes back by its rollbacks, from the last to the first', async () => {
+    const { session } = await thereAndBack(files, 'insert into a values (7); insert into b values (8, 9);')
+    expect((await session.query('select a.id, b.id as other, c from a, b order by a.id')).rows).toEqual([
+      { id: 1, other: 8, c: 9 },
+      { id: 7, other: 8, c: 9 },
+    ])
+  })
+
+  test.each([
+    ['--changeset ann:1 context:test', 'context'],
+    ['--changeset ann:1 runOnChange:true', 'runOnChange'],
+    ['--changeset ann:1 dbms:oracle,h2', 'dbms'],
+    ['--preconditions onFail:MARK_RAN', 'preconditions'],
+  ])('%s is refused at its line', async (line, word) => {
+    const folder = await treeOf({ '1_a.sql': `--liquibase formatted sql\n${line}\n${table('a')}` })
+    expect(await failureOf(loadMigrations(folder))).toMatchObject({
+      code: 'SQL_UNSUPPORTED',
+      at: { line: 2 },
+      message: expect.stringContaining(`by ${word} `),
+    })
+  })
+})
+
+describe('a folder that no layout claims', () => {
+  test.each([
+    ['a.sql', table('a'), 'in no layout that is known', 'pairs (named'],
+    ['changes/changelog.sql', `--liquibase formatted sql\n${table('a')}`, 'Liquibase', 'update-sql'],
+    ['db.changelog-master.yaml', 'databaseChangeLog: []\n', 'Liquibase', 'update-sql'],
+    ['offline.sql', `-- Running upgrade  -> 1a2b\n${table('a')}`, 'Alembic', '--sql'],
+    ['structure.sql', '--\n-- PostgreSQL database dump\n--\n', 'dump', 'plinth baseline'],
+  ])('%s is told, with what is known and what to do', async (name, text, told, hint) => {
+    const folder = await treeOf({ [name]: text })
+    expect(await failureOf(loadMigrations(folder))).toMatchObject({
+      code: 'LAYOUT_UNKNOWN',
+      message: expect.stringContaining(told),
+      hint: expect.stringContaining(hint),
+      at: { file: join(folder, name) },
+    })
+  })
+
+  test('is nothing to do where it has no SQL, and a project of graphile-migrate that is just begun is one', async () => {
+    expect(await loadMigrations(await treeOf({ 'read.me': '', '.gitkeep': '' }))).toMatchObject({ migrations: [] })
+    const begun = await treeOf({ 'committed/.gitkeep': '', 'current.sql': table('a') })
+    expect(await loadMigrations(begun)).toMatchObject({
+      layout: 'graphile-migrate',
+      warnings: [expect.stringContaining('current.sql is not committed')],
+    })
+  })
+
+  test('programs of other languages are refused like those of JavaScript', async () => {
+    for (const name of ['20260101000000_a.exs', '2026_01_01_000000_a.php'])
+      expect(await failureOf(loadMigrations(await treeOf({ [name]: '' })))).toMatchObject({
+        code: 'LAYOUT_UNSUPPORTED',
+      })
+  })
+
+  test('an up of Refinery that Flyway would take for a way back is told', async () => {
+    const folder = await treeOf({ 'V1__a.sql': table('a'), 'U2__b.sql': table('b') })
+    expect(await failureOf(loadMigrations(folder))).toMatchObject({
+      code: 'UP_MISSING',
+      hint: expect.stringContaining('V2__b.sql'),
+    })
+  })
+})
