@@ -14,7 +14,7 @@ import { toValue, type Value } from './jinja/values.ts'
 
 export type { CallContext, Relation, TemplateFile, TemplateFunction, TemplateValue } from './jinja/model.ts'
 export type { Template } from './jinja/syntax.ts'
-export { record, strict } from './jinja/values.ts'
+export { fraction, record, strict } from './jinja/values.ts'
 
 export interface Rendered {
   readonly sql: string

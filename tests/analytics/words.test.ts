@@ -72,7 +72,9 @@ test('what a warehouse of one database has not is told, at its line', async () =
     at: { line: 2 },
     hint: expect.stringContaining('schema'),
   })
-  await expect(compiled({ 'models/loaves.sql': '{{ config(oven_minutes=5) }}\nselect 1' })).rejects.toMatchObject({
-    hint: expect.stringContaining('under meta'),
-  })
+  await expect(compiled({ 'models/loaves.sql': "{{ config(materialised='table') }}\nselect 1" })).rejects.toMatchObject(
+    {
+      hint: expect.stringContaining('materialized'),
+    },
+  )
 })

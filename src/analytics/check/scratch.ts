@@ -1,10 +1,12 @@
 /** Tables of a database in memory with the types that sources declare and transforms answer, and rows of unit tests in them. */
+import { readFile } from 'node:fs/promises'
 import type { Session } from '../../engines/engine.ts'
 import { PlinthError } from '../../errors.ts'
 import { compile, namesOf } from '../project/compile.ts'
 import type { Given, GivenRows, Project, Transform } from '../project/project.ts'
 import { sourceKey } from '../project/project.ts'
 import { textOf } from '../project/shapes.ts'
+import { seedRows } from '../run/seed-rows.ts'
 
 export interface ScratchColumn {
   readonly name: string
@@ -29,7 +31,7 @@ export interface Types {
 export async function scratchTypes(scratch: Session, project: Project): Promise<Types> {
   const known = new Map<string, KnownColumns>()
   const names = namesOf(project)
-  const schemas = new Set([...project.sources, ...project.transforms].map(({ schema }) => schema))
+  const schemas = new Set([...project.sources, ...project.seeds, ...project.transforms].map(({ schema }) => schema))
   for (const schema of schemas) await scratch.query(`create schema if not exists ${quoted(schema)}`)
   for (const source of project.sources) {
     const columns = [...source.columns, ...(source.capture ? cellColumns : [])].filter(({ type }) => type !== '')
@@ -38,9 +40,16 @@ export async function scratchTypes(scratch: Session, project: Project): Promise<
     if (isWhole)
       await attempt(scratch, `create table ${tableOf(source.schema, source.identifier)} (${listed(columns)})`)
   }
-  const describe = async ({ name, columns, schema, template }: Transform, made: 'table' | 'query') => {
-    const compiled = await compile(template, names, { engine: 'duckdb', mode: 'whole', self: { schema, name } })
-    const table = made === 'table' ? tableOf(schema, name) : tableOf('temp', `plinth_${name}`)
+  for (const seed of project.seeds) {
+    const { columns } = seedRows(await readFile(seed.file, 'utf8'), seed, seed.path)
+    known.set(`ref ${seed.name}`, { columns, strict: 'yes' })
+    if (columns.length > 0)
+      await attempt(scratch, `create table ${tableOf(seed.schema, seed.table)} (${listed(columns)})`)
+  }
+  const describe = async ({ name, table: own, columns, schema, template }: Transform, made: 'table' | 'query') => {
+    const self = { schema, name }
+    const compiled = await compile(template, names, { engine: 'duckdb', mode: 'whole', self, session: scratch })
+    const table = made === 'table' ? tableOf(schema, own) : tableOf('temp', `plinth_${name}`)
     const isMade = await attempt(
       scratch,
       `create ${made === 'table' ? '' : 'temp '}table ${made === 'table' ? table : quoted(`plinth_${name}`)} as select * from (\n${compiled.sql}\n) as result limit 0`,

@@ -116,7 +116,7 @@ async function answer(
   if (!transform)
     throw new PlinthError('TRANSFORM_INVALID', `There is no transform "${test.transform}".`, { at: test.place })
   const names = unitNames(namesOf(project), test, schema)
-  const compiling = { ...optionsOf(test), self: { schema, name: transform.name } }
+  const compiling = { ...optionsOf(test), self: { schema, name: transform.name }, session: scratch }
   const tables = tablesOf(test)
   await refuseUngiven(transform, test, names, compiling.overrides)
   for (const [input, table] of tables)

@@ -1,6 +1,6 @@
 /** What a query answered, as dbt's templates see it: rows and columns by number and by name. */
 import type { Row } from '../../engines/engine.ts'
-import { record, type TemplateValue } from '../../sql/template.ts'
+import { fraction, record, type TemplateValue } from '../../sql/template.ts'
 
 export interface TypedColumn {
   readonly name: string
@@ -42,9 +42,11 @@ function sequence(items: readonly TemplateValue[], names: readonly string[]): Te
 function cellValue(value: unknown, type: string): TemplateValue {
   if (value === null || value === undefined) return null
   if (typeof value === 'bigint') return Number(value)
-  if (typeof value === 'number' || typeof value === 'boolean') return value
+  if (typeof value === 'boolean') return value
+  if (typeof value === 'number') return isFraction(type) ? fraction(value) : value
   if (typeof value !== 'string') return JSON.stringify(value)
-  if (isNumeric(type) && Number.isFinite(Number(value))) return Number(value)
+  if (isNumeric(type) && Number.isFinite(Number(value)))
+    return isFraction(type) ? fraction(Number(value)) : Number(value)
   if (!/timestamp|datetime/i.test(type)) return value
   const zone = /with time zone|timestamptz/i.test(type) ? '+00:00' : ''
   return value.replace('T', ' ').replace(/(\.0+)?Z$/, '') + zone
@@ -63,12 +65,17 @@ export function columnValue({ name, type }: TypedColumn, quote: (name: string) =
     dtype: type,
     data_type: type,
     char_size: null,
+    string_size: () => 256,
     is_string: says(isText),
     is_number: says(isNumeric(type)),
     is_numeric: says(/decimal|numeric/i.test(type)),
     is_integer: says(isInteger),
     is_float: says(isFloat),
   }
+}
+
+function isFraction(type: string): boolean {
+  return /decimal|numeric|float|double|real/i.test(type) && !/decimal\(\d+, ?0\)/i.test(type)
 }
 
 export function isNumeric(type: string): boolean {

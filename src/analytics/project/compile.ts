@@ -16,6 +16,7 @@ export function namesOf(project: Omit<Project, 'checks' | 'unitTests' | 'analyse
     macros: project.macros,
     packages: project.packages,
     dispatch: project.dispatch,
+    versions: project.versions,
     variables: project.variables,
     transforms: new Map([...project.seeds, ...project.transforms].map(one => [one.name, one])),
     sources: new Map(project.sources.map(source => [sourceKey(source), source])),

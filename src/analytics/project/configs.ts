@@ -2,7 +2,7 @@
  * Settings as dbt lays them over each other: the project's tree by folder, the deeper the stronger, then the properties file, then the
  * file itself. Tags and hooks add up and `meta` is merged by key; of everything else the last one holds.
  */
-import { type Place, PlinthError } from '../../errors.ts'
+import type { Place } from '../../errors.ts'
 import { type KnownConfig, refuseConfig } from './keys.ts'
 import { mappingOf, wordsOf } from './shapes.ts'
 
@@ -43,7 +43,7 @@ function listOf(value: unknown): readonly unknown[] {
 
 /**
  * The layers of a tree of `dbt_project.yml` that hold for `path`, whose first part is the project's name. A key with a plus is a setting,
- * and so is one without that no folder could be meant by.
+ * and so is one with a plain value; a mapping without a plus is a folder.
  */
 export function treeLayers(
   tree: unknown,
@@ -65,28 +65,11 @@ export function treeLayers(
     for (const [key, value] of Object.entries(level)) {
       const bare = key.replace(/^\+/, '')
       const isMapping = typeof value === 'object' && value !== null && !Array.isArray(value)
-      if (!key.startsWith('+') && (isMapping || !isSetting(bare, known))) {
-        refuseLoose(key, value, place([...here, key]))
-        continue
-      }
+      if (!key.startsWith('+') && isMapping) continue
       values[bare] = value
       written.set(bare, key)
     }
     layers.push({ values, place: key => place([...here, written.get(key) ?? key]) })
   }
   return layers
-}
-
-function isSetting(key: string, known: KnownConfig): boolean {
-  const name = key.replaceAll('-', '_')
-  return known.acted.includes(name) || known.passed.includes(name)
-}
-
-/** A folder holds settings; a plain value under a name that is no setting means nothing to dbt either. */
-function refuseLoose(key: string, value: unknown, at: Place): void {
-  if (value === null || typeof value === 'object') return
-  throw new PlinthError('TRANSFORM_INVALID', `"${key}" is neither a folder nor a setting.`, {
-    at,
-    hint: `Settings are written with a plus, such as +${key}.`,
-  })
 }

@@ -36,8 +36,9 @@ const common: Readonly<Record<string, Spelled>> = {
   ),
   datediff: word('first_date second_date datepart', (first = '', second = '', part = '') => {
     // A week begins on Sunday to dbt and on Monday to DuckDB.
-    const shift = part.toLowerCase() === 'week' ? ' + interval 1 day' : ''
-    return `date_diff('${part}', cast(${first} as timestamp)${shift}, cast(${second} as timestamp)${shift})`
+    const week = (at: string) => `date_trunc('week', cast(${at} as timestamp) + interval 1 day)`
+    if (part.toLowerCase() === 'week') return `(date_diff('day', ${week(first)}, ${week(second)}) // 7)`
+    return `date_diff('${part}', cast(${first} as timestamp), cast(${second} as timestamp))`
   }),
   date_trunc: word('datepart date', (part = '', date = '') => `date_trunc('${part}', ${date})`),
   last_day: word(

@@ -52,7 +52,6 @@ export const unitTestConfig = { acted: words('enabled tags meta'), passed: words
 /** Why a word is refused, where more can be said than that it is not known. */
 const reasons: Readonly<Record<string, string>> = {
   sql_header: 'A header before the query is not supported: a transform is one query.',
-  versions: 'Versions of transforms are not supported. Give the new one a name of its own.',
   functions: 'Functions are not supported. Make them in a migration of the warehouse, or write a macro.',
 }
 
@@ -69,7 +68,7 @@ export const propertiesKeys = words(
 /** What the properties of a snapshot have more. */
 export const snapshotKeys = words('relation')
 export const modelKeys = words(`name description docs access config constraints data_tests tests columns meta tags group
-  deprecation_date latest_version time_spine primary_entity derived_semantics semantic_model metrics`)
+  deprecation_date latest_version time_spine primary_entity derived_semantics semantic_model metrics versions`)
 export const columnKeys =
   words(`name description meta quote constraints data_tests tests tags data_type config policy_tags
   granularity docs dimension entity`)
@@ -86,18 +85,22 @@ export interface KnownConfig {
   readonly passed: readonly string[]
 }
 
-/** Throws TRANSFORM_INVALID for a setting that is neither acted upon nor harmless. */
+/** Throws TRANSFORM_INVALID for a setting that is refused with a reason, and for one that is nearly one that is known. */
 export function refuseConfig(key: string, known: KnownConfig, at: Place): void {
-  if (known.acted.includes(key) || known.passed.includes(key)) return
-  const error = refused(`The setting "${key}"`, key, [...known.acted, ...known.passed], at, known.acted)
-  const isOwn = reasons[key] === undefined && !error.hint?.startsWith('Did you mean')
-  // dbt lets other tools keep settings of their own among its own, and has a place for them.
-  throw isOwn
-    ? new PlinthError(error.code, error.message, {
-        at,
-        hint: `What another tool reads goes under meta. ${error.hint ?? ''}`,
-      })
-    : error
+  if (isKnown(key, known)) return
+  const all = [...known.acted, ...known.passed]
+  // Other tools keep settings of their own among those of dbt, which takes all of them.
+  if (reasons[key] === undefined && nearest(key, all) === undefined) return
+  throw refused(`The setting "${key}"`, key, all, at, known.acted)
+}
+
+function isKnown(key: string, known: KnownConfig): boolean {
+  return known.acted.includes(key) || known.passed.includes(key)
+}
+
+/** Settings that nobody here knows. */
+export function unknownSettings(config: Readonly<Record<string, unknown>>, known: KnownConfig): string[] {
+  return Object.keys(config).filter(key => !isKnown(key, known))
 }
 
 /** Throws TRANSFORM_INVALID for the first key that is not known. */

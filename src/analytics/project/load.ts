@@ -7,6 +7,7 @@ import { type Described, describeTransform, type Describing, type Draft, patches
 import { unitTestsOf } from './fixtures.ts'
 import { orderTransforms } from './graph.ts'
 import { statementsOf } from './hooks.ts'
+import { modelConfig, seedConfig, snapshotConfig, unknownSettings } from './keys.ts'
 import { observed } from './observe.ts'
 import { readPackages } from './packages.ts'
 import {
@@ -34,6 +35,7 @@ import {
 } from './files.ts'
 import { mappingOf, type ProjectSettings, type PropertiesFile } from './shapes.ts'
 import { type Sourcing, sourcesOf } from './sources.ts'
+import { versionsOf, withVersions } from './versions.ts'
 
 export interface LoadOptions {
   /** Folder that paths in messages are relative to. */
@@ -51,14 +53,17 @@ export async function loadProject(folder: string, options: LoadOptions): Promise
   const settings = await readSettings(where)
   const { value } = settings
   await refuseForeignFiles(where, value)
-  const properties = await readProperties(where, await listFiles(where, propertyPaths(value), /\.ya?ml$/))
+  const read = await readProperties(where, await listFiles(where, propertyPaths(value), /\.ya?ml$/))
+  const versions = versionsOf(read)
+  const properties = read.map(withVersions)
   const docs = await readDocs(where, value['docs-paths'] ?? [...value['model-paths'], ...value['macro-paths']])
   const { macros, singular } = await readMacros(where, value)
   const surroundings = { ...defaultSurroundings, ...options.surroundings }
   const variables = { ...value.vars, ...mappingOf(value.vars?.[value.name]), ...options.variables }
   const packages = await readPackages(where, settings)
   const dispatch = new Map((value.dispatch ?? []).map(one => [one.macro_namespace, one.search_order]))
-  const bare: Names = { ...emptyNames, macros, packages, dispatch, variables, packageName: value.name, surroundings }
+  const packageName = value.name
+  const bare: Names = { ...emptyNames, macros, packages, dispatch, versions, variables, packageName, surroundings }
   const sources = await describeSources(properties, { settings, docs, names: bare, folder })
   const known = { ...bare, sources: new Map(sources.map(source => [sourceKey(source), source])) }
   const nodes = await describeNodes(where, { settings, properties, docs, names: known })
@@ -66,8 +71,19 @@ export async function loadProject(folder: string, options: LoadOptions): Promise
     before: statementsOf(value['on-run-start'], settings.place(['on-run-start'])),
     after: statementsOf(value['on-run-end'], settings.place(['on-run-end'])),
   }
-  const common = { name: value.name, folder, variables, sources, macros, packages, dispatch, surroundings, around }
-  const base = { ...common, ...nodes, notes: passedOver(properties) }
+  const common = {
+    name: value.name,
+    folder,
+    variables,
+    sources,
+    macros,
+    packages,
+    dispatch,
+    versions,
+    surroundings,
+    around,
+  }
+  const base = { ...common, ...nodes, notes: [...passedOver(properties), ...settingsOfOthers(nodes)] }
   if (options.parts === 'transforms') return { ...base, analyses: [], checks: [], unitTests: [] }
   const names = namesOf(base)
   const disabled = new Set(nodes.disabled)
@@ -120,6 +136,21 @@ function passedOver(properties: readonly PropertiesFile[]): string[] {
   )
 }
 
+/** What only other tools can mean, among the settings. */
+function settingsOfOthers({ transforms, ephemerals, seeds }: Nodes): string[] {
+  const found = [
+    ...[...transforms, ...ephemerals].map(one => ({ one, known: one.kind === 'model' ? modelConfig : snapshotConfig })),
+    ...seeds.map(one => ({ one, known: seedConfig })),
+  ]
+  const files = new Map<string, string[]>()
+  for (const { one, known } of found)
+    for (const key of unknownSettings(one.config, known)) files.set(key, [...(files.get(key) ?? []), one.path])
+  return [...files].map(
+    ([key, paths]) =>
+      `The setting "${key}" of ${paths[0] ?? ''}${paths.length > 1 ? ` and ${paths.length - 1} more` : ''}, which other tools read, is passed over.`,
+  )
+}
+
 const defaultSurroundings: Surroundings = {
   target: 'plinth',
   schema: 'analytics',
@@ -146,8 +177,10 @@ async function describeNodes(where: Folder, describing: Describing): Promise<Nod
   const { value } = settings
   const models = await readTemplates(where, await listFiles(where, value['model-paths'], /\.sql$/))
   const snapshots = await readSnapshots(where, value['snapshot-paths'], properties)
+  const versions = new Map([...bare.versions.values()].flatMap(one => [...one.files]))
+  const named = (file: string) => versions.get(file) ?? file
   const drafts: Draft[] = [
-    ...models.map(one => ({ ...one, name: basename(one.template.file, '.sql'), kind: 'model' as const })),
+    ...models.map(one => ({ ...one, name: named(basename(one.template.file, '.sql')), kind: 'model' as const })),
     ...snapshots.map(one => ({ ...one, kind: 'snapshot' as const })),
   ]
   const files = await listSeeds(where, value['seed-paths'])

@@ -3,6 +3,7 @@ import type { Session } from '../../engines/engine.ts'
 import type { Place } from '../../errors.ts'
 import type { Template, TemplateValue } from '../../sql/template.ts'
 import type { Unanswered } from './asking.ts'
+import type { AllVersions } from './versions.ts'
 import type { Grain, Moment, Surroundings } from './project.ts'
 
 /** A transform by its name: its settings are known once all were read. */
@@ -48,6 +49,8 @@ export interface Names {
   readonly ephemerals: ReadonlyMap<string, Template>
   /** Transforms that are switched off, which nothing may refer to. */
   readonly disabled: ReadonlySet<string>
+  /** Transforms that have versions, by the name that these share. */
+  readonly versions: AllVersions
   readonly packageName: string
   readonly surroundings: Surroundings
 }

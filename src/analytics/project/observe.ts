@@ -26,11 +26,17 @@ export async function observed(
 ): Promise<Observed> {
   const refs = new Set<string>()
   const sources = new Set<string>()
+  const calls = new Set<string>()
   for (const mode of ['whole', 'cells'] as const) {
     const observe = {
       ref: (ref: string) => refs.add(ref),
       source: (source: string) => sources.add(source),
-      config: (values: Readonly<Record<string, unknown>>, place: Place) => layers.push({ values, place: () => place }),
+      config: (values: Readonly<Record<string, unknown>>, place: Place) => {
+        // The same call is seen by each rendering, and what it adds is added once.
+        const call = `${place.file}:${place.line}:${place.column} ${JSON.stringify(values)}`
+        if (!calls.has(call)) layers.push({ values, place: () => place })
+        calls.add(call)
+      },
     }
     await compile(template, names, {
       engine: 'duckdb',

@@ -1,6 +1,7 @@
 /** An analytics project as plain data: sources to capture, transforms in the order of their dependencies, checks. */
 import type { Place } from '../../errors.ts'
 import type { Template } from '../../sql/template.ts'
+import type { AllVersions } from './versions.ts'
 
 export interface Project {
   readonly name: string
@@ -21,6 +22,8 @@ export interface Project {
   readonly seeds: readonly Seed[]
   /** Macros of installed packages by the package's name. */
   readonly packages: ReadonlyMap<string, readonly Template[]>
+  /** Transforms that have versions, by the name that these share. */
+  readonly versions: AllVersions
   /** Where macros of a namespace are looked for first. */
   readonly dispatch: ReadonlyMap<string, readonly string[]>
   /** Statements around every run, dbt's `on-run-start` and `on-run-end`. */

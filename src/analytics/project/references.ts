@@ -34,8 +34,8 @@ export function ephemeralName(name: string): string {
 export function refFunction(names: Names, { observe, quote }: CompileOptions, used: Set<string>): TemplateFunction {
   const { database } = names.surroundings
   return (positional, named) => {
-    const name = textOf(positional.at(-1)) ?? ''
-    if ('v' in named || 'version' in named) raise(`ref('${name}', v=…) asks for a version, and transforms have none.`)
+    const given = textOf(positional.at(-1)) ?? ''
+    const name = versionOf(names, given, named['v'] ?? named['version'])
     // With two arguments the first is the package, and what has models is the project alone.
     const packageName = positional.length > 1 ? textOf(positional[0]) : names.packageName
     if (packageName !== names.packageName)
@@ -52,6 +52,16 @@ export function refFunction(names: Names, { observe, quote }: CompileOptions, us
     if (!found) throw unknownTransform(name, undefined, [...names.transforms.keys()])
     return relation(found.schema, found.table ?? found.name, { quote, database })
   }
+}
+
+/** The transform that a name and a version mean; the latest one without a version. */
+function versionOf({ versions }: Names, given: string, version: unknown): string {
+  const known = versions.get(given)
+  const asked = textOf(version)
+  if (!known && asked !== undefined) raise(`ref('${given}', v=${asked}) asks for a version, and "${given}" has none.`)
+  if (!known) return given
+  const name = asked === undefined ? known.latest : known.names.get(asked)
+  return name ?? raise(`"${given}" has no version ${asked ?? ''}; it has ${[...known.names.keys()].join(', ')}.`)
 }
 
 export function sourceFunction(names: Names, { observe, quote, instead }: CompileOptions): TemplateFunction {
@@ -152,7 +162,9 @@ function named(parts: Parts, shown: Shown, unquoted: Partial<Shown> = {}): Relat
       moved({ schema: textOf(given['schema']) ?? schema, identifier: textOf(given['identifier']) ?? identifier }),
     get: ([key]) => (key === 'metadata' ? { type: 'DuckDBRelation' } : null),
     is_cte: false,
-    ...(type === undefined ? {} : { type, is_table: type === 'table', is_view: type === 'view' }),
+    type: type ?? null,
+    is_table: type === 'table',
+    is_view: type === 'view',
     ...(home === undefined ? {} : { database: home }),
   }
   return { kind: 'relation', schema, identifier, text, attributes }

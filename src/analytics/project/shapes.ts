@@ -92,7 +92,7 @@ export function propertiesShape() {
     ...described,
   })
   const model = z.looseObject({
-    name,
+    name: z.string().min(1),
     config,
     meta: meta.nullish(),
     columns: z.array(column).nullish(),

@@ -2,8 +2,7 @@
 import { nearest, PlinthError } from '../../errors.ts'
 import type { CallContext, TemplateFunction, TemplateValue } from '../../sql/template.ts'
 import type { Names, Observer } from './names.ts'
-import type { Moment } from './project.ts'
-import { mappingOf, textOf } from './shapes.ts'
+import { mappingOf, textOf, wordsOf } from './shapes.ts'
 
 export function varFunction(variables: Readonly<Record<string, unknown>>): TemplateFunction {
   const answer: TemplateFunction = (positional, named) => {
@@ -73,7 +72,9 @@ export function dispatchFunction(
   return (positional, named, context: CallContext) => {
     const name = textOf(positional[0] ?? named['macro_name']) ?? ''
     const namespace = textOf(positional[1] ?? named['macro_namespace'])
-    const owners = namespace === undefined ? [packageName] : (dispatch.get(namespace) ?? [packageName, namespace])
+    // Older macros list the packages themselves.
+    const given = [packageName, ...wordsOf(named['packages'] ?? positional[1])]
+    const owners = namespace === undefined ? given : (dispatch.get(namespace) ?? [packageName, namespace])
     for (const owner of owners)
       for (const prefix of [engine, 'default']) {
         const found = context.callable(`${prefix}__${name}`, owner === packageName ? undefined : owner)
@@ -84,47 +85,6 @@ export function dispatchFunction(
     const of = namespace === undefined ? '' : ` of "${namespace}"`
     return raise(`No macro "${engine}__${name}" or "default__${name}"${of} exists.`)
   }
-}
-
-/** `run_started_at`: prints as Python prints it, and formats itself. */
-export function momentValue({ startedAt }: Moment): TemplateValue {
-  const at = new Date(startedAt)
-  const text = `${at.toISOString().slice(0, 23).replace('T', ' ')}000+00:00`
-  return {
-    kind: 'relation',
-    schema: '',
-    identifier: '',
-    text,
-    attributes: {
-      strftime: ([format]) => strftime(at, textOf(format) ?? '%Y-%m-%d %H:%M:%S'),
-      isoformat: () => text.replace(' ', 'T'),
-      year: at.getUTCFullYear(),
-      month: at.getUTCMonth() + 1,
-      day: at.getUTCDate(),
-      hour: at.getUTCHours(),
-    },
-  }
-}
-
-function strftime(at: Date, format: string): string {
-  const iso = at.toISOString()
-  const parts: Readonly<Record<string, string>> = {
-    Y: iso.slice(0, 4),
-    m: iso.slice(5, 7),
-    d: iso.slice(8, 10),
-    H: iso.slice(11, 13),
-    M: iso.slice(14, 16),
-    S: iso.slice(17, 19),
-    f: `${iso.slice(20, 23)}000`,
-    y: iso.slice(2, 4),
-    F: iso.slice(0, 10),
-    T: iso.slice(11, 19),
-    s: String(Math.floor(at.getTime() / 1000)),
-    z: '+0000',
-    Z: 'UTC',
-    '%': '%',
-  }
-  return format.replace(/%(.)/g, (all, letter: string) => parts[letter] ?? all)
 }
 
 export function raise(message: string): never {

@@ -3,10 +3,11 @@ import { strict, type TemplateFunction, type TemplateValue } from '../../sql/tem
 import type { Ask } from './asking.ts'
 import type { CompileOptions, Names } from './names.ts'
 import { crossDatabase } from './cross-database.ts'
+import { datetimeModule, momentValue } from './moments.ts'
 import { nodeValue, nodeValues } from './node-values.ts'
 import { quoted, refFunction, relation, relationOf, sourceFunction } from './references.ts'
 import { textOf } from './shapes.ts'
-import { configFunction, dispatchFunction, environmentFunction, momentValue, raise, varFunction } from './vocabulary.ts'
+import { configFunction, dispatchFunction, environmentFunction, raise, varFunction } from './vocabulary.ts'
 import { warehouseWords } from './warehouse-words.ts'
 
 /** `used` collects the ephemeral transforms that the template refers to; `ask` is null while a project is read. */
@@ -41,6 +42,7 @@ export function wordsOf(
     env_var: environmentFunction(surroundings.environment),
     is_incremental: () => options.mode !== 'whole',
     should_full_refresh: () => isFull,
+    should_store_failures: () => false,
     this: self ? relation(self.schema, self.table ?? self.name, { quote, database }) : null,
     schema: self?.schema ?? surroundings.schema,
     database: database ?? null,
@@ -68,6 +70,7 @@ export function wordsOf(
     project_name: packageName,
     dbt_version: '1.10.0',
     run_started_at: momentValue(moment),
+    modules: strict('modules', { datetime: datetimeModule(moment), pytz: { utc: 'UTC' } }),
     invocation_id: moment.runId,
     log: () => '',
     print: () => '',

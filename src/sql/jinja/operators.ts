@@ -7,6 +7,7 @@ import {
   itemsOf,
   kindOf,
   printed,
+  toValue,
   type Tuple,
   tuple,
   float,
@@ -27,6 +28,9 @@ export function numberOf(value: Value): number | bigint | undefined {
 
 export function arithmetic(operator: Arithmetic, left: Value, right: Value): Value {
   if (operator === '%' && typeof left === 'string') return percentFormat(left, right)
+  const own =
+    operator === '+' ? ownSum(left, '__add__', right) : operator === '-' ? ownSum(left, '__sub__', right) : undefined
+  if (own !== undefined) return own
   const joined = operator === '+' ? concatenated(left, right) : operator === '*' ? repeated(left, right) : undefined
   if (joined !== undefined) return joined
   const a = numberOf(left)
@@ -41,6 +45,13 @@ export function arithmetic(operator: Arithmetic, left: Value, right: Value): Val
     throw wrong('A number is divided by zero.')
   if (isFraction || (operator === '**' && b < 0)) return float(ofFloats(operator, Number(a), Number(b)))
   return whole(ofIntegers(operator, BigInt(a), BigInt(b)))
+}
+
+/** What a value that is no number answers itself, such as a time. */
+function ownSum(left: Value, method: '__add__' | '__sub__', right: Value): Value | undefined {
+  if (typeof left !== 'object' || left === null || !('kind' in left) || left.kind !== 'relation') return undefined
+  const answer = left.attributes?.[method]
+  return typeof answer === 'function' ? toValue(answer([right], {}, {} as never)) : undefined
 }
 
 function concatenated(left: Value, right: Value): Value | undefined {
@@ -136,6 +147,7 @@ export function orderOf(left: Value, right: Value): number {
   if (a !== undefined && b !== undefined) return a < b ? -1 : a > b ? 1 : 0
   if (typeof left === 'string' && typeof right === 'string') return left < right ? -1 : left > right ? 1 : 0
   const kind = kindOf(left)
+  if (kind === 'relation' && kindOf(right) === 'relation') return orderOf(printed(left), printed(right))
   if (kind === kindOf(right) && (kind === 'list' || kind === 'tuple')) {
     const [ours, theirs] = [itemsOf(left), itemsOf(right)]
     for (const [index, item] of ours.entries()) {

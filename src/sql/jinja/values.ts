@@ -67,6 +67,11 @@ export const undefinedValue = (name: string): Undefined => tag({ kind: 'undefine
 export const float = (value: number): Float => tag({ kind: 'float', value })
 export const tuple = (items: Value[], names?: ReadonlyMap<string, Value>): Tuple =>
   tag({ kind: 'tuple', items, ...(names ? { names } : {}) })
+/** A number that has a fraction, be it none. */
+export function fraction(value: number): TemplateValue {
+  return float(value) as unknown as TemplateValue
+}
+
 /** A sequence of plain values that has members beside its items, such as a row and its columns. */
 export function record(
   items: readonly TemplateValue[],
