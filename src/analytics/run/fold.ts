@@ -123,6 +123,7 @@ function hashRows(block: Block, first: Uint32Array, second: Uint32Array): void {
 }
 
 function hashWords({ words, width, nulls }: BlockColumn, rows: number, first: Uint32Array, second: Uint32Array): void {
+  if (!nulls.includes(1)) return (width === 4 ? hashWide : hashNarrow)(words, rows, first, second, width)
   for (let row = 0; row < rows; row++) {
     let a = first[row] as number
     let b = second[row] as number
@@ -140,6 +141,42 @@ function hashWords({ words, width, nulls }: BlockColumn, rows: number, first: Ui
     }
     first[row] = a
     second[row] = b
+  }
+}
+
+/** The same without nulls for one word or two: no loop within the loop, which takes half the time. */
+function hashNarrow(words: Uint32Array, rows: number, first: Uint32Array, second: Uint32Array, width: number): void {
+  for (let row = 0, at = 0; row < rows; row++, at += width) {
+    const w = words[at] as number
+    let a = Math.imul((first[row] as number) ^ w, 0x85ebca6b)
+    let b = Math.imul((second[row] as number) ^ w, 0xc2b2ae35)
+    if (width === 2) {
+      const x = words[at + 1] as number
+      a = Math.imul(a ^ (a >>> 15) ^ x, 0x85ebca6b)
+      b = Math.imul(b ^ (b >>> 13) ^ x, 0xc2b2ae35)
+    }
+    first[row] = a ^ (a >>> 15)
+    second[row] = b ^ (b >>> 13)
+  }
+}
+
+/** And for four of them, such as uuids. */
+function hashWide(words: Uint32Array, rows: number, first: Uint32Array, second: Uint32Array): void {
+  for (let row = 0, at = 0; row < rows; row++, at += 4) {
+    const w = words[at] as number
+    const x = words[at + 1] as number
+    const y = words[at + 2] as number
+    const z = words[at + 3] as number
+    let a = Math.imul((first[row] as number) ^ w, 0x85ebca6b)
+    let b = Math.imul((second[row] as number) ^ w, 0xc2b2ae35)
+    a = Math.imul(a ^ (a >>> 15) ^ x, 0x85ebca6b)
+    b = Math.imul(b ^ (b >>> 13) ^ x, 0xc2b2ae35)
+    a = Math.imul(a ^ (a >>> 15) ^ y, 0x85ebca6b)
+    b = Math.imul(b ^ (b >>> 13) ^ y, 0xc2b2ae35)
+    a = Math.imul(a ^ (a >>> 15) ^ z, 0x85ebca6b)
+    b = Math.imul(b ^ (b >>> 13) ^ z, 0xc2b2ae35)
+    first[row] = a ^ (a >>> 15)
+    second[row] = b ^ (b >>> 13)
   }
 }
 

@@ -23,9 +23,16 @@ export interface OpenInstance {
   readonly scratchPrefix: string
   /** Names of locks that sessions hold, with their owner. */
   readonly locks: Map<string, symbol>
+  /** Who works with one thread for now, and how many there were. */
+  readonly lone: Lone
   connect(): Promise<DuckDBConnection>
   /** To be called once by each session; the last one checkpoints and closes the file. */
   release(): Promise<void>
+}
+
+export interface Lone {
+  holders: number
+  threads: string
 }
 
 export interface Waiting {
@@ -54,7 +61,12 @@ export async function acquireInstance(url: string, waiting: Waiting): Promise<Op
   }
   let shared = instances.get(key)
   if (!shared) {
-    shared = { opened: openWaiting(path, key, waiting), sessions: 0, locks: new Map() }
+    shared = {
+      opened: openWaiting(path, key, waiting),
+      sessions: 0,
+      locks: new Map(),
+      lone: { holders: 0, threads: '' },
+    }
     instances.set(key, shared)
   }
   shared.sessions += 1
@@ -66,6 +78,7 @@ export async function acquireInstance(url: string, waiting: Waiting): Promise<Op
       scratchFolder: path === null ? tmpdir() : dirname(key),
       scratchPrefix: scratchPrefix(path === null ? 'memory' : key),
       locks: entry.locks,
+      lone: entry.lone,
       connect: () => instance.connect(),
       release: () => release(key, entry),
     }
@@ -79,6 +92,7 @@ export async function acquireInstance(url: string, waiting: Waiting): Promise<Op
 interface Shared {
   readonly opened: Promise<Opened>
   readonly locks: Map<string, symbol>
+  readonly lone: Lone
   sessions: number
 }
 
