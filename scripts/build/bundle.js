@@ -97,8 +97,8 @@ export async function bundle() {
  */
 function builtinsOnDemand(code) {
   let rest = code
-  for (const [line, indent, name, module] of code.matchAll(
-    /^(\t*)(?:let|const) (node_\w+|childProcess) = require\("(node:[\w/]+)"\);$/gm,
+  for (const [line, name, module] of code.matchAll(
+    /^\t*(?:let|const) (node_\w+|childProcess) = require\("(node:[\w/]+)"\);$/gm,
   )) {
     const uses = new RegExp(`(?<![.\\w$])${name}\\b(?!\\.\\w)`, 'g')
     if ([...rest.matchAll(uses)].length > 1) continue
