@@ -70,7 +70,7 @@ export function codeFrame(source: string, line: number, column: number | undefin
 }
 
 function linesOf(source: string): readonly string[] {
-  if (source !== last.source) last = { source, lines: source.split(/\r?\n/) }
+  if (source !== last.source) last = { source, lines: source.split(source.includes('\r') ? /\r?\n/ : '\n') }
   return last.lines
 }
 

@@ -146,25 +146,38 @@ export function undoubledBy(rules: readonly Rule[]): (said: readonly Said[]) => 
 /** By the order of the files, then by place, then by rule; the same thing is said once. */
 export function inOrder(found: readonly Found[], sources: readonly LintSource[]): Found[] {
   const order = new Map(sources.map(({ path, direction }, at) => [`${path}\0${direction}`, at]))
-  const seen = new Set<string>()
-  return found
-    .map(one => ({ one, at: order.get(`${one.file}\0${one.direction}`) ?? sources.length }))
-    .filter(({ one, at }) => {
-      const said = [one.rule, at, one.line, one.column, one.object ?? '', one.message].join('\0')
-      if (seen.has(said)) return false
-      seen.add(said)
-      return true
+  // What is found in one file comes together.
+  let last: { readonly file: string | null; readonly direction: string | null; readonly at: number } | undefined
+  const placed = found.map(one => {
+    const { file, direction } = one
+    if (file !== last?.file || direction !== last?.direction)
+      last = { file, direction, at: order.get(`${file}\0${direction}`) ?? sources.length }
+    return { one, at: last.at }
+  })
+  return placed
+    .sort(byPlace)
+    .filter((one, at) => {
+      const before = placed[at - 1]
+      return !before || byPlace(before, one) !== 0
     })
-    .sort(
-      ({ one: a, at: first }, { one: b, at: second }) =>
-        first - second ||
-        a.line - b.line ||
-        a.column - b.column ||
-        compare(a.rule, b.rule) ||
-        compare(a.object ?? '', b.object ?? '') ||
-        compare(a.message, b.message),
-    )
     .map(({ one }) => one)
+}
+
+interface Placed {
+  readonly one: Found
+  readonly at: number
+}
+
+/** 0 for what says the same of the same place. */
+function byPlace({ one: a, at: first }: Placed, { one: b, at: second }: Placed): number {
+  return (
+    first - second ||
+    a.line - b.line ||
+    a.column - b.column ||
+    compare(a.rule, b.rule) ||
+    compare(a.object ?? '', b.object ?? '') ||
+    compare(a.message, b.message)
+  )
 }
 
 function compare(a: string, b: string): number {

@@ -125,26 +125,33 @@ async function listRules(): Promise<Outcome> {
 
 async function describeRun({ report, sources, notices }: LintRun, warningsMax: number | null): Promise<string> {
   const { withoutSecrets } = await import('../../lint/hidden.ts')
-  const open = report.findings.filter(one => one.allowed === null)
-  const key = (of: { readonly file: string | null; readonly direction: string | null }) => `${of.file}\0${of.direction}`
-  const found = new Map<string, Finding[]>()
-  for (const one of report.findings) {
-    const known = found.get(key(one))
-    if (known) known.push(one)
-    else found.set(key(one), [one])
-  }
-  const texts = new Map(
-    sources.map(({ path, direction, text }) => {
-      const own = key({ file: path, direction })
-      return [own, withoutSecrets(text, found.get(own) ?? [])] as const
-    }),
-  )
+  const texts = new Map(sources.map(({ path, direction, text }) => [`${path}\0${direction}`, text]))
+  const runs = runsOf(report.findings)
+  // One file may have more than one run, and what one of them hides is shown by none.
+  const found = new Map<string, readonly Finding[]>()
+  for (const { place, findings } of runs) found.set(place, [...(found.get(place) ?? []), ...findings])
   const parts = [
-    ...open.map(one => describeFinding(one, texts.get(key(one)))),
+    ...runs.flatMap(({ place, findings }) => {
+      const text = texts.get(place)
+      const shown = text === undefined ? undefined : withoutSecrets(text, found.get(place) ?? [])
+      return findings.filter(one => one.allowed === null).map(one => describeFinding(one, shown))
+    }),
     [...notices, ...gapsOf(report)].map(notice => paint.yellow(`! ${notice}`)).join('\n'),
     summaryOf(report, warningsMax),
   ]
   return parts.filter(Boolean).join('\n\n')
+}
+
+/** Findings of one file, as they follow each other. */
+function runsOf(findings: readonly Finding[]): readonly { readonly place: string; readonly findings: Finding[] }[] {
+  const runs: { readonly place: string; readonly findings: Finding[] }[] = []
+  for (const one of findings) {
+    const run = runs.at(-1)
+    const [first] = run?.findings ?? []
+    if (run && first?.file === one.file && first.direction === one.direction) run.findings.push(one)
+    else runs.push({ place: `${one.file}\0${one.direction}`, findings: [one] })
+  }
+  return runs
 }
 
 export function describeFinding(finding: Finding, text: string | undefined): string {

@@ -9,7 +9,7 @@ export const graphileMigrate: Layout = {
     const home = await committed(listing)
     const read = await Promise.all(
       home.files.map(async name =>
-        readNumber(name, /\.sql$/) && !/\.(?:up|down)\.sql$/.test(name) && header.test((await home.read(name)).text)
+        !/\.(?:up|down)\.sql$/.test(name) && readNumber(name, /\.sql$/) && header.test((await home.read(name)).text)
           ? [name]
           : [],
       ),

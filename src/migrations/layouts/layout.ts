@@ -63,8 +63,9 @@ export interface Part {
 
 /** Names that begin with a number: `007_create_users.sql`. */
 export function readNumber(name: string, ending: RegExp): { readonly version: string; readonly slug: string } | null {
+  if (!ending.test(name)) return null
   const match = /^(\d+)(?:[_-](.*))?$/.exec(name.replace(ending, ''))
-  return match && ending.test(name) ? { version: match[1] ?? '', slug: match[2] ?? '' } : null
+  return match ? { version: match[1] ?? '', slug: match[2] ?? '' } : null
 }
 
 /** Throws LAYOUT_UNSUPPORTED at a file that is a program, unless a file of SQL with the same version stands in for it. */

@@ -125,7 +125,7 @@ function partsOf(
 }
 
 function numbered(listing: Listing): string[] {
-  return listing.files.filter(file => readNumber(file, /\.sql$/) !== null && !/\.(?:up|down|checks)\.sql$/.test(file))
+  return listing.files.filter(file => !/\.(?:up|down|checks)\.sql$/.test(file) && readNumber(file, /\.sql$/) !== null)
 }
 
 /** As node-pg-migrate runs them; those of one number by their names. */
