@@ -92,6 +92,24 @@ create table s.t (id int primary key, m s.mood, ms s.mood[], d s.short); create 
     look: 'select id, m::text, ms::text, d::text, (select last_value::int from s.numbers) as last from s.t order by 1',
   },
   {
+    title: 'tables one by one, and then the schema that they were in',
+    base: `create schema s; create type s.mood as enum ('glad', 'sad'); create table s.t (id int primary key, m s.mood);
+create table s.u (id int primary key, t_id int references s.t);`,
+    rows: "insert into s.t values (1, 'glad'), (2, null); insert into s.u values (1, 1)",
+    up: 'drop table s.u; drop table s.t; drop type s.mood; drop schema s;',
+    down: `create schema s; create type s.mood as enum ('glad', 'sad'); create table s.t (id int primary key, m s.mood);
+create table s.u (id int primary key, t_id int references s.t);`,
+    look: 'select t.id, m::text, u.id as u from s.t left join s.u on u.t_id = t.id order by 1',
+  },
+  {
+    title: 'one table by name, and the rest with its schema',
+    base: 'create schema s; create table s.t (id int primary key); create table s.u (id int primary key);',
+    rows: 'insert into s.t values (1), (2); insert into s.u values (3)',
+    up: 'drop table s.t; drop schema s cascade;',
+    down: 'create schema s; create table s.t (id int primary key); create table s.u (id int primary key);',
+    look: 'select id from s.t union all select id from s.u order by 1',
+  },
+  {
     title: 'a type whose cascade takes columns',
     base: "create type mood as enum ('glad', 'sad'); create table t (id int primary key, m mood default 'sad'); create view v as select m from t;",
     rows: "insert into t values (1, 'glad'), (2, null)",

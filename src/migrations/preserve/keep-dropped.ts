@@ -23,7 +23,8 @@ export async function keepDropped(custody: Custody, statement: Statement, effect
   const { session, before, covered } = custody
   const named = effect.what === 'table' ? await tablesNamed(custody, effect.names) : []
   const oids = await withHeirs(custody, ...(effect.what === 'table' ? named : tablesIn(before, effect.names)))
-  const known = oids.filter(oid => before.has(oid))
+  // A table that an earlier statement dropped has moved, and does not go with the schema that it was in.
+  const known = oids.filter(oid => before.has(oid) && !(effect.what === 'schema' && covered.has(String(oid))))
   const shapes = await plainly(session, () => lockedShapes(custody, known))
   const isEmpty = shapes.every(shape => !shape.full)
   if (isEmpty) {
