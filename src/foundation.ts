@@ -74,6 +74,7 @@ import { bringUp } from './foundation/up.ts'
 import type { ReadRequest } from './analytics/read/read.ts'
 import type { Selection as LateSelection } from './analytics/seal/quarantine.ts'
 import type { FleetReport } from './migrations/fleet.ts'
+import type { KeptSessions } from './migrations/rehearse/kept-sessions.ts'
 import type { ExpandRequest } from './migrations/expand/request.ts'
 import { createEmitter, type Emit, type Fact } from './telemetry/event.ts'
 import { closeSinks, metricExporter, openSinks } from './telemetry/sinks/index.ts'
@@ -89,6 +90,8 @@ export interface FoundationOptions {
   readonly variables: NodeJS.ProcessEnv
   readonly signal: AbortSignal
   readonly version: string
+  /** Of a process that stays: rehearsals on the embedded server go on in sessions that rest between them. */
+  readonly sessions?: KeptSessions | undefined
 }
 
 export interface OutputFlags {
@@ -247,7 +250,7 @@ function isFleetReport(result: unknown): result is FleetReport {
 }
 
 async function openDesk(options: FoundationOptions): Promise<{ desk: Desk; close: () => Promise<void> }> {
-  const { flags, cwd, variables, version, signal } = options
+  const { flags, cwd, variables, version, signal, sessions } = options
   const config =
     options.configuration === 'load' ? await loadConfig(flags, cwd, variables) : await loadConfig({}, '/', {})
   const trace = runTrace(config.variables)
@@ -273,7 +276,19 @@ async function openDesk(options: FoundationOptions): Promise<{ desk: Desk; close
   const actor = `${userName()}@${hostname()}`
   const application = applicationName(trace)
   const { traceId } = trace
-  const desk = { config, emit, signal, actor, application, runId, traceId, version, exporter, known: new Map() }
+  const desk = {
+    config,
+    emit,
+    signal,
+    actor,
+    application,
+    runId,
+    traceId,
+    version,
+    exporter,
+    sessions,
+    known: new Map(),
+  }
   return { desk, close: () => closeSinks(sinks) }
 }
 

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { relative } from 'node:path'
 import { Command, CommanderError, Option } from 'commander'
 import { asPlinthError, PlinthError } from '../errors.ts'
+import type { KeptSessions } from '../migrations/rehearse/kept-sessions.ts'
 import type { Keep } from './answered.ts'
 import type { CommandSpec, Confirmation, Context, Outcome } from './command.ts'
 import { commands } from './commands/index.ts'
@@ -46,6 +47,7 @@ export interface Around {
   readonly keep?: Keep | undefined
   /** Hears what the configuration says, once a call of lint was done by it. */
   readonly residence?: ((wish: Residence) => void) | undefined
+  readonly sessions?: KeptSessions | undefined
 }
 
 type Residence = 'preferred' | 'off'
@@ -68,7 +70,7 @@ export async function run(argv: readonly string[], around: Around): Promise<numb
 type Parsed = Pick<Context, 'arguments' | 'options'>
 
 async function execute(spec: CommandSpec, parsed: Parsed, globals: Globals, around: Around): Promise<number> {
-  const { signal, keep, residence } = around
+  const { signal, keep, residence, sessions } = around
   let outcome: Outcome
   let close: (() => Promise<void>) | undefined
   try {
@@ -81,6 +83,7 @@ async function execute(spec: CommandSpec, parsed: Parsed, globals: Globals, arou
       variables: process.env,
       signal,
       version: version(),
+      sessions,
     })
     close = () => foundation.close()
     outcome = await spec.run({ ...parsed, foundation, confirm: question => ask(question, globals) })

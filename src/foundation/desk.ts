@@ -6,6 +6,7 @@ import type { Engine, Session } from '../engines/engine.ts'
 import { engineNamed, engineOf } from '../engines/registry.ts'
 import { PlinthError } from '../errors.ts'
 import type { ScratchServer } from '../migrations/apply-on-scratch.ts'
+import type { KeptSessions } from '../migrations/rehearse/kept-sessions.ts'
 import type { PreludeFile } from '../migrations/prelude.ts'
 import type { Emit } from '../telemetry/event.ts'
 import type { MetricExporter } from '../telemetry/sinks/otel-metrics.ts'
@@ -23,6 +24,8 @@ export interface Desk {
   readonly version: string
   /** Where service levels go; null unless the environment names a collector. */
   readonly exporter: MetricExporter | null
+  /** Where rehearsals on the embedded server find sessions that rest; undefined where each opens its own. */
+  readonly sessions?: KeptSessions | undefined
   /** URLs that were looked up by this process, by what they stand for. */
   readonly known: Map<string, Promise<string>>
 }

@@ -142,6 +142,24 @@ test('a large answer arrives whole, and a reader may leave early', async () => {
   expect((await alike(folder, byText)).status).toBe(0)
 })
 
+test('rehearsals find the server as they would alone, and others find their databases free', async () => {
+  const folder = await inhabited({
+    'new.sql': `create table posts (id bigint primary key, author bigint references users);\n`,
+    'odd.sql': `set search_path = pg_catalog;\nprepare mine as select 1;\nselect pg_advisory_lock(7);\ncreate temp table posts (n int);\n`,
+    'index.sql': 'create index concurrently users_home_idx on users (home);\n',
+  })
+  await plinth(['lint', '--all'], { cwd: folder })
+  await ready(folder)
+  for (const file of ['new.sql', 'odd.sql', 'new.sql', 'odd.sql', 'index.sql', 'new.sql']) {
+    const { stdout } = await alike(folder, ['lint', file, 'm'])
+    expect(stdout).toContain('rehearsed on PostgreSQL')
+  }
+  await alike(folder, ['lint', 'new.sql', 'm', '--json'])
+  const pid = await ready(folder)
+  expect((await plinth(['stop', '--json'], { cwd: folder })).json.data).toEqual({ stopped: true, resident: 'ended' })
+  await gone(pid)
+})
+
 test('one that was killed leaves nothing in the way of the next', async () => {
   const folder = await inhabited()
   const pid = await ready(folder)

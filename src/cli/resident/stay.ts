@@ -6,6 +6,7 @@ import { lstatSync, mkdirSync, rmSync } from 'node:fs'
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { exclusively } from '../../engines/postgres/embedded/exclusive.ts'
+import { type KeptSessions, keepSessions } from '../../migrations/rehearse/kept-sessions.ts'
 import { run } from '../main.ts'
 import { frameOf, frameReader } from './frames.ts'
 import { buildOf, folderName, lookAt, socketName, startVariables, worldOf } from './place.ts'
@@ -28,6 +29,7 @@ export async function stay({ state, bundle }: Resident): Promise<void> {
   const desk: Desk = {
     build,
     started: startVariables(process.env),
+    sessions: keepSessions(),
     callsAnswered: 0,
     busy: 'yes',
     idleSinceMs: Date.now(),
@@ -43,8 +45,9 @@ export async function stay({ state, bundle }: Resident): Promise<void> {
     const isIdle = Date.now() - desk.idleSinceMs > idleMsMax
     if (desk.wanted === 'yes' && !isIdle && isInPlace() && buildOf(bundle) === build && megabytes() < megabytesMax)
       return
+    desk.busy = 'yes'
     if (isInPlace()) rmSync(join(state, socketName), { force: true })
-    process.exit(0)
+    void desk.sessions.close().finally(() => process.exit(0))
   }
   setInterval(look, lookMs)
   const leave = () => {
@@ -61,6 +64,7 @@ interface Desk {
   readonly build: string
   /** What Node read when it started. */
   readonly started: Readonly<Record<string, string | undefined>>
+  readonly sessions: KeptSessions
   callsAnswered: number
   busy: 'yes' | 'no'
   idleSinceMs: number
@@ -116,7 +120,9 @@ async function take(desk: Desk, question: Question, input: Buffer, { socket, sig
     if (wish === 'off') desk.wanted = 'no'
   }
   try {
-    const status = await onStage(question, streams, () => run(question.argv, { signal, residence }))
+    const status = await onStage(question, streams, () =>
+      run(question.argv, { signal, residence, sessions: desk.sessions }),
+    )
     desk.callsAnswered++
     socket.end(frameOf('end', Buffer.from([status])))
   } catch {

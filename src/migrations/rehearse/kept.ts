@@ -6,6 +6,7 @@ import { randomBytes } from 'node:crypto'
 import { withLock, withSession } from '../../engines/brackets.ts'
 import type { Engine, Session } from '../../engines/engine.ts'
 import { silent } from '../../telemetry/event.ts'
+import { restingName } from './kept-sessions.ts'
 
 export interface Server {
   readonly engine: Engine
@@ -56,7 +57,7 @@ export async function onHistory<T>(
       const told = await ensureKept(server, maintenance, history)
       const whole = (session: Session) => work(session, told)
       if (use === 'lent') return { result: await inDatabase(server, nameOf(key), whole), whole }
-      await maintenance.query(`create database ${copy} template ${nameOf(key)}`)
+      await copyOf(maintenance, key, copy)
       return { whole }
     })
     if ('result' in done) return done.result
@@ -115,6 +116,15 @@ async function whileLocked<T>({ signal }: Server, maintenance: Session, key: str
   )
 }
 
+/** Under the lock of the key. Nobody may be in a database that is copied, so sessions that only rest there are ended. */
+async function copyOf(maintenance: Session, key: string, name: string): Promise<void> {
+  await maintenance.query(
+    `select pg_catalog.pg_terminate_backend(pid) from pg_catalog.pg_stat_activity where datname = $1 and application_name = '${restingName}'`,
+    [nameOf(key)],
+  )
+  await maintenance.query(`create database ${name} template ${nameOf(key)}`)
+}
+
 interface Kept {
   readonly key: string
   /** ISO 8601; null while it is being made, and when its maker died. */
@@ -166,7 +176,7 @@ async function fromPrefix(
     const copied = await whileLocked(server, maintenance, key, async () => {
       const found = (await listKept(maintenance)).find(one => one.key === key && one.usedAt)
       if (!found) return null
-      await maintenance.query(`create database ${nameOf(keys[whole] ?? '')} template ${nameOf(key)}`)
+      await copyOf(maintenance, key, nameOf(keys[whole] ?? ''))
       return found.told
     })
     if (copied) return { done, told: copied }
