@@ -45,7 +45,7 @@ const always = [
 
 /** Read together by every command that opens a session. */
 const connection = [
-  /src\/engines\/postgres\/(session|connect|reach|driver|navigator|wire|values|failure|observer)\.ts$/,
+  /src\/engines\/postgres\/(session|connect|copy-out|reach|driver|navigator|wire|values|failure|observer)\.ts$/,
   /node_modules\/(pg|pg-.*|postgres-.*|pgpass|split2|xtend)\//,
 ]
 
@@ -85,6 +85,7 @@ export async function bundle() {
     },
   })
   await build.close()
+  refuseCircles(output)
   copyWhole(wasm, join(folder, 'libpg-query.wasm'))
   writeFileSync(join(folder, 'LICENSES.txt'), licences(output.flatMap(chunk => chunk.moduleIds ?? [])))
   writeFileSync(join(folder, 'digest.txt'), digestOf(output))
@@ -109,6 +110,24 @@ function builtinsOnDemand(code) {
   }
   return rest === code ? null : { code: rest, map: null }
 }
+
+/**
+ * A file that waits for one that waits for it finds it empty, in whichever of them is asked for second. Those of `mayWait` are only ever asked for
+ * in one order, and define what they give each other before they ask.
+ */
+function refuseCircles(output) {
+  const imports = new Map(output.map(chunk => [chunk.fileName, chunk.imports ?? []]))
+  const nameOf = file => file.replace(/-.{8}\.cjs$/, '')
+  const reaches = (from, to, seen = new Set()) =>
+    (imports.get(from) ?? []).some(
+      next => next === to || (!seen.has(next) && seen.add(next) && reaches(next, to, seen)),
+    )
+  const waiting = [...imports.keys()].filter(file => reaches(file, file) && !mayWait.has(nameOf(file)))
+  if (waiting.length > 0)
+    throw new Error(`Files of the bundle wait for each other: ${waiting.join(', ')}. Name their modules in one group.`)
+}
+
+const mayWait = new Set(['always', 'foundation', 'analytics'])
 
 /** By it the program knows what is kept compiled of these very scripts; see src/config/compiled.ts. */
 function digestOf(output) {
