@@ -157,7 +157,9 @@ describe('what is not supported says where it stands and what is', () => {
     ],
     [
       'a strategy that is none',
-      { 'models/a.sql': "\n{{ config(materialized='incremental', incremental_strategy='insert_overwrite') }} select 1" },
+      {
+        'models/a.sql': "\n{{ config(materialized='incremental', incremental_strategy='insert_overwrite') }} select 1",
+      },
       'models/a.sql',
       2,
       /insert_overwrite/,

@@ -1,0 +1,1 @@
+select code, shelf, (select count(*) from {{ ref('trees') }}) as trees from {{ ref('shelves') }}
