@@ -61,8 +61,9 @@ async function namedBy(
 ): Promise<string | null> {
   if (!names.macros.some(({ macros }) => macros.includes(macro))) return null
   const { name, kind, path, tags, config = {} } = node
+  const [base = name, version = null] = versionOf(name, names) ?? []
   const spelled = literal({
-    name,
+    name: base,
     resource_type: kind,
     path,
     original_file_path: path,
@@ -70,10 +71,17 @@ async function namedBy(
     package_name: names.packageName,
     unique_id: `${kind}.${names.packageName}.${name}`,
     fqn: [names.packageName, ...path.split('/').slice(1, -1), name],
-    version: null,
+    version,
     config: { ...plainOf(config), schema: given },
   })
   return (await renderText(`{{ ${macro}(${literal(given)}, ${spelled}) }}`, names, at)).trim()
+}
+
+/** The name that versions share, and which of them this is; undefined for what has none. */
+function versionOf(name: string, { versions }: Names): [string, string] | undefined {
+  for (const [base, { names }] of versions)
+    for (const [number, one] of names) if (one === name) return [base, number]
+  return undefined
 }
 
 /** Settings that can be written down; texts that are templates themselves stay out. */

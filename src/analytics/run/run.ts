@@ -22,6 +22,7 @@ import {
   type Transform,
 } from '../project/project.ts'
 import { runHooks } from './run-hooks.ts'
+import { spellingOf } from './cells.ts'
 import { loadSeeds } from './seeds.ts'
 import { writeQuarantine } from '../seal/seal-ledger.ts'
 import { publishSeals, tellQuarantined, withChanges } from '../seal/sealed.ts'
@@ -72,13 +73,14 @@ export async function runRollup(project: Project, options: RollupOptions): Promi
   const { before, after } = uncapturedTransforms(project, options.select)
   const build = (some: readonly Transform[]) =>
     withWarehouse(options, session => buildUncaptured(project, some, session, { ...options, refresh }))
-  await aroundRun(project, options, 'before', [])
+  const made = [...seedsOf(project, options), ...before, ...after]
+  await aroundRun(project, options, 'before', made)
   const seeds = await seed(project, options, refresh)
   const first = before.length === 0 ? {} : await build(before)
   const sources: SourceReport[] = []
   for (const source of capturedSources(project)) sources.push(await rollUp(project, source, options))
   const last = after.length === 0 ? {} : await build(after)
-  await aroundRun(project, options, 'after', [...seedsOf(project, options), ...before, ...after])
+  await aroundRun(project, options, 'after', made)
   const idle =
     before.length + after.length === 0 &&
     Object.keys(seeds).length === 0 &&
@@ -124,7 +126,11 @@ async function aroundRun(
   const results = made.map(one => ({ status: 'success', node: nodeValue(names, one), message: 'OK', failures: 0 }))
   const schemas = [...new Set(made.map(one => one.schema))]
   const words = { results, schemas, database_schemas: schemas.map(name => [names.surroundings.database ?? '', name]) }
-  await withWarehouse(options, warehouse => runHooks(hooks, { names, warehouse, self: null, words }))
+  await withWarehouse(options, async warehouse => {
+    const { name: quoted } = spellingOf(warehouse)
+    for (const schema of schemas) await warehouse.query(`create schema if not exists ${quoted(schema)}`)
+    await runHooks(hooks, { names, warehouse, self: null, words })
+  })
 }
 
 async function rollUp(project: Project, source: CapturedSource, options: RollupOptions): Promise<SourceReport> {
