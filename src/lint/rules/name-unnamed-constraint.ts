@@ -44,7 +44,7 @@ it can be told in advance, and is left alone.`,
     const { statement, fields, file } = view
     // A partition has the constraints of its parent.
     if (fields['partbound'] !== undefined) return
-    const unnamed = constraintsIn(statement.tree)
+    const unnamed = constraintsIn(view)
     const [first] = unnamed
     if (!first) return
     const start = byteIndex(file.script.body)(Number(first['location'] ?? 0))
@@ -144,20 +144,19 @@ const described: Readonly<Record<string, string>> = {
 }
 
 /** What stands at a column of a new table is named after both, which can be told in advance. */
-function constraintsIn(tree: unknown): readonly Fields[] {
-  const atColumns = new Set<unknown>()
-  const found: Fields[] = []
-  walk(tree, (kind, fields) => {
-    if (kind === 'CreateStmt') for (const node of listOf(fields, 'tableElts')) noteOwn(node, atColumns)
-    if (kind !== 'Constraint' || textOf(fields, 'conname') !== '' || atColumns.has(fields)) return
-    // `unique using index` takes the name of the index.
-    if (described[textOf(fields, 'contype')] !== undefined && fields['indexname'] === undefined) found.push(fields)
+function constraintsIn({ statement, fields }: StatementView): readonly Fields[] {
+  const isNew = statement.kind === 'CreateStmt'
+  const written = isNew ? listOf(fields, 'tableElts') : listOf(fields, 'cmds').map(node => openNode(node)[1]['def'])
+  const constraints = written.flatMap(node => {
+    const [kind, own] = openNode(node)
+    if (kind === 'Constraint') return [own]
+    return kind === 'ColumnDef' && !isNew ? listOf(own, 'constraints').map(one => openNode(one)[1]) : []
   })
-  return found
-}
-
-function noteOwn(node: unknown, atColumns: Set<unknown>): void {
-  const [kind, column] = openNode(node)
-  if (kind !== 'ColumnDef') return
-  for (const constraint of listOf(column, 'constraints')) atColumns.add(openNode(constraint)[1])
+  // `unique using index` takes the name of the index.
+  return constraints.filter(
+    one =>
+      textOf(one, 'conname') === '' &&
+      described[textOf(one, 'contype')] !== undefined &&
+      one['indexname'] === undefined,
+  )
 }

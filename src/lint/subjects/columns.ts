@@ -137,8 +137,8 @@ function columnsWritten({ statement, fields }: StatementView): MadeColumn[] {
 
 function columnWritten(table: string, definition: Fields, tableConstraints: readonly Fields[]): MadeColumn {
   const name = textOf(definition, 'colname')
-  const own = listOf(definition, 'constraints').map(node => openNode(node)[1])
-  const has = (type: string) => own.some(constraint => textOf(constraint, 'contype') === type)
+  const own = listOf(definition, 'constraints').map(node => textOf(openNode(node)[1], 'contype'))
+  const has = (type: string) => own.includes(type)
   const standsOn = (type: string, list: string) =>
     tableConstraints
       .filter(constraint => textOf(constraint, 'contype') === type)
@@ -146,16 +146,40 @@ function columnWritten(table: string, definition: Fields, tableConstraints: read
       .find(columns => columns.includes(name))
   const key = has('CONSTR_PRIMARY') ? [name] : standsOn('CONSTR_PRIMARY', 'keys')
   const written = typeText(definition['typeName'])
+  const { printed, serial } = spelled(written)
   return {
     table,
     name,
-    type: printedType(written),
-    nullable: !has('CONSTR_NOTNULL') && !has('CONSTR_IDENTITY') && !key && !/^(small|big)?serial/.test(written),
-    counted: has('CONSTR_IDENTITY') ? 'identity' : /^(small|big)?serial[248]?$/.test(written) ? 'serial' : null,
+    type: printed,
+    nullable: !has('CONSTR_NOTNULL') && !has('CONSTR_IDENTITY') && !key && serial === 'no',
+    counted: has('CONSTR_IDENTITY') ? 'identity' : serial === 'alone' ? 'serial' : null,
     key: key ? (key.length === 1 ? 'alone' : 'part') : null,
     foreign: has('CONSTR_FOREIGN') || standsOn('CONSTR_FOREIGN', 'fk_attrs') !== undefined,
     comment: null,
   }
+}
+
+interface Spelled {
+  readonly printed: string
+  /** `alone`: nothing stands behind the word, such as a length or brackets. */
+  readonly serial: 'alone' | 'with more' | 'no'
+}
+
+/** Few types are written again and again. */
+const spellings = new Map<string, Spelled>()
+
+function spelled(written: string): Spelled {
+  const known = spellings.get(written)
+  if (known) return known
+  if (spellings.size > 10_000) spellings.clear()
+  const isSerial = /^(small|big)?serial/.test(written)
+  const isAlone = /^(small|big)?serial[248]?$/.test(written)
+  const fresh: Spelled = {
+    printed: printedType(written),
+    serial: isAlone ? 'alone' : isSerial ? 'with more' : 'no',
+  }
+  spellings.set(written, fresh)
+  return fresh
 }
 
 /** The parser's spelling of a type, as the catalog prints it: `int8` is `bigint`. */
