@@ -1,6 +1,6 @@
 /** Where the project rehearses, and the rehearsal of what is pending. */
 import { expand, type Track } from '../config/load.ts'
-import type { Session } from '../engines/engine.ts'
+import type { Engine, Session } from '../engines/engine.ts'
 import { engineNamed, engineOf } from '../engines/registry.ts'
 import { asPlinthError, PlinthError } from '../errors.ts'
 import type { RehearsalPlace, Scripts } from '../migrations/rehearse/rehearse.ts'
@@ -15,7 +15,7 @@ export async function rehearsalPlaceOf(desk: Desk): Promise<RehearsalPlace> {
   if (config.rehearseOn === null) {
     const entered = await entering.get(desk)
     entering.delete(desk)
-    const engine = await engineNamed('postgres')
+    const engine = await embeddedEngine(desk)
     if (entered) return { engine, ...entered, signal, missingRoles: 'make' }
     return { engine, url: await embeddedUrl(desk), signal, missingRoles: 'make' }
   }
@@ -25,6 +25,11 @@ export async function rehearsalPlaceOf(desk: Desk): Promise<RehearsalPlace> {
   throw new PlinthError('REHEARSAL_FAILED', `Nothing can be rehearsed on ${engine.describe(url)}.`, {
     hint: 'Give --rehearse-on the URL of a PostgreSQL server.',
   })
+}
+
+async function embeddedEngine({ sessions }: Desk): Promise<Engine> {
+  const engine = await engineNamed('postgres')
+  return sessions?.on(engine) ?? engine
 }
 
 /** A server that would have to be made or started for this alone is not at hand. */
@@ -65,7 +70,7 @@ async function enter(desk: Desk, begun: () => void): Promise<Entered | null> {
   try {
     const url = await embeddedUrlIfRunning(desk)
     if (url === null) return null
-    const engine = await engineNamed('postgres')
+    const engine = await embeddedEngine(desk)
     const opening = engine.open(url, { applicationName: 'plinth rehearsal' })
     setImmediate(begun)
     const opened = await opening

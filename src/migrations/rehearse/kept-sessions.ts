@@ -28,12 +28,14 @@ export function keepSessions(): KeptSessions {
     return { session, reset: await resetOf(session) }
   }
 
+  const forget = (gone: Resting): void => {
+    resting = resting.filter(one => one !== gone)
+  }
+
   function rest(url: string, kept: Kept): void {
     const own: Resting = { url, settled: settle(kept) }
     resting.push(own)
-    void own.settled.then(one => {
-      if (!one) resting = resting.filter(other => other !== own)
-    })
+    void own.settled.then(one => (one ? null : forget(own)))
     const over = state === 'closed' ? resting.splice(0) : resting.splice(0, resting.length - restingMax)
     for (const { settled } of over) void settled.then(one => one?.session.close())
   }
