@@ -1,27 +1,13 @@
 /** Reads an analytics project: `dbt_project.yml`, transforms, macros, sources, checks, unit tests. Everything wrong in it has a file and a line. */
-import { basename, relative } from 'node:path'
-import { type Place, PlinthError } from '../../errors.ts'
+import { basename } from 'node:path'
 import { describeChecks } from './checks.ts'
 import { type Names, namesOf } from './compile.ts'
-import { type Described, describeTransform, type Describing, type Draft, patchesOf } from './describe.ts'
+import { describeNodes, refuseDuplicates, settingsOfOthers } from './describe-nodes.ts'
 import { unitTestsOf } from './fixtures.ts'
-import { orderTransforms } from './graph.ts'
 import { statementsOf } from './hooks.ts'
-import { modelConfig, seedConfig, snapshotConfig, unknownSettings } from './keys.ts'
 import { observed } from './observe.ts'
 import { readPackages } from './packages.ts'
-import {
-  type Analysis,
-  noMoment,
-  type Project,
-  type Seed,
-  type Source,
-  sourceKey,
-  type Surroundings,
-  type Transform,
-} from './project.ts'
-import { describeSeed, listSeeds, seedName } from './seeds.ts'
-import { readSnapshots } from './snapshots.ts'
+import { type Analysis, noMoment, type Project, type Source, sourceKey, type Surroundings } from './project.ts'
 import {
   described,
   type Folder,
@@ -136,21 +122,6 @@ function passedOver(properties: readonly PropertiesFile[]): string[] {
   )
 }
 
-/** What only other tools can mean, among the settings. */
-function settingsOfOthers({ transforms, ephemerals, seeds }: Nodes): string[] {
-  const found = [
-    ...[...transforms, ...ephemerals].map(one => ({ one, known: one.kind === 'model' ? modelConfig : snapshotConfig })),
-    ...seeds.map(one => ({ one, known: seedConfig })),
-  ]
-  const files = new Map<string, string[]>()
-  for (const { one, known } of found)
-    for (const key of unknownSettings(one.config, known)) files.set(key, [...(files.get(key) ?? []), one.path])
-  return [...files].map(
-    ([key, paths]) =>
-      `The setting "${key}" of ${paths[0] ?? ''}${paths.length > 1 ? ` and ${paths.length - 1} more` : ''}, which other tools read, is passed over.`,
-  )
-}
-
 const defaultSurroundings: Surroundings = {
   target: 'plinth',
   schema: 'analytics',
@@ -169,107 +140,6 @@ function isFixture(file: string): boolean {
   return /[\\/]fixtures[\\/]/.test(file)
 }
 
-type Nodes = Pick<Project, 'transforms' | 'ephemerals' | 'disabled' | 'seeds'>
-
-/** Names of all come first: what a transform says of itself is known by rendering it, and that needs the names of the others. */
-async function describeNodes(where: Folder, describing: Describing): Promise<Nodes> {
-  const { settings, properties, names: bare } = describing
-  const { value } = settings
-  const models = await readTemplates(where, await listFiles(where, value['model-paths'], /\.sql$/))
-  const snapshots = await readSnapshots(where, value['snapshot-paths'], properties)
-  const versions = new Map([...bare.versions.values()].flatMap(one => [...one.files]))
-  const named = (file: string) => versions.get(file) ?? file
-  const drafts: Draft[] = [
-    ...models.map(one => ({ ...one, name: named(basename(one.template.file, '.sql')), kind: 'model' as const })),
-    ...snapshots.map(one => ({ ...one, kind: 'snapshot' as const })),
-  ]
-  const files = await listSeeds(where, value['seed-paths'])
-  refuseDuplicates(
-    [
-      ...drafts.map(({ name, template }) => ({ name, place: { file: template.file, line: 1 } })),
-      ...files.map(file => ({ name: seedName(file), place: { file: relative(where.root, file), line: 1 } })),
-    ],
-    'transform',
-  )
-  const namesOfKind = (kind: Draft['kind']) => drafts.flatMap(draft => (draft.kind === kind ? [draft.name] : []))
-  const patches = {
-    ...patchesOf(properties, 'models', namesOfKind('model')),
-    ...patchesOf(properties, 'snapshots', namesOfKind('snapshot')),
-    ...patchesOf(properties, 'seeds', files.map(seedName)),
-  }
-  const described: (Seed | null)[] = []
-  for (const file of files) described.push(await describeSeed(where, file, patches[seedName(file)], describing))
-  const seeds = described.filter(seed => seed !== null)
-  const { schema } = bare.surroundings
-  const known = [...seeds, ...drafts.map(({ name, path, kind }) => ({ schema, name, path, kind }))]
-  const names = { ...bare, transforms: new Map(known.map(one => [one.name, one])) }
-  const all: Described[] = []
-  for (const draft of drafts) all.push(await describeTransform(draft, patches[draft.name], { ...describing, names }))
-  const off = files.map(seedName).filter(name => !seeds.some(seed => seed.name === name))
-  const disabled = [...off, ...all.flatMap(({ name, transform }) => (transform ? [] : [name]))]
-  return { seeds, disabled, ...(await ordered(all, disabled, seeds)) }
-}
-
-async function ordered(
-  all: readonly Described[],
-  disabled: readonly string[],
-  seeds: readonly Seed[],
-): Promise<Pick<Project, 'transforms' | 'ephemerals'>> {
-  const found = all.flatMap(({ transform }) => transform ?? [])
-  await refuseDisabled(found, disabled)
-  const nodes = orderTransforms(
-    found,
-    ({ template }) => ({ file: template.file, line: 1, source: template.source }),
-    new Set(seeds.map(({ name }) => name)),
-  )
-  const ephemerals = nodes.flatMap(one =>
-    one.materialized === 'ephemeral' ? [{ ...one, materialized: 'view' as const }] : [],
-  )
-  const transforms = nodes.flatMap((one): Transform[] => {
-    const { materialized } = one
-    return materialized === 'ephemeral' ? [] : [{ ...one, materialized, ...through(one, ephemerals) }]
-  })
-  return { transforms, ephemerals }
-}
-
-/** What it refers to, with what stands behind ephemeral transforms in their place. */
-function through(
-  node: Pick<Transform, 'refs' | 'sources'>,
-  ephemerals: readonly Transform[],
-): Pick<Transform, 'refs' | 'sources'> {
-  const refs = new Set<string>()
-  const sources = new Set(node.sources)
-  const visit = (name: string): void => {
-    const inner = ephemerals.find(one => one.name === name)
-    if (!inner) {
-      refs.add(name)
-      return
-    }
-    for (const source of inner.sources) sources.add(source)
-    for (const ref of inner.refs) visit(ref)
-  }
-  for (const ref of node.refs) visit(ref)
-  return { refs: [...refs].sort(), sources: [...sources].sort() }
-}
-
-async function refuseDisabled(
-  found: readonly Pick<Transform, 'name' | 'refs' | 'template'>[],
-  disabled: readonly string[],
-) {
-  for (const { name, refs, template } of found) {
-    const off = refs.find(ref => disabled.includes(ref))
-    if (off === undefined) continue
-    const line = template.source.slice(0, template.source.indexOf(off)).split('\n').length
-    throw new PlinthError(
-      'TRANSFORM_INVALID',
-      `"${name}" refers to "${off}", which is switched off (enabled: false).`,
-      {
-        at: { file: template.file, line, source: template.source },
-      },
-    )
-  }
-}
-
 async function describeAnalyses(
   templates: readonly TemplateAt[],
   properties: readonly PropertiesFile[],
@@ -285,18 +155,4 @@ async function describeAnalyses(
     analyses.push({ name, template, path, refs, sources, description, tags: [] })
   }
   return analyses
-}
-
-function refuseDuplicates(items: readonly { readonly name: string; readonly place: Place }[], noun: string): void {
-  const seen = new Map<string, Place>()
-  for (const { name, place } of items) {
-    const first = seen.get(name)
-    if (first) {
-      throw new PlinthError('TRANSFORM_INVALID', `There are two ${noun}s named "${name}".`, {
-        at: place,
-        hint: `The other one is in ${first.file}.`,
-      })
-    }
-    seen.set(name, place)
-  }
 }

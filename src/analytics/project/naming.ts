@@ -79,8 +79,7 @@ async function namedBy(
 
 /** The name that versions share, and which of them this is; undefined for what has none. */
 function versionOf(name: string, { versions }: Names): [string, string] | undefined {
-  for (const [base, { names }] of versions)
-    for (const [number, one] of names) if (one === name) return [base, number]
+  for (const [base, { names }] of versions) for (const [number, one] of names) if (one === name) return [base, number]
   return undefined
 }
 

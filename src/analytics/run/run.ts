@@ -8,22 +8,10 @@ import { acknowledge, acknowledgedToken, trimMarks } from './capture.ts'
 import { claimOf, consumerOf, type Desk, type RollupOptions, withDesk, withWarehouse } from './desk.ts'
 import { addLate, type Late, nothingLate, recordLate } from '../late.ts'
 import { forgetFingerprints, type StoredCursor } from '../ledger.ts'
+import { aroundRun, seedRun, seedsOf } from './around.ts'
 import type { Batch } from './plan.ts'
 import { prepare, type WholeReason, type Work } from './prepare.ts'
-import { namesOf } from '../project/compile.ts'
-import { withInputs } from '../project/graph.ts'
-import { nodeValue } from '../project/node-values.ts'
-import {
-  capturedSources,
-  type CapturedSource,
-  type Project,
-  type Seed,
-  sourceKey,
-  type Transform,
-} from '../project/project.ts'
-import { runHooks } from './run-hooks.ts'
-import { spellingOf } from './cells.ts'
-import { loadSeeds } from './seeds.ts'
+import { capturedSources, type CapturedSource, type Project, sourceKey, type Transform } from '../project/project.ts'
 import { writeQuarantine } from '../seal/seal-ledger.ts'
 import { publishSeals, tellQuarantined, withChanges } from '../seal/sealed.ts'
 import { applyBatch, type Stage } from './step.ts'
@@ -41,6 +29,8 @@ export interface RollupReport {
   readonly seeds: Readonly<Record<string, number>>
   /** Rows of the tables that read no captured source, which each run makes as dbt would. */
   readonly others: Readonly<Record<string, number>>
+  /** What the project says that nothing here acts on. */
+  readonly notes: readonly string[]
 }
 
 export interface SourceReport {
@@ -75,7 +65,7 @@ export async function runRollup(project: Project, options: RollupOptions): Promi
     withWarehouse(options, session => buildUncaptured(project, some, session, { ...options, refresh }))
   const made = [...seedsOf(project, options), ...before, ...after]
   await aroundRun(project, options, 'before', made)
-  const seeds = await seed(project, options, refresh)
+  const seeds = await seedRun(project, options, refresh)
   const first = before.length === 0 ? {} : await build(before)
   const sources: SourceReport[] = []
   for (const source of capturedSources(project)) sources.push(await rollUp(project, source, options))
@@ -92,45 +82,8 @@ export async function runRollup(project: Project, options: RollupOptions): Promi
     sources,
     seeds,
     others: { ...first, ...last },
+    notes: project.notes,
   }
-}
-
-/** Files of rows that a run loads: all, or those that are selected or read by what is. */
-function seedsOf(project: Project, { select }: RollupOptions): readonly Seed[] {
-  const wanted = select && withInputs(project.transforms, select)
-  return project.seeds.filter(({ name }) => wanted?.has(name) !== false)
-}
-
-async function seed(
-  project: Project,
-  options: RollupOptions,
-  refresh: 'full' | 'as needed',
-): Promise<Readonly<Record<string, number>>> {
-  const seeds = seedsOf(project, options)
-  if (seeds.length === 0) return {}
-  return withWarehouse(options, warehouse =>
-    loadSeeds(seeds, { ...options, names: namesOf(project), warehouse, refresh }),
-  )
-}
-
-/** What the project does at the start and at the end of a run; the end is told what was made. */
-async function aroundRun(
-  project: Project,
-  options: RollupOptions,
-  which: 'before' | 'after',
-  made: readonly (Seed | Transform)[],
-): Promise<void> {
-  const hooks = project.around[which]
-  if (hooks.length === 0) return
-  const names = namesOf(project)
-  const results = made.map(one => ({ status: 'success', node: nodeValue(names, one), message: 'OK', failures: 0 }))
-  const schemas = [...new Set(made.map(one => one.schema))]
-  const words = { results, schemas, database_schemas: schemas.map(name => [names.surroundings.database ?? '', name]) }
-  await withWarehouse(options, async warehouse => {
-    const { name: quoted } = spellingOf(warehouse)
-    for (const schema of schemas) await warehouse.query(`create schema if not exists ${quoted(schema)}`)
-    await runHooks(hooks, { names, warehouse, self: null, words })
-  })
 }
 
 async function rollUp(project: Project, source: CapturedSource, options: RollupOptions): Promise<SourceReport> {

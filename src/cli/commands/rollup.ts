@@ -34,6 +34,7 @@ export const rollupRun: CommandSpec = {
     if (seeds.length > 0) lines.push(`Loaded from files: ${seeds.join(', ')}.`)
     const others = Object.entries(report.others).map(([name, rows]) => `${count(rows, 'row')} in ${name}`)
     if (others.length > 0) lines.push(`Made: ${others.join(', ')}.`)
+    lines.push(...report.notes.map(note => paint.dim(note)))
     return { data: report, text: [...lines, paint.dim(`Took ${duration(report.durationMs)}.`)].join('\n') }
   },
 }
