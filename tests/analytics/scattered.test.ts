@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { allHours } from '../../src/analytics/run/estimate.ts'
+import { allHours, countRows } from '../../src/analytics/run/estimate.ts'
 import { capturedSources } from '../../src/analytics/project/project.ts'
 import { withSession } from '../../src/engines/brackets.ts'
 import { postgres } from '../../src/engines/postgres/index.ts'
@@ -19,6 +19,35 @@ describe('late events in hours that are far apart', () => {
     await scatter(world)
     expect((await world.run()).sources[0]).toMatchObject({ mode: 'changes', cells: 60 })
     await expectExact(world)
+  })
+
+  test('count with the rows of their shards, not with all of their hours', async () => {
+    const world = await loadedWorld()
+    const source = capturedSources(world.project)[0]
+    if (!source) throw new Error('There is no captured source.')
+    const part = Array.from({ length: source.capture.shards / 2 }, (_, shard) => shard)
+    const {
+      rows: [found],
+    } = await world.sql(
+      `select count(*) filter (where platform.organization_shard(organization_id) < ${part.length}) as mine, count(*) as all from platform.usage_events`,
+    )
+    const counted = await withSession(postgres, world.sourceUrl, {}, async session => {
+      const hours = await allHours(session, source)
+      const sum = async (shards: readonly number[] | 'all') =>
+        (
+          await countRows(
+            session,
+            source,
+            hours.map(({ hour }) => ({ hour, shards })),
+          )
+        ).reduce((total, { rows }) => total + rows, 0)
+      return { mine: await sum(part), all: await sum('all'), none: await sum([]), hours: hours.length }
+    })
+    expect(counted.all).toBe(Number(found?.all))
+    expect(counted.none).toBe(0)
+    expect(Number(found?.mine)).toBeLessThan(counted.all)
+    // Each hour is rounded for itself.
+    expect(Math.abs(counted.mine - Number(found?.mine))).toBeLessThanOrEqual(counted.hours)
   })
 
   test('leave a text that only the warehouse has to be found', async () => {

@@ -240,7 +240,7 @@ export function hourOf(source: CapturedSource): string {
   return `date_bin('1 hour', event.${source.capture.timeColumn}, timestamptz '2000-01-01T00:00:00Z')`
 }
 
-function shardOf(source: CapturedSource): string {
+export function shardOf(source: CapturedSource): string {
   return `${source.capture.shardFunction}(event.${source.capture.organizationColumn})`
 }
 

@@ -3,7 +3,7 @@
  * pages are looked at rather than all of them. Nothing that is exact rests on it.
  */
 import type { Session } from '../../engines/engine.ts'
-import { hourOf, type Marks } from './capture.ts'
+import { hourOf, type Marks, shardOf } from './capture.ts'
 import { type ChangedHour, hourAfter } from './plan.ts'
 import type { CapturedSource } from '../project/project.ts'
 
@@ -14,7 +14,7 @@ export async function allHours(session: Session, source: CapturedSource): Promis
   return hours.map(hour => ({ hour, shards: 'all' as const, rows: sampled.rows.get(hour) ?? 0 }))
 }
 
-/** The hours that were marked, with their rows. */
+/** The hours that were marked, with the rows of their marked shards: each shard is taken to have its part of every hour. */
 export async function countRows(
   session: Session,
   source: CapturedSource,
@@ -23,12 +23,21 @@ export async function countRows(
   const [first, last] = [hours[0], hours.at(-1)]
   if (!first || !last) return []
   const time = `event.${source.capture.timeColumn}`
-  const { rows } = await sample(session, source, `${time} >= '${first.hour}' and ${time} < '${hourAfter(last.hour)}'`)
-  return hours.map(hour => ({ ...hour, rows: rows.get(hour.hour) ?? 0 }))
+  const { rows, shares } = await sample(
+    session,
+    source,
+    `${time} >= '${first.hour}' and ${time} < '${hourAfter(last.hour)}'`,
+  )
+  return hours.map(({ hour, shards }) => {
+    const share = shards === 'all' ? 1 : shards.reduce((sum, shard) => sum + (shares.get(shard) ?? 0), 0)
+    return { hour, shards, rows: Math.round((rows.get(hour) ?? 0) * share) }
+  })
 }
 
 interface Sampled {
   readonly rows: ReadonlyMap<string, number>
+  /** What part of the rows is in a shard. */
+  readonly shares: ReadonlyMap<number, number>
   /** Hours of few rows may be missing. */
   readonly sparse: 'yes' | 'no'
 }
@@ -39,11 +48,16 @@ async function sample(session: Session, source: CapturedSource, filter: string):
   const pages = await pagesOf(session, source)
   const share = pages > pagesMax * 2 ? pagesMax / pages : 1
   const sampled = share < 1 ? ` tablesample system (${(share * 100).toPrecision(6)}) repeatable (0)` : ''
-  const { rows } = await session.query<{ hour: string; rows: string }>(
-    `select ${hourOf(source)} as hour, count(*) as rows from ${source.capture.table} as event${sampled} where ${filter} group by 1`,
+  const { rows } = await session.query<{ hour: string | null; shard: number | null; rows: string }>(
+    `select hour, shard, count(*) as rows
+     from (select ${hourOf(source)} as hour, ${shardOf(source)} as shard from ${source.capture.table} as event${sampled} where ${filter}) as event
+     group by grouping sets ((hour), (shard))`,
   )
+  const byHour = rows.filter(row => row.hour !== null)
+  const all = byHour.reduce((sum, row) => sum + Number(row.rows), 0)
   return {
-    rows: new Map(rows.map(row => [row.hour, Math.round(Number(row.rows) / share)])),
+    rows: new Map(byHour.map(row => [row.hour ?? '', Math.round(Number(row.rows) / share)])),
+    shares: new Map(rows.flatMap(row => (row.shard === null ? [] : [[Number(row.shard), Number(row.rows) / all]]))),
     sparse: share < 1 ? 'yes' : 'no',
   }
 }
