@@ -189,6 +189,19 @@ describe('what is not supported says where it stands and what is', () => {
       /enabled/,
     ],
     [
+      'cells on a snapshot',
+      {
+        'snapshots/s.sql':
+          "{% snapshot s %}{{ config(unique_key='one', strategy='check', check_cols='all') }} select 1 as one{% endsnapshot %}",
+        'models/a.sql':
+          "{{ config(materialized='incremental', meta={'plinth': {'bucket': 'b', 'grain': 'hour', 'shard': 's'}}) }}\nselect * from {{ ref('s') }}",
+      },
+      'models/a.sql',
+      1,
+      /snapshot/,
+      /meta\.plinth/,
+    ],
+    [
       'another name of cells',
       {
         'models/a.sql':

@@ -129,6 +129,7 @@ describe('what is wrong in a project has a file and a line', () => {
       /materialized_view/,
       /table/,
     ],
+    ['a hook', hourly, 'unique_key', "post_hook='select 1', unique_key", null, /hooks/, /on-run-end/],
     [
       'a mistake inside a macro',
       macros,

@@ -21,6 +21,7 @@ import {
 } from './files.ts'
 import { mappingOf, type ProjectSettings, type PropertiesFile } from './shapes.ts'
 import { type Sourcing, sourcesOf } from './sources.ts'
+import { refuseStrangers } from './strangers.ts'
 import { versionsOf, withVersions } from './versions.ts'
 
 export interface LoadOptions {
@@ -53,6 +54,7 @@ export async function loadProject(folder: string, options: LoadOptions): Promise
   const sources = await describeSources(properties, { settings, docs, names: bare, folder })
   const known = { ...bare, sources: new Map(sources.map(source => [sourceKey(source), source])) }
   const nodes = await describeNodes(where, { settings, properties, docs, names: known })
+  refuseStrangers({ sources, transforms: nodes.transforms })
   const around = {
     before: statementsOf(value['on-run-start'], settings.place(['on-run-start'])),
     after: statementsOf(value['on-run-end'], settings.place(['on-run-end'])),

@@ -355,6 +355,6 @@ export function sourceKey(source: { readonly group: string; readonly name: strin
 /** A source that is copied from another database. */
 export type CapturedSource = Source & { readonly capture: Capture }
 
-export function capturedSources(project: Project): CapturedSource[] {
+export function capturedSources(project: Pick<Project, 'sources'>): CapturedSource[] {
   return project.sources.filter((source): source is CapturedSource => source.capture !== null)
 }
