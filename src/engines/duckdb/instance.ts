@@ -33,6 +33,8 @@ export interface OpenInstance {
 export interface Lone {
   holders: number
   threads: string
+  /** When that many are there again. */
+  restored: Promise<void>
 }
 
 export interface Waiting {
@@ -65,7 +67,7 @@ export async function acquireInstance(url: string, waiting: Waiting): Promise<Op
       opened: openWaiting(path, key, waiting),
       sessions: 0,
       locks: new Map(),
-      lone: { holders: 0, threads: '' },
+      lone: { holders: 0, threads: '', restored: Promise.resolve() },
     }
     instances.set(key, shared)
   }

@@ -152,6 +152,7 @@ class OpenSession implements DuckDbSession {
     lone.holders += 1
     try {
       if (lone.holders === 1) {
+        await lone.restored
         const { rows } = await this.query<{ threads: string }>(`select current_setting('threads') as threads`)
         lone.threads = rows[0]?.threads ?? '1'
         await this.set('threads', '1')
@@ -160,7 +161,7 @@ class OpenSession implements DuckDbSession {
     } finally {
       lone.holders -= 1
       // Work that failed says why; that nothing can be set on what is closed says nothing.
-      if (lone.holders === 0) await this.set('threads', lone.threads).catch(() => undefined)
+      if (lone.holders === 0) await (lone.restored = this.set('threads', lone.threads).catch(() => undefined))
     }
   }
 
