@@ -4,8 +4,8 @@ import { asPlinthError, PlinthError } from '../errors.ts'
 import type { AdoptReport } from '../migrations/adopt/index.ts'
 import type { ToolName } from '../migrations/adopt/tool.ts'
 import type { DriftReport } from '../migrations/drift.ts'
-import { type Desk, type OnTrack, onTracks, scratchPlaceOf } from './desk.ts'
-import { alongPath, searchPathOf } from './search-path.ts'
+import { type Desk, type OnTrack, onTracks } from './desk.ts'
+import { scratchAlongPath } from './search-path.ts'
 
 export interface AdoptRequest {
   /** A tool's name or `baseline`; undefined finds the tool by its table. */
@@ -22,7 +22,7 @@ export async function adoptTrack(desk: Desk, request: AdoptRequest): Promise<OnT
   const [only] = await onTracks({ ...desk, config: { ...config, tracks: [onlyTrack(desk)] } }, async (session, track) =>
     adopt(session, {
       ...request,
-      scratch: await alongPath(await scratchPlaceOf(desk, track), await searchPathOf(desk, track)),
+      scratch: await scratchAlongPath(desk, track),
       track: track.name,
       folder: track.migrations,
       actor,
@@ -42,7 +42,7 @@ export async function driftOfTracks(desk: Desk): Promise<OnTrack<DriftReport>[]>
   const { actor, signal } = desk
   return onTracks(desk, async (session, track) =>
     findDrift(session, {
-      scratch: await alongPath(await scratchPlaceOf(desk, track), await searchPathOf(desk, track)),
+      scratch: await scratchAlongPath(desk, track),
       others: session.engine.can.warehouse ? await rolledUp(desk) : [],
       track: track.name,
       folder: track.migrations,

@@ -9,12 +9,12 @@ import type { Target } from '../migrations/select.ts'
 import type { TrackStatus } from '../migrations/status.ts'
 import type { PlanInFull } from '../migrations/track.ts'
 import type { VerifyReport } from '../migrations/verify.ts'
-import { type Desk, type OnTrack, onTracks, scratchPlaceOf } from './desk.ts'
+import { type Desk, type OnTrack, onTracks } from './desk.ts'
 import { forecastAtHand, foresightAtHand } from './forecast.ts'
 import type { DryRun } from '../migrations/rehearse/dry-run.ts'
 import { hooksOf } from './hooks.ts'
 import { findingsOf, refusal } from './lint-plan.ts'
-import { alongPath, searchPathOf } from './search-path.ts'
+import { scratchAlongPath } from './search-path.ts'
 
 export interface ApplyRequest {
   readonly target?: Target | undefined
@@ -118,7 +118,7 @@ export async function verifyTracks(desk: Desk): Promise<OnTrack<VerifyReport>[]>
   const { verifyTrack } = await import('../migrations/verify.ts')
   const reports: OnTrack<VerifyReport>[] = []
   for (const track of desk.config.tracks) {
-    const place = await alongPath(await scratchPlaceOf(desk, track), await searchPathOf(desk, track))
+    const place = await scratchAlongPath(desk, track)
     const { engine, url } = place
     const { actor, emit, signal } = desk
     const result = await verifyTrack({ ...place, track: track.name, folder: track.migrations, actor, emit, signal })

@@ -8,7 +8,7 @@ import type { SearchPath } from '../engines/postgres/search-path.ts'
 import type { Track } from '../config/load.ts'
 import type { ScriptToRehearse } from '../migrations/rehearse/script.ts'
 import { quotedName } from '../sql/tree.ts'
-import { type Desk, databaseOf } from './desk.ts'
+import { type Desk, databaseOf, embeddedUrl, scratchPlaceOf } from './desk.ts'
 
 /** Null for the usual one, and where no database answers: then nobody knows better. It is asked once a process. */
 export async function searchPathOf(desk: Desk, track: Track | null): Promise<SearchPath | null> {
@@ -28,6 +28,14 @@ export async function alongPath<P extends { readonly url: string }>(
   if (path === null) return place
   const { withSearchPath } = await import('../engines/postgres/search-path.ts')
   return { ...place, url: withSearchPath(place.url, path), pathSchemas: path.schemas }
+}
+
+/** Where scratch databases of a track are made, with its path: where a pooler lets nobody enter with one, on the embedded server. */
+export async function scratchAlongPath(desk: Desk, track: Track) {
+  const path = await searchPathOf(desk, track)
+  const place = await scratchPlaceOf(desk, track)
+  if (!path?.pooled || place.missingRoles === 'make') return alongPath(place, path)
+  return alongPath({ ...place, url: await embeddedUrl(desk), missingRoles: 'make' as const }, path)
 }
 
 /** How a history begins on a database with that path. */

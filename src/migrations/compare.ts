@@ -14,8 +14,8 @@ export interface Comparison {
 }
 
 /** Leaves out the histories of other tools, and partitions that the clock makes and drops. `histories` are such tables by name. */
-export function compareCatalogs(whole: Schema, there: Schema, histories: readonly string[] = []): Comparison {
-  const [made, live] = leavesPublicAlone(whole) ? [withoutPublic(whole), withoutPublic(there)] : [whole, there]
+export function compareCatalogs(whole: Schema, live: Schema, histories: readonly string[] = []): Comparison {
+  const made = leavesPublicAlone(whole) ? withPublicOf(live, whole) : whole
   const [left, right] = [withUsualOwners(withoutHistories(made, histories), live), withoutHistories(live, histories)]
   const clocked = clockPartitions(left, right)
   const one = withSortedGrants(withoutTables(left, clocked))
@@ -39,12 +39,19 @@ function isUntouched({ grants, comment }: Schema['schemas'][number]): boolean {
   return said === 'public usage' && (comment === null || comment === 'standard public schema')
 }
 
-function withoutPublic(schema: Schema): Schema {
-  const isOther = ({ object }: { readonly object: string }): boolean => object !== 'schema public'
+/** As it stands there, or not at all where it is not there. */
+function withPublicOf(live: Schema, made: Schema): Schema {
+  const isPublic = ({ name }: { readonly name: string }): boolean => name === 'public'
+  const isItsOwner = ({ object }: { readonly object: string }): boolean => object === 'schema public'
+  const schemas = [...made.schemas.filter(one => !isPublic(one)), ...live.schemas.filter(isPublic)]
+  const objects = [
+    ...(made.owners?.objects ?? []).filter(one => !isItsOwner(one)),
+    ...(live.owners?.objects ?? []).filter(isItsOwner),
+  ]
   return {
-    ...schema,
-    schemas: schema.schemas.filter(({ name }) => name !== 'public'),
-    ...(schema.owners ? { owners: { ...schema.owners, objects: schema.owners.objects.filter(isOther) } } : {}),
+    ...made,
+    schemas: schemas.toSorted((a, b) => (a.name < b.name ? -1 : 1)),
+    ...(made.owners ? { owners: { ...made.owners, objects } } : {}),
   }
 }
 

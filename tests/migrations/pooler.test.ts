@@ -33,6 +33,35 @@ describe.skipIf(withoutPooler !== null)(story, () => {
     }
   })
 
+  test('a look at the catalog is the same, and leaves nothing in a server process that others use next', async () => {
+    const { url, name } = await emptyDatabase()
+    await withClient(url, client =>
+      client.query(`
+        alter database ${name} set quote_all_identifiers to on;
+        create schema app;
+        alter database ${name} set search_path to app;
+        create table app.t (id int primary key, n numeric check (n > 0));
+        create view app.v as select n from app.t`),
+    )
+    const through = await openSession(await pooled(url, { size: 3 }))
+    const direct = await (await openSession(url)).introspect()
+    for (let turn = 0; turn < 4; turn++) expect(await through.introspect()).toEqual(direct)
+    for (let turn = 0; turn < 4; turn++) {
+      const { rows } = await through.query(
+        "select current_setting('search_path') as path, current_setting('quote_all_identifiers') as quotes",
+      )
+      expect(rows).toEqual([{ path: 'app', quotes: 'on' }])
+    }
+  })
+
+  test('a pooler that hands out server processes by the statement is told apart', async () => {
+    const { url } = await emptyDatabase()
+    const session = await openSession(await pooled(url, { mode: 'statement' }))
+    const failure = await failureOf(session.query('begin'))
+    expect(failure).toMatchObject({ code: 'DATABASE_URL_INVALID' })
+    expect(failure.hint).toContain('pool_mode')
+  })
+
   test('what the pooler does not take from a URL is said with the way out', async () => {
     const { url } = await emptyDatabase()
     const through = new URL(await pooled(url))

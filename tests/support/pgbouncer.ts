@@ -20,7 +20,7 @@ export const withoutPooler: string | null = program ? null : 'PgBouncer is not i
 if (withoutPooler && process.env['PLINTH_PEERS'] === 'required') throw new Error(withoutPooler)
 
 export interface PoolerOptions {
-  readonly mode?: 'transaction' | 'session'
+  readonly mode?: 'transaction' | 'session' | 'statement'
   /** Connections to the server for each database and user; default 12. */
   readonly size?: number
 }

@@ -63,8 +63,7 @@ function fromServer(error: ServerFailure, context: FailureContext): PlinthError 
   return new PlinthError(code, messageOf(error, code, context), {
     sqlState,
     at: placeOfFailure(error, code, context),
-    hint:
-      error.hint || (isRefusedOption(sqlState, error.message ?? '') ? optionHint : hints[code]) || stateHints[sqlState],
+    hint: error.hint || poolerHint(sqlState, error.message ?? '') || hints[code] || stateHints[sqlState],
     details: detailsOf(error, context),
   })
 }
@@ -73,7 +72,7 @@ function codeOf(sqlState: string, message: string, context: FailureContext): Cod
   const exact = states[sqlState]
   if (exact) return exact
   if (sqlState === '57014') return whyCancelled(message, context)
-  if (isRefusedOption(sqlState, message)) return 'DATABASE_URL_INVALID'
+  if (isRefusedOption(sqlState, message) || isStatementPooling(message)) return 'DATABASE_URL_INVALID'
   if (sqlState === '58030' && /no space left/i.test(message)) return 'DISK_FULL'
   const ofClass = classes[sqlState.slice(0, 2)]
   if (ofClass) return ofClass
@@ -83,6 +82,17 @@ function codeOf(sqlState: string, message: string, context: FailureContext): Cod
 /** PgBouncer's word for what a client asks of the server process that it does not have yet. */
 function isRefusedOption(sqlState: string, message: string): boolean {
   return sqlState === '08P01' && /unsupported startup parameter/.test(message)
+}
+
+/** Its word for a transaction where it hands out server processes by the statement. */
+function isStatementPooling(message: string): boolean {
+  return /not allowed in statement pooling mode/.test(message)
+}
+
+function poolerHint(sqlState: string, message: string): string | undefined {
+  if (isStatementPooling(message))
+    return 'Name a port of the pooler with pool_mode transaction or session, or the server itself.'
+  return isRefusedOption(sqlState, message) ? optionHint : undefined
 }
 
 /** The server speaks one SQLSTATE for both; the message may be in the server's own language. */

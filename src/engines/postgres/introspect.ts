@@ -30,20 +30,26 @@ export async function introspect(session: Session, options: IntrospectOptions = 
   return toSchema(session.engine.name, await readCatalog(session, options))
 }
 
-/** With nothing but the system's schema in the path, PostgreSQL writes every name with its schema, whatever the session's path was. */
-async function readCatalog(session: Session, options: IntrospectOptions): Promise<CatalogRows> {
-  const { rows: paths } = await session.query<{ path: string }>("select current_setting('search_path') as path")
-  await session.query("select set_config('search_path', 'pg_catalog', false)")
-  try {
-    const { rows } = await session.query<CatalogRows & Record<string, unknown>>(catalogQuery(), [
-      options.schemas ?? null,
-    ])
-    return rows[0] as CatalogRows
-  } finally {
-    // In a failed transaction this fails too, and the rollback brings the path back.
-    await session.query("select set_config('search_path', $1, false)", [paths[0]?.path ?? '']).catch(() => undefined)
-  }
+/**
+ * With nothing but the system's schema in the path, PostgreSQL writes every name with its schema, whatever the session's path was. All in one
+ * message, so one transaction: behind a pooler the settings would stay with a server process that others use next.
+ */
+async function readCatalog(session: Session, { schemas }: IntrospectOptions): Promise<CatalogRows> {
+  const list = schemas ? `{${schemas.map(name => `"${name.replace(/[\\"]/g, '\\$&')}"`).join(',')}}` : null
+  const [, catalog] = await session.send([
+    { text: plainNames },
+    { text: catalogQuery(), values: [list] },
+    { text: formerNames },
+  ])
+  return catalog?.rows[0] as unknown as CatalogRows
 }
+
+/** Read from left to right, so that each setting is read before it is set. */
+const plainNames = `select set_config('plinth.path', current_setting('search_path'), true),
+  set_config('plinth.quotes', current_setting('quote_all_identifiers'), true),
+  set_config('search_path', 'pg_catalog', true), set_config('quote_all_identifiers', 'off', true)`
+const formerNames = `select set_config('search_path', current_setting('plinth.path'), true),
+  set_config('quote_all_identifiers', current_setting('plinth.quotes'), true)`
 
 function toSchema(engine: string, rows: CatalogRows): Schema {
   const columns = byTable(rows.columns)

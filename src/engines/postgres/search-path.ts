@@ -8,6 +8,8 @@ export interface SearchPath {
   readonly setting: string
   /** Those of its schemas that are there, first things first. */
   readonly schemas: readonly string[]
+  /** Read through a pooler, which may not let anybody enter with a path. */
+  readonly pooled: boolean
 }
 
 /** Null for what a server has unless somebody says otherwise. */
@@ -18,7 +20,7 @@ export async function readSearchPath(session: Session): Promise<SearchPath | nul
   const [row] = rows
   if (!row || (/^"?\$user"?\s*,\s*public$/.test(row.setting) && row.schemas.every(one => one === 'public'))) return null
   const setting = row.setting.replaceAll(/"\$user"|\$user/g, () => escapeIdentifier(row.user))
-  return { setting: setting === '' ? '""' : setting, schemas: row.schemas }
+  return { setting: setting === '' ? '""' : setting, schemas: row.schemas, pooled: session.pooled }
 }
 
 /** The same database, entered with that path. */
