@@ -7,6 +7,8 @@ export interface MigrationFile {
   readonly file: string
   /** Text without a byte order mark. */
   readonly text: string
+  /** The text before its placeholders were filled in, where it had any. */
+  readonly written?: string
   /** SHA-256 of the exact bytes, in hexadecimal. */
   readonly checksum: string
   /** The file asks to run without a transaction around it, whatever its statements are. */

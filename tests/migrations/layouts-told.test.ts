@@ -1,6 +1,7 @@
 /** Folders of tools that mark their files in ways of their own, and folders that no tool could be told from. */
 import { mkdir, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { crc32 } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
 import { draftFiles } from '../../src/migrations/layouts/draft.ts'
 import { loadMigrations } from '../../src/migrations/load.ts'
@@ -134,3 +135,63 @@ describe('a folder that no layout claims', () => {
     })
   })
 })
+
+describe('placeholders', () => {
+  const flyway = {
+    'V1__a.sql':
+      'create schema ${area.name};\ncreate table ${area.name}.a (id int primary key, name varchar(${wide}));\n',
+    'V2__b.sql': "create table b (id int primary key, kept text default '${literal}');\n",
+    'V2__b.sql.conf': 'placeholderReplacement=false\n',
+    'placeholders.json': '{ "area.name": "shop", "wide": "80" }\n',
+  }
+
+  test('of Flyway are filled in from the file beside the migrations, and its history still knows the files', async () => {
+    // What Flyway 11 writes for these two.
+    const history = `create table flyway_schema_history (installed_rank int primary key, version varchar(50), description varchar(200) not null,
+      type varchar(20) not null, script varchar(1000) not null, checksum int, installed_by varchar(100) not null, installed_on timestamp not null default now(),
+      execution_time int not null, success boolean not null);
+      insert into flyway_schema_history values (1, '1', 'a', 'SQL', 'V1__a.sql', ${crcOf(flyway['V1__a.sql'])}, 'ann', now(), 1, true);`
+    const story = await legacy(
+      flyway,
+      `create schema shop; create table shop.a (id int primary key, name varchar(80)); ${history}`,
+    )
+    expect(await story.adopt()).toMatchObject({ version: '1', differences: [] })
+    expect(await story.apply()).toMatchObject({ status: 'succeeded', current: '2' })
+    expect(await story.drift()).toMatchObject({ status: 'none' })
+    const kept = "select column_default as kept from information_schema.columns where column_name = 'kept'"
+    expect((await story.session.query(kept)).rows).toEqual([{ kept: "'${literal}'::text" }])
+    await writeFile(join(story.folder, 'placeholders.json'), '{ "area.name": "other", "wide": "80" }\n')
+    expect(await failureOf(story.apply())).toMatchObject({ code: 'CHECKSUM_CHANGED' })
+  })
+
+  test('of graphile-migrate are filled in where they are named', async () => {
+    const head = '--! Previous: -\n--! Hash: sha1:0\n\n'
+    const files = {
+      'committed/000001.sql': `${head}create table a (id int primary key, at text default 'HH24:MI');\ngrant select on a to :READER;\n`,
+      'placeholders.json': '{ "READER": "public" }\n',
+    }
+    const story = await legacy(files, 'select 1;')
+    expect(await story.apply()).toMatchObject({ status: 'succeeded' })
+    await writeFile(join(story.folder, 'committed/000001.sql'), `${head}alter table a owner to :DATABASE_OWNER;\n`)
+    expect(await failureOf(loadMigrations(story.folder))).toMatchObject({
+      code: 'SQL_UNSUPPORTED',
+      at: { line: 4 },
+      hint: expect.stringContaining('"DATABASE_OWNER"'),
+    })
+  })
+
+  test('need values that are texts', async () => {
+    const folder = await treeOf({ ...flyway, 'placeholders.json': '{ "wide": 80 }' })
+    expect(await failureOf(loadMigrations(folder))).toMatchObject({ code: 'FILE_UNREADABLE' })
+  })
+
+  test('are none in a callback, which is left out and told', async () => {
+    const { warnings } = await loadMigrations(await treeOf({ ...flyway, 'beforeMigrate.sql': 'select ${x};\n' }))
+    expect(warnings).toEqual([expect.stringContaining('beforeMigrate.sql is a callback of Flyway')])
+  })
+})
+
+/** Over the lines without their ends. */
+function crcOf(text: string): number {
+  return text.split('\n').reduce((sum, line) => crc32(line, sum), 0) | 0
+}

@@ -51,7 +51,8 @@ interface Row {
 }
 
 function rowOf({ checksum, installed_by, at }: Row, version: string): ForeignRow {
-  const unchanged = checksum === null ? unchecked : (file: MigrationFile) => checksumOf(file.text) === checksum
+  const unchanged =
+    checksum === null ? unchecked : (file: MigrationFile) => checksumOf(file.written ?? file.text) === checksum
   return { version, at, by: installed_by, unchanged }
 }
 

@@ -16,7 +16,7 @@ export const graphileMigrate: ForeignTool = {
       applied: rows.flatMap(({ hash, filename, at }) => {
         const version = leadingVersion(filename)
         if (version === null) return []
-        return [{ version, at, by: null, unchanged: ({ text }) => isAsCommitted(text, hash) }]
+        return [{ version, at, by: null, unchanged: ({ text, written }) => isAsCommitted(written ?? text, hash) }]
       }),
       upTo: null,
       doubt: null,

@@ -2,7 +2,7 @@
 import { PlinthError } from '../../errors.ts'
 import { compareVersions, type MigrationFile } from '../migration.ts'
 import type { Layout, Listing, Part } from './layout.ts'
-import { refuseLine } from './sections.ts'
+import { fillIn, type Placeholders, readPlaceholders } from './placeholders.ts'
 
 export const flyway: Layout = {
   name: 'flyway',
@@ -15,14 +15,15 @@ export const flyway: Layout = {
     const baselines: Part[] = []
     const repeatables: { readonly slug: string; readonly content: MigrationFile }[] = []
     const warnings: string[] = []
+    const values = await readPlaceholders(listing)
     for (const { name, home } of files) {
       const found = readName(name)
       if (!found) {
-        if (/\.sql$/i.test(name)) warnings.push(`${name} is not named as Flyway names its files, so it is left out.`)
+        if (/\.sql$/i.test(name)) warnings.push(leftOut(name))
         continue
       }
       const { kind, version, slug } = found
-      const content = await withSettings(home, name)
+      const content = await withSettings(home, name, values)
       if (kind === 'R') repeatables.push({ slug, content })
       else
         (kind === 'B' ? baselines : parts).push({
@@ -75,18 +76,19 @@ function readName(name: string) {
   return { kind: kind ?? repeatable ?? '', version: version.replaceAll('_', '.'), slug }
 }
 
-/** A file may have settings beside it, of which only the one about transactions changes what runs. */
-async function withSettings(listing: Listing, name: string): Promise<MigrationFile> {
-  const content = await listing.read(name)
-  refuseLine(
-    content,
-    /\$\{[\w:.-]+\}/,
-    'has a placeholder, whose value only the configuration of Flyway knows',
-    'Write the value into the file: what ran must be what the file says.',
-  )
-  if (!listing.files.includes(`${name}.conf`)) return content
-  const { text } = await listing.read(`${name}.conf`)
-  return /^\s*executeInTransaction\s*=\s*false\b/im.test(text) ? { ...content, transaction: 'none' } : content
+/** A file may have settings beside it, of which those about transactions and placeholders change what runs. */
+async function withSettings(listing: Listing, name: string, values: Placeholders): Promise<MigrationFile> {
+  const source = await listing.read(name)
+  const settings = listing.files.includes(`${name}.conf`) ? (await listing.read(`${name}.conf`)).text : ''
+  const isAsked = (setting: string) => !new RegExp(`^\\s*${setting}\\s*=\\s*false\\b`, 'im').test(settings)
+  const content = isAsked('placeholderReplacement') ? fillIn(source, values, /\$\{([\w:.-]+)\}/g) : source
+  return isAsked('executeInTransaction') ? content : { ...content, transaction: 'none' }
+}
+
+function leftOut(name: string): string {
+  return /^(?:before|after|create)[A-Z]\w*?(?:__.*)?\.sql$/.test(name)
+    ? `${name} is a callback of Flyway, which no version stands for, so it is left out: write it as a hook or as a migration.`
+    : `${name} is not named as Flyway names its files, so it is left out.`
 }
 
 function refuseJava(files: readonly { readonly name: string; readonly home: Listing }[]): void {

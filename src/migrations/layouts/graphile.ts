@@ -1,6 +1,6 @@
 /** graphile-migrate: `committed/000001.sql`, chained by `--! Previous` and `--! Hash`; upwards only, unless `000001.down.sql` is beside it. */
 import { type Layout, type Listing, type Part, readNumber } from './layout.ts'
-import { refuseLine } from './sections.ts'
+import { fillIn, readPlaceholders } from './placeholders.ts'
 
 export const graphileMigrate: Layout = {
   name: 'graphile-migrate',
@@ -20,17 +20,12 @@ export const graphileMigrate: Layout = {
   async load(listing) {
     const home = await committed(listing)
     const parts: Part[] = []
+    const values = await readPlaceholders(listing)
     for (const name of home.files) {
       const ending = name.endsWith('.down.sql') ? /\.down\.sql$/ : /\.sql$/
       const named = readNumber(name, ending)
       if (!named) continue
-      const content = await home.read(name)
-      refuseLine(
-        content,
-        /(?<![:\w]):DATABASE_(?:NAME|OWNER)\b/,
-        'has a placeholder that only graphile-migrate fills in',
-        'Write the name into the file: what ran must be what the file says.',
-      )
+      const content = fillIn(await home.read(name), values, /(?<![:\w]):([A-Z][A-Z0-9_]+)\b/g, isNoPlaceholder)
       parts.push({
         ...named,
         direction: ending.source.includes('down') ? 'down' : 'up',
@@ -43,6 +38,9 @@ export const graphileMigrate: Layout = {
 }
 
 const header = /^--! Previous: /m
+
+/** The project names what it fills in; of what it does not name, only these are always filled in. */
+const isNoPlaceholder = (name: string) => !name.startsWith('DATABASE_')
 
 async function committed(listing: Listing): Promise<Listing> {
   return listing.folders.includes('committed') ? listing.below('committed') : listing
