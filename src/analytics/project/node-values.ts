@@ -55,8 +55,8 @@ function partsOf(names: Names, known: Known, self: Self): Record<string, Templat
     tags: (settings['tags'] ?? tags) as TemplateValue,
     description,
     columns: Object.fromEntries(columns) as TemplateValue,
-    refs: (known.refs ?? []) as TemplateValue,
-    sources: (known.sources ?? []) as TemplateValue,
+    refs: known.refs ?? [],
+    sources: known.sources ?? [],
     depends_on: { nodes: ids, macros: [] },
   }
 }

@@ -74,7 +74,7 @@ function ofVersion(model: ModelProperties, version: Readonly<Record<string, unkn
     ...common,
     ...(own as Partial<ModelProperties>),
     name: `${model.name}_v${textOf(v) ?? ''}`,
-    config: { ...model.config, ...mappingOf(config) } as ModelProperties['config'],
+    config: { ...model.config, ...mappingOf(config) },
     columns: columnsOf(model, columns),
   }
 }

@@ -5,6 +5,7 @@
 import type { Session } from '../../engines/engine.ts'
 import { crossDatabase } from '../project/cross-database.ts'
 import type { Snapshot, Transform } from '../project/project.ts'
+import { textOf } from '../project/shapes.ts'
 import { spellingOf } from './cells.ts'
 import { besides, targetName, withStaged } from './staging.ts'
 
@@ -102,11 +103,11 @@ function spell(warehouse: Session, snapshot: Snapshot): Spelled {
   const { name: quoted, typeNamed } = spellingOf(warehouse)
   const { names, uniqueKey, updatedAt, checked, hardDeletes, validToCurrent } = snapshot
   const words = crossDatabase(warehouse.engine.name)
-  const now = String(words['snapshot_get_time']?.([], {}, {} as never) ?? 'current_timestamp')
+  const now = textOf(words['snapshot_get_time']?.([], {}, {} as never)) ?? 'current_timestamp'
   const text = typeNamed('text')
   const scdId = (parts: readonly string[]) => {
     const joined = parts.map(part => `coalesce(cast(${part} as ${text}), '')`).join(` || '|' || `)
-    return String(words['hash']?.([joined], {}, {} as never) ?? `md5(${joined})`)
+    return textOf(words['hash']?.([joined], {}, {} as never)) ?? `md5(${joined})`
   }
   const word = (given: string) => `cast('${given}' as ${text})`
   const isDeleted = hardDeletes === 'new_record'
