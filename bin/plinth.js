@@ -20,11 +20,11 @@ const known = call?.answer() ?? null
 if (known !== null) process.exit(known)
 // What a process that stays has loaded already is asked there.
 if (process.argv[2] === 'lint') require('../dist/bundle/ask.cjs').askResident(bundle, process.argv, run)
-else run(null)
+else run('unwanted')
 
-function run(state) {
+function run(resident) {
   const { useCompiled } = require('../dist/bundle/compiled.cjs')
   const command = /^[a-z]+$/.test(process.argv[2] ?? '') ? process.argv[2] : 'plinth'
   process.on('exit', useCompiled(bundle, command))
-  require('../dist/bundle/plinth.cjs').main(process.argv, call?.witness(), state)
+  require('../dist/bundle/plinth.cjs').main(process.argv, call?.witness(), resident)
 }

@@ -24,10 +24,14 @@ interface Globals {
 }
 
 /**
- * Runs one command line and ends the process with its exit status. `keep` takes what may be answered again without a run; `state` is the state folder of a
- * project that may have a resident and has none.
+ * Runs one command line and ends the process with its exit status. `keep` takes what may be answered again without a run; where a resident is missing, a call of
+ * lint starts one.
  */
-export async function main(argv: readonly string[], keep?: Keep, state: string | null = null): Promise<void> {
+export async function main(
+  argv: readonly string[],
+  keep?: Keep,
+  resident: 'missing' | 'unwanted' = 'unwanted',
+): Promise<void> {
   const interruption = new AbortController()
   const interrupt = () => (interruption.signal.aborted ? process.exit(130) : interruption.abort())
   process.on('SIGINT', interrupt).on('SIGTERM', interrupt)
@@ -38,7 +42,7 @@ export async function main(argv: readonly string[], keep?: Keep, state: string |
     wished = wish
   }
   const status = await run(argv, { signal: interruption.signal, keep, residence })
-  if (state !== null && wished === 'preferred') (await import('./resident/start.ts')).startResident(state)
+  if (resident === 'missing' && wished === 'preferred') (await import('./resident/start.ts')).startResident()
   process.stdout.write('', () => process.exit(status))
 }
 

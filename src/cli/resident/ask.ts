@@ -10,21 +10,21 @@ import { frameOf, frameReader, type Letter } from './frames.ts'
 import { buildOf, lookAt, socketName, stateFolderNear, worldOf } from './place.ts'
 import type { Call, Screen } from './question.ts'
 
-/** `state` is the state folder for which a resident may be started, by its path from the current folder; null where none may be, or one is there. */
-export type RunHere = (state: string | null) => void
+/** `missing`: no resident is there, and one may be started. */
+export type RunHere = (resident: 'missing' | 'unwanted') => void
 
 /** Ends the process with the answer, or runs the call. */
 export function askResident(bundle: string, argv: readonly string[], runHere: RunHere): void {
   const words = argv.slice(2)
-  const state = mayBeAsked(words) ? stateFolder() : null
-  const there = state === null ? 'strange' : lookAt(state)
-  if (state === null || there === 'strange') return runHere(null)
-  if (there !== 'socket') return runHere(state)
+  if (!mayBeAsked(words)) return runHere('unwanted')
+  const state = stateFolder()
+  const there = state === null ? 'nothing' : lookAt(state)
+  if (there !== 'socket') return runHere(there === 'strange' ? 'unwanted' : 'missing')
   const call = callOf(bundle, argv)
-  if (call === null) return runHere(null)
+  if (call === null) return runHere('unwanted')
   const path = `${state}/${socketName}`
-  if (words.includes('-')) void askWithInput(path, call, missing => runHere(missing ? state : null))
-  else ask(path, call, null, missing => runHere(missing ? state : null))
+  if (words.includes('-')) void askWithInput(path, call, runHere)
+  else ask(path, call, null, runHere)
 }
 
 /** Longer than a resident that lives ever takes to say yes or no, unless the machine is out of breath. */
@@ -67,11 +67,11 @@ function screenOf(number: 1 | 2): Screen {
 }
 
 /** A run here reads what was read already. */
-async function askWithInput(path: string, call: Call, runHere: (missing: boolean) => void): Promise<void> {
+async function askWithInput(path: string, call: Call, runHere: RunHere): Promise<void> {
   const input = await readInput()
-  ask(path, call, input, missing => {
+  ask(path, call, input, resident => {
     Object.defineProperty(process, 'stdin', { value: Readable.from([input]) })
-    runHere(missing)
+    runHere(resident)
   })
 }
 
@@ -81,31 +81,31 @@ async function readInput(): Promise<Buffer> {
   return Buffer.concat(chunks)
 }
 
-function ask(path: string, call: Call, input: Buffer | null, runHere: (missing: boolean) => void): void {
+function ask(path: string, call: Call, input: Buffer | null, runHere: RunHere): void {
   const socket = connected(path)
-  if (socket === null) return runHere(false)
+  if (socket === null) return runHere('unwanted')
   let stage: 'asked' | 'taken' | 'printed' | 'over' = 'asked'
   let interruptions = 0
   const interrupt = () => (interruptions++ > 0 ? process.exit(130) : void socket.write(frameOf('interrupt')))
-  const giveUp = (missing: boolean): void => {
+  const giveUp = (resident: 'missing' | 'unwanted'): void => {
     if (stage === 'over') return
     const wasPrinted = stage === 'printed'
     stage = 'over'
     clearTimeout(timer)
     process.off('SIGINT', interrupt).off('SIGTERM', interrupt)
     socket.destroy()
-    if (!wasPrinted) return runHere(missing)
+    if (!wasPrinted) return runHere(resident)
     // What was printed cannot be taken back, so the call cannot be run again either.
     writeAll(2, Buffer.from('The process that lint was handed to ended before it was done.\n'))
     process.exit(1)
   }
-  const timer = setTimeout(() => giveUp(false), decisionMsMax)
+  const timer = setTimeout(() => giveUp('unwanted'), decisionMsMax)
   const hear: Readonly<Record<Letter, ((bytes: Buffer) => void) | undefined>> = {
     yes: () => {
       stage = 'taken'
       clearTimeout(timer)
     },
-    no: () => giveUp(false),
+    no: () => giveUp('unwanted'),
     out: bytes => {
       stage = 'printed'
       writeAll(1, bytes)
@@ -125,11 +125,11 @@ function ask(path: string, call: Call, input: Buffer | null, runHere: (missing: 
       try {
         for (const { letter, bytes } of read(chunk)) if (stage !== 'over') hear[letter]?.(bytes)
       } catch {
-        giveUp(false)
+        giveUp('unwanted')
       }
     })
-    .on('error', error => giveUp(isNobodyThere(error)))
-    .on('close', () => giveUp(false))
+    .on('error', error => giveUp(isNobodyThere(error) ? 'missing' : 'unwanted'))
+    .on('close', () => giveUp('unwanted'))
   process.on('SIGINT', interrupt).on('SIGTERM', interrupt)
   send(socket, call, input)
 }

@@ -3,12 +3,13 @@ import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { lookAt, startVariables } from './place.ts'
+import { lookAt, startVariables, stateFolderNear } from './place.ts'
 
 /** It holds neither a stream nor the folder nor the environment of whoever starts it. Where another one is there by then, it ends at once. */
-export function startResident(state: string): void {
+export function startResident(): void {
+  const state = stateFolderNear()
   const entry = fileURLToPath(new URL('resident.cjs', import.meta.url))
-  if (!existsSync(entry) || !existsSync(state) || lookAt(state) === 'strange') return
+  if (state === null || !existsSync(entry) || lookAt(state) === 'strange') return
   const env = startVariables(process.env)
   spawn(process.execPath, [entry, resolve(state)], { cwd: '/', detached: true, stdio: 'ignore', env })
     .on('error', () => undefined)
