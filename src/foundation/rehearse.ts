@@ -39,17 +39,9 @@ export async function canRehearseAtOnce({ config }: Desk): Promise<boolean> {
   return (await embeddedStatus({ folder: serverFolder(config) }))?.running === true
 }
 
-/**
- * Enters where a server runs, while texts are read; the first that rehearses goes on from there. `leave` closes what nobody took. Answers when it is on
- * its way, since whoever reads texts leaves no time for it.
- */
-export async function knock(desk: Desk): Promise<void> {
-  if (desk.config.rehearseOn !== null || entering.has(desk)) return
-  await new Promise<void>(begun => {
-    const entered = enter(desk, begun)
-    entering.set(desk, entered)
-    void entered.finally(begun)
-  })
+/** Enters where a server runs, while texts are read; the first that rehearses goes on from there. `leave` closes what nobody took. */
+export function knock(desk: Desk): void {
+  if (desk.config.rehearseOn === null && !entering.has(desk)) entering.set(desk, enter(desk))
 }
 
 export async function leave(desk: Desk): Promise<void> {
@@ -66,14 +58,12 @@ interface Entered {
 const entering = new WeakMap<Desk, Promise<Entered | null>>()
 
 /** Whatever keeps it out is told to whoever comes to rehearse. */
-async function enter(desk: Desk, begun: () => void): Promise<Entered | null> {
+async function enter(desk: Desk): Promise<Entered | null> {
   try {
     const url = await embeddedUrlIfRunning(desk)
     if (url === null) return null
     const engine = await embeddedEngine(desk)
-    const opening = engine.open(url, { applicationName: 'plinth rehearsal' })
-    setImmediate(begun)
-    const opened = await opening
+    const opened = await engine.open(url, { applicationName: 'plinth rehearsal' })
     // Who entered the database knows that it is there.
     desk.known.set('embedded', desk.known.get('embedded') ?? Promise.resolve(url))
     return { url, opened }
