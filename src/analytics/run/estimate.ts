@@ -48,7 +48,7 @@ async function sample(session: Session, source: CapturedSource, filter: string):
   const pages = await pagesOf(session, source)
   const share = pages > pagesMax * 2 ? pagesMax / pages : 1
   const sampled = share < 1 ? ` tablesample system (${(share * 100).toPrecision(6)}) repeatable (0)` : ''
-  const { rows } = await session.query<{ hour: string | null; shard: number | null; rows: string }>(
+  const { rows } = await session.query<{ hour: string | null; shard: number | string | null; rows: string }>(
     `select hour, shard, count(*) as rows
      from (select ${hourOf(source)} as hour, ${shardOf(source)} as shard from ${source.capture.table} as event${sampled} where ${filter}) as event
      group by grouping sets ((hour), (shard))`,
