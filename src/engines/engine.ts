@@ -82,11 +82,6 @@ export interface Warehouse {
   ) => Promise<readonly { readonly name: string; readonly type: string }[]>
   /** Appends rows of CSV to a table within the transaction that is open, and answers their number. */
   readonly loadCsv: (session: Session, load: Load) => Promise<number>
-  /**
-   * Runs a transaction that reads mostly what it has written itself, with no more of the machine than that is good for. Absent where the work is
-   * done elsewhere.
-   */
-  readonly withOwnRows?: <T>(session: Session, work: () => Promise<T>) => Promise<T>
   /** Bytes that a query would read, where the engine bills by them. */
   readonly estimateBytes?: (session: Session, query: string) => Promise<number>
   /** Present where sessions are not stateful. */

@@ -9,7 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { duckdb } from '../../src/engines/duckdb/index.ts'
 import { splitStatements } from '../../src/engines/duckdb/statements.ts'
-import { loadCsv, withOwnRows } from '../../src/engines/duckdb/write.ts'
+import { loadCsv } from '../../src/engines/duckdb/write.ts'
 import type { OpenOptions, Session } from '../../src/engines/engine.ts'
 import { PlinthError } from '../../src/errors.ts'
 import { describeEngine } from './conformance.ts'
@@ -352,30 +352,6 @@ describe('errors', () => {
     expect(await failure(duckdb.open(url, { settings: { nonsense: '1' } }))).toMatchObject({ code: 'SQL_FAILED' })
     const other = await holder(url, 'select 1')
     await other.end('SIGTERM')
-  })
-
-  test('rows of one’s own are worked on with one thread, and who sets it back is the last to need it', async () => {
-    const url = `duckdb:${join(folder(), 'warehouse.duckdb')}`
-    const [first, second] = [await open(url, { settings: { threads: '3' } }), await open(url)]
-    const threads = async () =>
-      (await second.query<{ threads: string }>("select current_setting('threads') as threads")).rows[0]?.threads
-    let end = (): void => undefined
-    const over = new Promise<void>(resolve => {
-      end = resolve
-    })
-    let long: Promise<unknown> = Promise.resolve()
-    await withOwnRows(first, async () => {
-      long = withOwnRows(second, () => over)
-      expect(await threads()).toBe('1')
-    })
-    expect(await threads()).toBe('1')
-    end()
-    await long
-    expect(await threads()).toBe('3')
-    await expect(withOwnRows(first, () => first.query('select 1 from nowhere'))).rejects.toThrow('nowhere')
-    // One begins while the other sets it back.
-    await Promise.all([withOwnRows(first, async () => 1), sleep(1).then(() => withOwnRows(second, async () => 2))])
-    expect(await threads()).toBe('3')
   })
 
   test('settings bound memory and threads', async () => {

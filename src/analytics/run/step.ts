@@ -73,9 +73,8 @@ export interface StepResult {
 /** Replaces a batch; with `closing`, moves the cursor as well. Throws LEASE_LOST, DIFFERENCES_FOUND, TRANSFORM_INVALID, WAREHOUSE_FAILED. */
 export async function applyBatch(context: StepContext, batch: Batch, closing: Closing | null): Promise<StepResult> {
   const { warehouse, source, onStage } = context
-  const { deferred, withOwnRows } = spellingOf(warehouse)
   let replaced: ListedBatch | null = null
-  const replace = async (): Promise<StepResult> => {
+  const result = await withTransaction(warehouse, async () => {
     await claimTarget(warehouse, context.claim)
     await onStage('claimed')
     const listed = await listCells(warehouse, batch)
@@ -98,12 +97,9 @@ export async function applyBatch(context: StepContext, batch: Batch, closing: Cl
       await closing.also(warehouse)
     }
     return { rows: loaded.rows, cells: proved.length, tables, late: measured(proved) }
-  }
-  const transaction = () => withTransaction(warehouse, replace)
-  // What changed is looked for among everything that stands; a whole load reads what it brought.
-  const result = await (withOwnRows && batch.whole === 'yes' ? withOwnRows(warehouse, transaction) : transaction())
+  })
   await onStage('committed')
-  return replaced && deferred ? tellReplaced(context, replaced, result) : result
+  return replaced && spellingOf(warehouse).deferred ? tellReplaced(context, replaced, result) : result
 }
 
 async function loadRaw(context: StepContext, batch: ListedBatch): Promise<Loaded> {

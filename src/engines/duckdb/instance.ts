@@ -23,18 +23,9 @@ export interface OpenInstance {
   readonly scratchPrefix: string
   /** Names of locks that sessions hold, with their owner. */
   readonly locks: Map<string, symbol>
-  /** Who works with one thread for now, and how many there were. */
-  readonly lone: Lone
   connect(): Promise<DuckDBConnection>
   /** To be called once by each session; the last one checkpoints and closes the file. */
   release(): Promise<void>
-}
-
-export interface Lone {
-  holders: number
-  threads: string
-  /** When that many are there again. */
-  restored: Promise<void>
 }
 
 export interface Waiting {
@@ -63,12 +54,7 @@ export async function acquireInstance(url: string, waiting: Waiting): Promise<Op
   }
   let shared = instances.get(key)
   if (!shared) {
-    shared = {
-      opened: openWaiting(path, key, waiting),
-      sessions: 0,
-      locks: new Map(),
-      lone: { holders: 0, threads: '', restored: Promise.resolve() },
-    }
+    shared = { opened: openWaiting(path, key, waiting), sessions: 0, locks: new Map() }
     instances.set(key, shared)
   }
   shared.sessions += 1
@@ -80,7 +66,6 @@ export async function acquireInstance(url: string, waiting: Waiting): Promise<Op
       scratchFolder: path === null ? tmpdir() : dirname(key),
       scratchPrefix: scratchPrefix(path === null ? 'memory' : key),
       locks: entry.locks,
-      lone: entry.lone,
       connect: () => instance.connect(),
       release: () => release(key, entry),
     }
@@ -94,7 +79,6 @@ export async function acquireInstance(url: string, waiting: Waiting): Promise<Op
 interface Shared {
   readonly opened: Promise<Opened>
   readonly locks: Map<string, symbol>
-  readonly lone: Lone
   sessions: number
 }
 

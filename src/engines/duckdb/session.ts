@@ -29,8 +29,6 @@ import { commandOf, splitStatements } from './statements.ts'
 export interface DuckDbSession extends Session {
   /** Runs `work` with the path of a file that holds the bytes of `source`; the file is gone afterwards. */
   withBulkFile<T>(source: AsyncIterable<Uint8Array | string>, work: (path: string) => Promise<T>): Promise<T>
-  /** Runs `work`, meanwhile with one thread for the whole database. To be called outside a transaction, which `work` opens. */
-  withOneThread<T>(work: () => Promise<T>): Promise<T>
   /** Appends rows to a table whose columns have these types in this order, and answers their number. */
   appendBlocks(table: TableName, types: readonly BlockType[], blocks: AsyncIterable<Block>): Promise<number>
   /** The rows of a query; the block is filled anew each time. Where texts are foreseen, the query answers hashes in their place. */
@@ -145,24 +143,6 @@ class OpenSession implements DuckDbSession {
       await pipeline(source, createWriteStream(path, { mode: 0o600 }))
       return work(path)
     })
-  }
-
-  async withOneThread<T>(work: () => Promise<T>): Promise<T> {
-    const { lone } = this.#instance
-    lone.holders += 1
-    try {
-      if (lone.holders === 1) {
-        await lone.restored
-        const { rows } = await this.query<{ threads: string }>(`select current_setting('threads') as threads`)
-        lone.threads = rows[0]?.threads ?? '1'
-        await this.set('threads', '1')
-      }
-      return await work()
-    } finally {
-      lone.holders -= 1
-      // Work that failed says why; that nothing can be set on what is closed says nothing.
-      if (lone.holders === 0) await (lone.restored = this.set('threads', lone.threads).catch(() => undefined))
-    }
   }
 
   appendBlocks(table: TableName, types: readonly BlockType[], blocks: AsyncIterable<Block>): Promise<number> {

@@ -3,7 +3,7 @@ import { basename } from 'node:path'
 import type { Warehouse } from '../engine.ts'
 import { columnsOf, describeQuery, kindOf, quoted } from './columns.ts'
 import { filePath } from './instance.ts'
-import { loadCsv, withOwnRows } from './write.ts'
+import { loadCsv } from './write.ts'
 
 export const warehouse: Warehouse = {
   relation: (schema, name) => `${quoted(schema)}.${quoted(name)}`,
@@ -29,7 +29,6 @@ export const warehouse: Warehouse = {
   typeNamed: type => type,
   describeTypes: describeQuery,
   loadCsv,
-  withOwnRows,
 }
 
 const infinity = { 'before all': '-infinity', 'after all': 'infinity' } as const

@@ -30,14 +30,6 @@ export async function loadCsv(session: Session, load: Load): Promise<number> {
   })
 }
 
-/**
- * DuckDB reads what its transaction has written, and has not committed, with one thread; any other one would look for work all the time, and
- * take from whoever sends the rows.
- */
-export function withOwnRows<T>(session: Session, work: () => Promise<T>): Promise<T> {
-  return bulk(session).withOneThread(work)
-}
-
 export interface BlockColumnName {
   readonly name: string
   readonly type: BlockType
