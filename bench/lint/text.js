@@ -115,7 +115,7 @@ function makeProject(name, amount) {
   writePairs(join(project, 'migrations'), generateMigrations(amount))
   writeFileSync(
     join(project, 'configs/migrate.yaml'),
-    'version: 1\nproject: bench\ntracks:\n  operational:\n    migrations: migrations\n',
+    'version: 1\nproject: bench\ntracks:\n  operational:\n    migrations: migrations\nlint:\n  resident: on\n',
   )
   // Only ups, so that both read the same files.
   for (const file of readdirSync(join(project, 'migrations')))

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { relative } from 'node:path'
 import { Command, CommanderError, Option } from 'commander'
+import type { Residence } from '../config/lint.ts'
 import { asPlinthError, PlinthError } from '../errors.ts'
 import type { KeptSessions } from '../migrations/rehearse/kept-sessions.ts'
 import type { Keep } from './answered.ts'
@@ -42,7 +43,7 @@ export async function main(
     wished = wish
   }
   const status = await run(argv, { signal: interruption.signal, keep, residence })
-  if (resident === 'missing' && wished === 'preferred') (await import('./resident/start.ts')).startResident()
+  if (resident === 'missing' && wished !== 'off') (await import('./resident/start.ts')).startResident(wished)
   process.stdout.write('', () => process.exit(status))
 }
 
@@ -53,8 +54,6 @@ export interface Around {
   readonly residence?: ((wish: Residence) => void) | undefined
   readonly sessions?: KeptSessions | undefined
 }
-
-type Residence = 'preferred' | 'off'
 
 /** Runs one command line and answers its exit status. */
 export async function run(argv: readonly string[], around: Around): Promise<number> {

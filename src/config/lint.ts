@@ -20,11 +20,13 @@ export interface LintSetting {
   readonly baseline: string
   /** A table with fewer rows on the target is locked or written anew in no time, so findings about that are notices there. */
   readonly smallTableRows: number
-  /** `preferred`: a process may stay for a while that answers calls of lint sooner; `off`: none does. */
-  readonly resident: 'preferred' | 'off'
+  /** `on`: a process may stay for a while that answers calls of lint sooner; `auto`: beside the embedded server, which stays as well. */
+  readonly resident: Residence
   /** What the rules are told, where something is said. */
   readonly settings: LintDeclarations
 }
+
+export type Residence = 'auto' | 'on' | 'off'
 
 type LintDeclarations = Pick<
   LintFile,
@@ -66,7 +68,7 @@ export function readLint(root: string, file: LintFile | undefined, overlay: Lint
     ignore: ignore ?? [],
     baseline: isAbsolute(path) ? path : join(root, path),
     smallTableRows: smallTableRows ?? 10_000,
-    resident: resident ?? 'preferred',
+    resident: resident ?? 'auto',
     settings,
   }
 }
@@ -80,7 +82,9 @@ export function lintOrigins(
     Object.entries(own ?? {}).flatMap(([key, value]) =>
       key === 'rules' ? Object.keys(value as object).map(rule => `lint.rules.${rule}`) : [`lint.${key}`],
     )
-  const usual = ['rehearsal', 'apply', 'warningsMax', 'smallTableRows', 'resident'].map(key => [`lint.${key}`, 'default'] as const)
+  const usual = ['rehearsal', 'apply', 'warningsMax', 'smallTableRows', 'resident'].map(
+    key => [`lint.${key}`, 'default'] as const,
+  )
   return [
     ...usual,
     ...said(file).map(path => [path, 'file'] as const),

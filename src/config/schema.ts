@@ -98,7 +98,7 @@ const lint = z.strictObject({
   ignore: z.array(name).optional(),
   baseline: name.optional(),
   smallTableRows: z.number().int().min(0).optional(),
-  resident: z.enum(['preferred', 'off']).optional(),
+  resident: z.enum(['auto', 'on', 'off']).optional(),
   postgresVersion: z.number().int().min(9).max(99).optional(),
   tenantColumn: name.nullable().optional(),
   tenantTable: name.nullable().optional(),

@@ -14,7 +14,8 @@ import { isAlive } from '../../src/engines/postgres/embedded/postmaster.ts'
 import { plinth, type RunOptions, startPlinth, temporaryFolder } from '../support/cli.ts'
 
 const up = 'create table users (id bigint primary key, home char(2));\n'
-const configuration = 'version: 1\nproject: story\ntracks:\n  operational:\n    migrations: m\n'
+const base = 'version: 1\nproject: story\ntracks:\n  operational:\n    migrations: m\n'
+const configuration = `${base}lint:\n  resident: on\n`
 const files = {
   'configs/migrate.yaml': configuration,
   'm/1_users.up.sql': up,
@@ -91,7 +92,7 @@ test('calls are answered as by a process of their own: words, folder, environmen
   expect(unknown).toMatchObject({ status: 2, stderr: expect.stringContaining('ENVIRONMENT_UNKNOWN') as string })
   expect((await alike(folder, byText)).status).toBe(0)
 
-  writeFileSync(join(folder, 'configs/migrate.yaml'), `${configuration}lint:\n  rules:\n    type-char: error\n`)
+  writeFileSync(join(folder, 'configs/migrate.yaml'), `${configuration}  rules:\n    type-char: error\n`)
   expect((await alike(folder, byText)).status).toBe(4)
   writeFileSync(join(folder, 'm/1_users.up.sql'), up.replace('char(2)', 'json   '))
   expect((await alike(folder, byText)).stdout).toContain('type-json')
@@ -231,7 +232,8 @@ test('it holds neither the folder, the streams nor the environment of whoever st
 test.each([
   ['CI is set', {}, { CI: 'true' }],
   ['a variable refuses it', {}, { PLINTH_RESIDENT: 'off' }],
-  ['the configuration refuses it', { 'configs/migrate.yaml': `${configuration}lint:\n  resident: off\n` }, {}],
+  ['the configuration refuses it', { 'configs/migrate.yaml': `${base}lint:\n  resident: off\n` }, {}],
+  ['there is no server that stays, and nobody asked for it', { 'configs/migrate.yaml': base }, {}],
   ['Node is told otherwise', {}, { NODE_OPTIONS: '--no-warnings' }],
 ] as const)('none is started where %s', async (_, more, env) => {
   const folder = temporaryFolder({ ...files, ...more })
@@ -243,7 +245,7 @@ test.each([
 test('one that the configuration refuses by now answers once more, and ends', async () => {
   const folder = await inhabited()
   const pid = await ready(folder)
-  writeFileSync(join(folder, 'configs/migrate.yaml'), `${configuration}lint:\n  resident: off\n`)
+  writeFileSync(join(folder, 'configs/migrate.yaml'), `${base}lint:\n  resident: off\n`)
   expect((await ask(folder, byText)).stdout).toContain('type-char')
   await gone(pid)
   expect((await ask(folder, byText)).stdout).toContain('type-char')

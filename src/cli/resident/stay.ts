@@ -5,6 +5,7 @@
 import { lstatSync, mkdirSync, rmSync } from 'node:fs'
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { join } from 'node:path'
+import type { Residence } from '../../config/lint.ts'
 import { exclusively } from '../../engines/postgres/embedded/exclusive.ts'
 import { type KeptSessions, keepSessions } from '../../migrations/rehearse/kept-sessions.ts'
 import { run } from '../main.ts'
@@ -116,7 +117,7 @@ async function take(desk: Desk, question: Question, input: Buffer, { socket, sig
     out: (bytes: Buffer) => void socket.write(frameOf('out', bytes)),
     error: (bytes: Buffer) => void socket.write(frameOf('error', bytes)),
   }
-  const residence = (wish: 'preferred' | 'off') => {
+  const residence = (wish: Residence) => {
     if (wish === 'off') desk.wanted = 'no'
   }
   try {
