@@ -45,7 +45,7 @@ const always = [
 
 /** Read together by every command that opens a session. */
 const connection = [
-  /src\/engines\/postgres\/(session|connect|copy-out|reach|driver|navigator|wire|values|failure|observer)\.ts$/,
+  /src\/engines\/postgres\/(session|connect|reach|driver|navigator|wire|values|failure|observer)\.ts$/,
   /node_modules\/(pg|pg-.*|postgres-.*|pgpass|split2|xtend)\//,
 ]
 

@@ -19,7 +19,6 @@ import type {
   WatchOptions,
 } from '../engine.ts'
 import { type Connected, connect, requestCancel } from './connect.ts'
-import { CopyOut } from './copy-out.ts'
 import { type FailureContext, translate } from './failure.ts'
 import { watchLocks } from './observer.ts'
 import { CallersFailure, type Conversation, CopyIn, OneStatement, readTag, Script, Together } from './wire.ts'
@@ -205,6 +204,7 @@ class PostgresSession implements Session {
     const turn = new Promise<void>(resolve => {
       release = resolve
     })
+    let stream: Readable | undefined
     // The turn lasts as long as the copy, which its consumer may read slowly.
     await new Promise<void>((start, refuse) => {
       this.#inTurn({}, async () => {
@@ -212,32 +212,35 @@ class PostgresSession implements Session {
         await turn
       }).catch(refuse)
     })
-    const copy = new CopyOut(text)
-    // What is thrown at the yield is the reader's own way to leave; what the copy throws is the server's.
-    let state: 'reading' | 'at the reader' | 'over' = 'reading'
+    // What is thrown at the yield is the reader's own way to leave; what the stream throws is the server's.
+    let readerHasTurn = false
     try {
-      this.#client.query(copy)
-      for await (const chunk of copy.bytes()) {
-        state = 'at the reader'
-        yield chunk
-        state = 'reading'
+      const { to: copyTo } = await import('pg-copy-streams')
+      stream = this.#client.query(copyTo(text))
+      for await (const chunk of stream.iterator({ destroyOnReturn: false })) {
+        readerHasTurn = true
+        yield chunk as Buffer
+        readerHasTurn = false
       }
-      state = 'over'
+      stream = undefined
     } catch (error) {
-      if (state === 'at the reader') throw error
-      state = 'over'
+      if (readerHasTurn) throw error
+      stream = undefined
       throw this.#failure(error, { text })
     } finally {
-      if (state !== 'over') await this.#abandon(copy)
+      if (stream) await this.#abandon(stream)
       release()
     }
   }
 
   /** The reader went away: the server is told to stop and the rest is read past, so that the session can go on. */
-  async #abandon(copy: CopyOut): Promise<void> {
+  async #abandon(stream: Readable): Promise<void> {
     // All of it may have come already, and its last piece was only not asked for.
-    if (copy.isOver) return
-    const ended = copy.discard()
+    if (stream.readableEnded || stream.destroyed) return
+    const ended = new Promise<void>(resolve => {
+      for (const event of ['end', 'error', 'close']) stream.once(event, () => resolve())
+    })
+    stream.resume()
     await this.cancel().catch(() => undefined)
     await ended
   }
