@@ -48,8 +48,10 @@ export async function projectOf(
 /** The name of the warehouse's database; undefined where no warehouse is set. */
 async function catalogOf(desk: Desk): Promise<string | undefined> {
   for (const track of desk.config.tracks) {
-    const { warehouse } = await engineNamed(track.engine)
-    if (warehouse && track.database !== null) return warehouse.catalog((await databaseOf(desk, track)).url)
+    if (track.database === null || !(await engineNamed(track.engine)).warehouse) continue
+    // A URL from the environment may be one of another engine.
+    const { engine, url } = await databaseOf(desk, track)
+    if (engine.warehouse) return engine.warehouse.catalog(url)
   }
   return undefined
 }
