@@ -106,7 +106,10 @@ async function measure() {
 function writeProject(name) {
   const project = join(folder, name)
   mkdirSync(join(project, 'configs'), { recursive: true })
-  writeFileSync(join(project, 'configs/migrate.yaml'), 'version: 1\nproject: bench\ntracks:\n  operational: {}\nlint:\n  resident: on\n')
+  writeFileSync(
+    join(project, 'configs/migrate.yaml'),
+    'version: 1\nproject: bench\ntracks:\n  operational: {}\nlint:\n  resident: on\n',
+  )
   writePairs(join(project, 'db/migrations/operational'), migrations)
   return project
 }
