@@ -7,7 +7,7 @@ import type { RehearsalPlace, Scripts } from '../migrations/rehearse/rehearse.ts
 import type { Rehearsal } from '../schema/rehearsal.ts'
 import type { SearchPath } from '../engines/postgres/search-path.ts'
 import { type Desk, embeddedUrl, embeddedUrlIfRunning, preludeOf, serverFolder } from './desk.ts'
-import { alongPath, pathScripts, searchPathOf } from './search-path.ts'
+import { alongPath, pathScripts, searchPathAtHand } from './search-path.ts'
 
 /** A server of its own, never the one of the target: the embedded one, unless the configuration or `--rehearse-on` names another. */
 export async function rehearsalPlaceOf(desk: Desk): Promise<RehearsalPlace> {
@@ -83,7 +83,7 @@ export interface Rehearsed {
  * from starting.
  */
 export async function rehearse(desk: Desk, asked: Scripts, track: Track | null): Promise<Rehearsal> {
-  const path = await searchPathOf(desk, track)
+  const path = await searchPathAtHand(desk, track)
   const scripts = await behindPrelude(asked, track, path)
   const known = rehearsals.get(desk) ?? new Map<string, Promise<Rehearsal>>()
   rehearsals.set(desk, known)

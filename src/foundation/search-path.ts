@@ -20,6 +20,17 @@ export async function searchPathOf(desk: Desk, track: Track | null): Promise<Sea
   return path
 }
 
+/** As `searchPathOf`, for who asks about texts: a database that says nothing is not waited for, and the path is the usual one then. */
+export async function searchPathAtHand(desk: Desk, track: Track | null): Promise<SearchPath | null> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<null>(resolve => {
+    timer = setTimeout(resolve, patienceMs, null)
+  })
+  return Promise.race([searchPathOf(desk, track), late]).finally(() => clearTimeout(timer))
+}
+
+const patienceMs = 1000
+
 /** A place for scratch databases, with the path of the track's own. */
 export async function alongPath<P extends { readonly url: string }>(
   place: P,

@@ -21,9 +21,9 @@ export function append({ statement }: Pick<StatementView, 'statement'>, text: st
   return { start: at, end: at, text }
 }
 
-/** Puts a statement behind this one, on lines of its own. */
+/** Puts a statement behind this one and what is said of it on its line, on lines of its own. */
 export function statementBehind({ text }: Script, { end }: Statement, statement: string): Edit {
-  const semicolon = /^\s*;/.exec(text.slice(end))
+  const semicolon = /^\s*;(?:[ \t]*--[^\n]*)?/.exec(text.slice(end))
   const at = end + (semicolon?.[0].length ?? 0)
   return { start: at, end: at, text: `${semicolon ? '' : ';'}\n\n${statement};` }
 }

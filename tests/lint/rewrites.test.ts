@@ -103,6 +103,15 @@ test('no other rule rewrites anything', async () => {
   expect([...others]).toEqual([])
 })
 
+test('a comment stays with the statement that it is about', async () => {
+  const rule = rules.find(one => one.name === 'index-foreign-key') as Rule
+  const up = 'create table a (id int primary key, b int references a (id)); -- a tree\nselect 1;\n'
+  const example = { title: '', up }
+  const { findings } = await lintExample(example, await rehearseExample(example), [rule])
+  const [fixed] = fixTexts(findings, sourcesOf(example))
+  expect(fixed?.after).toBe(up.replace('-- a tree', '-- a tree\n\ncreate index a_b_idx on public.a (b);'))
+})
+
 describe('is left alone where it is not certain', () => {
   test.each([
     ['two checks that would have one name', 'create table t (a int, b int, check (a < b), check (a <> b));'],

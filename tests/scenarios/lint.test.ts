@@ -1,5 +1,6 @@
 /** Migrations are judged before anybody runs them: what is wrong is found and shown, bad input names itself, and apply refuses errors. */
 import { readFileSync, writeFileSync } from 'node:fs'
+import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import { spawnSync } from 'node:child_process'
 import { expect, inject, test } from 'vitest'
@@ -402,4 +403,21 @@ rows:
   expect((await lint(cwd, '--no-rehearsal', '--all', '--update-baseline')).status).toBe(0)
   const again = await lint(cwd, '--no-rehearsal', '--all')
   expect(again.status, again.stdout).toBe(0)
+})
+
+test('a file is judged although the database of its track says nothing', async () => {
+  // It takes every connection, and would be waited for ten minutes.
+  const silent = createServer(socket => socket.on('error', () => undefined)).listen(0, '127.0.0.1')
+  await new Promise(resolve => silent.once('listening', resolve))
+  const { port } = silent.address() as AddressInfo
+  try {
+    const database = `postgres://me@127.0.0.1:${port}/x?connect_timeout=600`
+    const configuration = `version: 1\ntracks:\n  operational:\n    migrations: m\n    database: ${database}\n`
+    const cwd = temporaryFolder({ ...indexed, 'configs/migrate.yaml': configuration })
+    const { stdout } = await lint(cwd, 'm/2_index.up.sql')
+    expect(stdout).toContain('lock-index-nonconcurrent')
+    expect(stdout).toContain('rehearsed on PostgreSQL')
+  } finally {
+    silent.close()
+  }
 })
