@@ -1,23 +1,14 @@
 /** Folders of tools that mark their files in ways of their own, and folders that no tool could be told from. */
-import { mkdir, writeFile } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
 import { draftFiles } from '../../src/migrations/layouts/draft.ts'
 import { loadMigrations } from '../../src/migrations/load.ts'
 import { legacy, type Tree } from './legacy.ts'
-import { failureOf, temporaryFolder } from './support.ts'
+import { failureOf, treeOf } from './support.ts'
 
 const table = (name: string) => `create table ${name} (id int primary key);\n`
-
-async function treeOf(files: Tree): Promise<string> {
-  const folder = await temporaryFolder()
-  for (const [name, text] of Object.entries(files)) {
-    await mkdir(dirname(join(folder, name)), { recursive: true })
-    await writeFile(join(folder, name), text)
-  }
-  return folder
-}
 
 /** Up, down and up again, with a row in between. */
 async function thereAndBack(files: Tree, rows: string) {

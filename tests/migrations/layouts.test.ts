@@ -1,24 +1,14 @@
 /** Folders of other tools, loaded and applied as they are. */
-import { mkdir, writeFile } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { createMigration } from '../../src/migrations/create.ts'
 import { loadMigrations } from '../../src/migrations/load.ts'
 import { compareVersions, versionKey } from '../../src/migrations/migration.ts'
 import { applyTrack, planTrack, rollbackTrack } from '../../src/migrations/track.ts'
 import { emptyDatabase } from '../support/database.ts'
-import { failureOf, openSession, someone, tableNames, temporaryFolder } from './support.ts'
+import { failureOf, openSession, someone, tableNames, treeOf } from './support.ts'
 
 type Tree = Readonly<Record<string, string>>
-
-async function treeOf(files: Tree): Promise<string> {
-  const folder = await temporaryFolder()
-  for (const [name, text] of Object.entries(files)) {
-    await mkdir(dirname(join(folder, name)), { recursive: true })
-    await writeFile(join(folder, name), text)
-  }
-  return folder
-}
 
 const a = 'create table a (id int primary key);'
 const b = 'create table b (id int primary key);'

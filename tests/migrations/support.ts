@@ -1,7 +1,7 @@
 /** A folder of migrations and a session on a database of its own, both gone when the test ends. */
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { onTestFinished } from 'vitest'
 import type { Engine, OpenOptions, Session } from '../../src/engines/engine.ts'
 import { engineOf } from '../../src/engines/registry.ts'
@@ -71,4 +71,14 @@ export async function failureOf(work: Promise<unknown>): Promise<PlinthError> {
     return error as PlinthError
   }
   throw new Error('It was expected to fail, and did not.')
+}
+
+/** A folder with these files, whose names may have folders in them. */
+export async function treeOf(files: Readonly<Record<string, string>>): Promise<string> {
+  const folder = await temporaryFolder()
+  for (const [name, text] of Object.entries(files)) {
+    await mkdir(dirname(join(folder, name)), { recursive: true })
+    await writeFile(join(folder, name), text)
+  }
+  return folder
 }
