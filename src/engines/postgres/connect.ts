@@ -85,13 +85,10 @@ type Prepared = Pick<Connected, 'serverVersion' | 'backendId' | 'pooled'>
 async function prepare(client: Client, options: OpenOptions): Promise<Prepared> {
   const settings = Object.entries({ ...sessionSettings, ...options.settings })
   const values = settings.flat()
-  const calls = [
-    ...settings.map((_, i) => `case when direct then set_config($${i * 2 + 2}, $${i * 2 + 3}, false) end`),
-    unlimited,
-  ]
+  const calls = settings.map((_, i) => `case when direct then set_config($${i * 2 + 2}, $${i * 2 + 3}, false) end`)
   const ask = (more: readonly string[]) =>
-    client.query<{ version: string; pid: number }>(
-      `select current_setting('server_version_num') as version, pg_backend_pid() as pid, ${[...calls, ...more].join(', ')}
+    client.query<{ version: string; pid: number; limited: boolean }>(
+      `select current_setting('server_version_num') as version, pg_backend_pid() as pid, ${limited} as limited, ${[...calls, ...more].join(', ')}
       from (select pg_backend_pid() = $1::integer as direct) as connection`,
       [processOf(client), ...values],
     )
@@ -102,6 +99,7 @@ async function prepare(client: Client, options: OpenOptions): Promise<Prepared> 
   const row = rows[0]
   const pooled = row?.pid !== processOf(client)
   if (pooled) await client.query(followedSettings)
+  else if (row?.limited) await client.query(unlimited)
   return { serverVersion: Math.floor(Number(row?.version) / 10_000), backendId: row?.pid ?? 0, pooled }
 }
 
@@ -135,13 +133,22 @@ const sessionSettings = {
  * Limits of role, database or server are meant for applications, and would end a long migration, a proof or a hook in the middle; runs have limits
  * of their own. What the URL or PGOPTIONS sets was meant for us. Two runs at once take turns by a lock, where serializable would only fail one.
  */
-const unlimited = `case when direct then (
+const limits = [
+  'statement_timeout',
+  'idle_in_transaction_session_timeout',
+  'idle_session_timeout',
+  'transaction_timeout',
+]
+const unlimited = `
   select count(set_config(s.name, case when s.vartype = 'integer' then '0' else 'read committed' end, false))
   from pg_catalog.pg_settings s
-  where s.name in ('statement_timeout', 'idle_in_transaction_session_timeout', 'idle_session_timeout', 'transaction_timeout',
-      'default_transaction_isolation')
-    and s.setting not in ('0', 'read committed') and s.source not in ('client', 'session'))
-end`
+  where s.name in (${limits.map(name => `'${name}'`).join(', ')}, 'default_transaction_isolation')
+    and s.setting not in ('0', 'read committed') and s.source not in ('client', 'session')`
+
+/** Mostly there is none, and to ask where settings come from takes longer than all else that is asked here. Older servers lack some. */
+const limited = `current_setting('default_transaction_isolation') <> 'read committed' or ${limits
+  .map(name => `coalesce(current_setting('${name}', true), '0') <> '0'`)
+  .join(' or ')}`
 
 /** Those that the server reports to its client, which poolers therefore carry from one server process to the next. */
 const followedSettings = `select set_config('TimeZone', 'UTC', false), set_config('DateStyle', 'ISO, YMD', false),
