@@ -10,6 +10,7 @@ import type { TrackStatus } from '../migrations/status.ts'
 import type { PlanInFull } from '../migrations/track.ts'
 import type { VerifyReport } from '../migrations/verify.ts'
 import { type Desk, type OnTrack, onTracks } from './desk.ts'
+import { folderOf, valuesOf } from './folder.ts'
 import { forecastAtHand, foresightAtHand } from './forecast.ts'
 import type { DryRun } from '../migrations/rehearse/dry-run.ts'
 import { hooksOf } from './hooks.ts'
@@ -33,7 +34,12 @@ export async function planTracks(desk: Desk, request: PlanRequest): Promise<OnTr
   const { planOf, readPlan } = await import('../migrations/track.ts')
   return onTracks(desk, async (session, track) => {
     const { otherHistory } = desk.config.migrations
-    const full = await readPlan(session, { ...request, track: track.name, folder: track.migrations, otherHistory })
+    const full = await readPlan(session, {
+      ...request,
+      track: track.name,
+      folder: await folderOf(desk.config, track),
+      otherHistory,
+    })
     const plan = planOf(full)
     const findings = await findingsOf(desk, { session, track, plan, folder: full.folder })
     const { forecast, reason } = await forecastAtHand(desk, session, full, track)
@@ -46,7 +52,8 @@ export async function dryRunTracks(desk: Desk, request: PlanRequest): Promise<On
   refuseAmbiguousTarget(desk.config, request.target)
   const { dryRunTrack } = await import('../migrations/track.ts')
   return onTracks(desk, async (session, track) => {
-    const report = await dryRunTrack(session, { ...request, ...runOptions(desk, track, request.acceptLoss) })
+    const folder = await folderOf(desk.config, track)
+    const report = await dryRunTrack(session, { ...request, ...runOptions(desk, track, request.acceptLoss), folder })
     return unbroken(report)
   })
 }
@@ -57,7 +64,11 @@ export async function applyTracks(desk: Desk, request: ApplyRequest): Promise<On
   const { applyTrack } = await import('../migrations/track.ts')
   return onTracks(desk, async (session, track) => {
     const foresee = (_: Session, full: PlanInFull) => foresightAtHand(desk, session, full, track)
-    const options = { ...runOptions(desk, track, request.acceptLoss), folder: await ahead.folderOf(track), foresee }
+    const options = {
+      ...runOptions(desk, track, request.acceptLoss),
+      folder: await ahead.readyFolderOf(track),
+      foresee,
+    }
     const report = await applyTrack(session, { ...request, ...options })
     ahead.keep(track)
     return unbroken(report)
@@ -69,7 +80,13 @@ export async function rollbackTracks(desk: Desk, request: ApplyRequest): Promise
   refuseAmbiguousTarget(desk.config, request.target)
   const { rollbackTrack } = await import('../migrations/track.ts')
   const rollback = async (...[session, track]: Parameters<Parameters<typeof onTracks>[1]>) =>
-    unbroken(await rollbackTrack(session, { ...request, ...runOptions(desk, track, request.acceptLoss) }))
+    unbroken(
+      await rollbackTrack(session, {
+        ...request,
+        ...runOptions(desk, track, request.acceptLoss),
+        folder: await folderOf(desk.config, track),
+      }),
+    )
   return onTracks(desk, rollback, 'last first')
 }
 
@@ -79,8 +96,10 @@ export async function redoTracks(
   acceptLoss?: ApplyRequest['acceptLoss'],
 ): Promise<OnTrack<Report>[]> {
   const { redoTrack } = await import('../migrations/track.ts')
-  const redo = async (...[session, track]: Parameters<Parameters<typeof onTracks>[1]>) =>
-    (await redoTrack(session, { ...runOptions(desk, track, acceptLoss), count })).map(unbroken)
+  const redo = async (...[session, track]: Parameters<Parameters<typeof onTracks>[1]>) => {
+    const folder = await folderOf(desk.config, track)
+    return (await redoTrack(session, { ...runOptions(desk, track, acceptLoss), folder, count })).map(unbroken)
+  }
   const both = await onTracks(desk, redo, 'last first')
   return both.flatMap(({ track, address, result }) => result.map(report => ({ track, address, result: report })))
 }
@@ -89,7 +108,7 @@ export async function statusOfTracks(desk: Desk): Promise<OnTrack<TrackStatus>[]
   const ahead = await readAhead(desk, desk.config.tracks)
   const { readStatus } = await import('../migrations/status.ts')
   return onTracks(desk, async (session, track) => {
-    const status = await readStatus(session, { track: track.name, folder: await ahead.folderOf(track) })
+    const status = await readStatus(session, { track: track.name, folder: await ahead.readyFolderOf(track) })
     ahead.keep(track)
     return status
   })
@@ -100,16 +119,15 @@ export async function statusOfTracks(desk: Desk): Promise<OnTrack<TrackStatus>[]
  * that are as they were when they were last compared are not read.
  */
 async function readAhead({ config }: Desk, tracks: readonly Track[]) {
-  const { loadMigrations } = await import('../migrations/load.ts')
   const begun = new Map(
-    tracks.map(({ name, migrations, engine }) => {
-      const checksums = openChecksums(config.state, name)
-      return [name, { checksums, folder: loadMigrations(migrations, { dialect: engine, checksums }) }]
+    tracks.map(track => {
+      const checksums = openChecksums(config.state, track.name)
+      return [track.name, { checksums, folder: folderOf(config, track, { checksums }) }]
     }),
   )
   for (const { folder } of begun.values()) folder.catch(() => undefined)
   return {
-    folderOf: async ({ name, migrations }: Track) => (await begun.get(name)?.folder) ?? migrations,
+    readyFolderOf: async (track: Track) => (await begun.get(track.name)?.folder) ?? folderOf(config, track),
     keep: ({ name }: Track) => begun.get(name)?.checksums.keep(),
   }
 }
@@ -121,22 +139,29 @@ export async function verifyTracks(desk: Desk): Promise<OnTrack<VerifyReport>[]>
     const place = await scratchAlongPath(desk, track)
     const { engine, url } = place
     const { actor, emit, signal } = desk
-    const result = await verifyTrack({ ...place, track: track.name, folder: track.migrations, actor, emit, signal })
+    const folder = await folderOf(desk.config, track)
+    const result = await verifyTrack({ ...place, track: track.name, folder, actor, emit, signal })
     reports.push({ track: track.name, address: engine.describe(url), result })
   }
   return reports
 }
 
-/** The two files that were written, up first. */
-export async function createMigrationFiles({ config }: Desk, title: string): Promise<string[]> {
-  const { createMigration } = await import('../migrations/create.ts')
+/** The two files that were written, up first; one of a repeatable. */
+export async function createMigrationFiles(
+  { config }: Desk,
+  title: string,
+  kind: 'version' | 'repeatable' = 'version',
+): Promise<string[]> {
+  const { createMigration, createRepeatable } = await import('../migrations/create.ts')
   const [track] = config.tracks
   if (!track) {
     throw new PlinthError('TRACK_UNKNOWN', 'The configuration has no track.', {
       hint: 'Add one under "tracks", or pass --dir.',
     })
   }
-  const { up, down } = await createMigration({ folder: track.migrations, title })
+  const place = { folder: track.migrations, ...valuesOf(config, track), title }
+  if (kind === 'repeatable') return [await createRepeatable(place)]
+  const { up, down } = await createMigration(place)
   return up === down ? [up] : [up, down]
 }
 
@@ -157,7 +182,6 @@ export function runOptions(desk: Desk, track: Track, acceptLoss?: ApplyRequest['
   } = config.migrations
   return {
     track: track.name,
-    folder: track.migrations,
     actor,
     emit,
     signal,

@@ -1,10 +1,12 @@
 /** Applying on a scratch database, whose server need not have what all databases of the target's server share. */
 import type { Engine, Session } from '../engines/engine.ts'
 import { PlinthError } from '../errors.ts'
+import { openParser } from '../sql/parse.ts'
 import { quotedName } from '../sql/tree.ts'
 import type { PreludeFile } from './prelude.ts'
 import { lackHint } from './rehearse/script.ts'
-import { makeRole, type MissingRoles, missingRole } from './rehearse/surroundings.ts'
+import { missingRole } from './rehearse/missing-role.ts'
+import { makeRole, type MissingRoles } from './rehearse/surroundings.ts'
 import type { Report } from './run.ts'
 import { applyTrack, type TrackOptions } from './track.ts'
 
@@ -36,10 +38,27 @@ export async function applyOnScratch(
   for (;;) {
     const report = await applyTrack(session, made.size === 0 ? options : { ...options, retryFailed: true })
     done.push(...report.done)
-    const role = missingRoles === 'make' && report.error ? missingRole(report.error) : null
+    const role =
+      missingRoles === 'make' && report.error
+        ? await missingRole(session, report.error, await treesOf(report.error, options.folder))
+        : null
     if (role === null || made.has(role) || !(await makeRole(session, role)))
       return { ...report, done, error: report.error && pointed(report.error) }
     made.add(role)
+  }
+}
+
+/** The statements of the file that failed; none where it is not at hand or cannot be read. */
+async function treesOf({ sqlState, at }: PlinthError, folder: TrackOptions['folder']): Promise<readonly unknown[]> {
+  if (sqlState !== '42704' || typeof folder === 'string') return []
+  const all = [...folder.migrations, ...(folder.repeatables ?? [])]
+  const file = all.flatMap(({ up, down }) => [up, down]).find(one => one !== null && one.file === at?.file)
+  const parse = file ? await openParser('postgres') : null
+  try {
+    return parse && file ? parse(file.text, file.file).statements.map(({ tree }) => tree) : []
+  } catch (thrown) {
+    if (thrown instanceof PlinthError) return []
+    throw thrown
   }
 }
 

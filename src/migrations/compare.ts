@@ -29,7 +29,15 @@ export function compareCatalogs(whole: Schema, live: Schema, histories: readonly
 
 /** The schema that every database begins with, as a server makes it: administrators who use others lock it up or drop it. */
 function leavesPublicAlone(made: Schema): boolean {
-  const objects = [made.tables, made.views, made.routines, made.enums, made.domains, made.sequences].flat()
+  const objects = [
+    made.tables,
+    made.views,
+    made.routines,
+    made.enums,
+    made.domains,
+    made.sequences,
+    made.others ?? [],
+  ].flat()
   const own = made.schemas.find(({ name }) => name === 'public')
   return own !== undefined && isUntouched(own) && objects.every(({ schema }) => schema !== 'public')
 }
@@ -118,5 +126,10 @@ function byName({ tables }: Schema): Map<string, Table> {
 }
 
 function withoutTables(schema: Schema, names: ReadonlySet<string>): Schema {
-  return { ...schema, tables: schema.tables.filter(table => !names.has(qualified(table))) }
+  const { others } = schema
+  return {
+    ...schema,
+    tables: schema.tables.filter(table => !names.has(qualified(table))),
+    ...(others ? { others: others.filter(({ table }) => table === null || !names.has(table)) } : {}),
+  }
 }

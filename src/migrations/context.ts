@@ -1,9 +1,12 @@
 /** What every step of a run is given. */
 import type { Held } from '../engines/brackets.ts'
 import type { Session } from '../engines/engine.ts'
+import type { Script } from '../sql/parse.ts'
+import { openNode, textOf } from '../sql/tree.ts'
 import type { Clock, Emit } from '../telemetry/event.ts'
 import type { CheckReport } from './checks.ts'
-import type { RunOrigin } from './history.ts'
+import type { NewAttempt, RunOrigin } from './history.ts'
+import { type AttemptStatus, label } from './migration.ts'
 import type { Step, StepScript } from './plan.ts'
 import type { Preserved } from './preserve/care.ts'
 import type { PreserveOptions } from './preserve/options.ts'
@@ -48,14 +51,43 @@ export interface Work {
   readonly lockedMs?: number
 }
 
+/** The row of an attempt at a step that runs, or ran, as a whole. */
+export function attemptOf(context: StepContext, status: AttemptStatus, startedAtMs: number): NewAttempt {
+  const { step, script, upSql, downSql } = context
+  const { version, slug, direction, mode, upChecksum, downChecksum } = step
+  return {
+    id: context.newId(),
+    version,
+    slug,
+    direction,
+    status,
+    mode,
+    upChecksum,
+    downChecksum,
+    upSql,
+    downSql,
+    statementsTotal: script.statements.length,
+    cursor: 0,
+    prefixHash: null,
+    startedAt: new Date(startedAtMs).toISOString(),
+  }
+}
+
 /** File or label, for places. */
 export function fileOf(step: Step): string {
-  return step.file ?? `${step.version}_${step.slug}.${step.direction}.sql (kept in the history)`
+  return step.file ?? `${label(step)}.${step.direction}.sql (kept in the history)`
 }
 
 /** What opens a transaction of a step: its limits, and behind a pooler what has to be restored at its end. */
 export function opening(context: StepContext, begin = 'begin'): string[] {
   return [begin, ...(context.session.pooled ? [keepState] : []), ...timeouts(context, 'set local')]
+}
+
+/** What the head of a file says of its transaction, such as its isolation level: it holds only where nothing was asked before. To say it again is no harm. */
+export function modesOf({ statements }: Script): string[] {
+  const end = statements.findIndex(({ kind }) => kind !== 'VariableSetStmt')
+  const head = end < 0 ? statements : statements.slice(0, end)
+  return head.filter(({ tree }) => textOf(openNode(tree)[1], 'name') === 'TRANSACTION').map(({ text }) => text)
 }
 
 /** A transaction whose runner sleeps past its lease is ended by the server, so that its locks do not outlive the lease. */

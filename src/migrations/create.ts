@@ -6,7 +6,7 @@ import { type Clock, systemClock } from '../telemetry/event.ts'
 import { draftFiles } from './layouts/draft.ts'
 import { layoutOf } from './layouts/index.ts'
 import { listFolder } from './layouts/listing.ts'
-import { compareVersions } from './migration.ts'
+import { compareVersions, repeatablePrefix } from './migration.ts'
 
 export interface CreateOptions {
   /** Made when it does not exist. */
@@ -16,6 +16,8 @@ export interface CreateOptions {
   /** What the files say; a comment that asks for it by default. */
   readonly content?: { readonly up: string; readonly down: string; readonly checks?: string | undefined } | undefined
   readonly clock?: Clock | undefined
+  /** Values of placeholders in the files that are there; see `LoadOptions`. */
+  readonly placeholders?: Readonly<Record<string, string>> | undefined
 }
 
 export interface Created {
@@ -34,10 +36,11 @@ export async function createMigration({
   title,
   content,
   clock = systemClock,
+  placeholders = {},
 }: CreateOptions): Promise<Created> {
   const slug = slugOf(title)
   await mkdir(folder, { recursive: true })
-  const listing = await listFolder(folder)
+  const listing = await listFolder(folder, undefined, new Map(Object.entries(placeholders)))
   const layout = await layoutOf(listing)
   const { parts } = await layout.load(listing)
   const version = nextVersion(parts.map(part => part.version).sort(compareVersions), clock)
@@ -57,6 +60,22 @@ export async function createMigration({
   const checks = content?.checks === undefined ? null : join(folder, `${version}_${slug}.checks.sql`)
   if (checks !== null) await writeFile(checks, content?.checks ?? '', { flag: 'wx' })
   return { version, slug, up: paths[0] ?? '', down: paths.at(-1) ?? '', checks }
+}
+
+/** Answers its path. Throws USAGE when the title has no letter or digit, and FILE_UNREADABLE where there is one of that name. */
+export async function createRepeatable({ folder, title }: Pick<CreateOptions, 'folder' | 'title'>): Promise<string> {
+  const file = join(folder, `${repeatablePrefix}${slugOf(title)}.sql`)
+  await mkdir(folder, { recursive: true })
+  const words = title.trim().replace(/\s+/g, ' ')
+  const text = `-- ${words}\n-- Runs behind the versions, and again whenever this file changed: create or replace, or drop what it makes first.\n\n`
+  await writeFile(file, text, { flag: 'wx' }).catch((cause: unknown) => {
+    throw new PlinthError('FILE_UNREADABLE', `${file} cannot be written.`, {
+      at: { file },
+      hint: 'Where there is one of that name, change it: the next apply runs it again.',
+      cause,
+    })
+  })
+  return file
 }
 
 /** `Add owner to Orders!` → `add_owner_to_orders`. */

@@ -42,6 +42,8 @@ export interface Directives {
    * own words.
    */
   readonly redundant: readonly string[]
+  /** Of a repeatable: `always` runs it behind every apply. Null runs it when it changed. */
+  readonly repeat: 'changed' | 'always' | null
   /** What its author thinks of it, for people and approval. */
   readonly risk: 'low' | 'medium' | 'high' | null
   readonly reason: string | null
@@ -59,12 +61,14 @@ export const noDirectives: Directives = {
   policy: null,
   restore: null,
   redundant: [],
+  repeat: null,
   risk: null,
   reason: null,
 }
 
 /** Pure. Throws DIRECTIVE_UNKNOWN and DIRECTIVE_INVALID with file, line and column. */
 export function readDirectives(text: string, file?: string): Directives {
+  if (!text.includes('--')) return noDirectives
   const found = new Map<keyof Directives, Directives[keyof Directives]>()
   const head = headLength(text)
   let start = 0
@@ -133,6 +137,7 @@ const keys: Readonly<Record<string, Key>> = {
   policy: { property: 'policy', ...choice('keep', 'default', 'fail') },
   restore: { property: 'restore', ...choice('together', 'batches') },
   redundant: { property: 'redundant', takes: 'names with a comma between, in double quotes', read: readNames },
+  repeat: { property: 'repeat', ...choice('changed', 'always') },
   risk: { property: 'risk', ...choice('low', 'medium', 'high') },
   reason: { property: 'reason', takes: 'a text in double quotes', read: value => value || undefined },
 }

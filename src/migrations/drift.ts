@@ -7,10 +7,18 @@ import type { ScratchServer } from './apply-on-scratch.ts'
 import { adoptionOf } from './adopt/record.ts'
 import { hasChanged } from './checksum.ts'
 import type { Comparison } from './compare.ts'
-import { readHistory, readStoredSql } from './history.ts'
+import { readStanding, readStoredSql } from './history.ts'
 import { loadMigrations } from './load.ts'
-import { label, type Migration, type MigrationFolder, type VersionHistory, versionKey } from './migration.ts'
+import {
+  type Attempt,
+  label,
+  type Migration,
+  type MigrationFolder,
+  type VersionHistory,
+  versionKey,
+} from './migration.ts'
 import { fileGone } from './refusals.ts'
+import { standingRepeatables } from './repeat-standing.ts'
 import { lookAt, onScratch } from './scratch.ts'
 import { spellDifference, wholes } from './spell.ts'
 
@@ -45,17 +53,18 @@ export async function findDrift(session: Session, options: DriftOptions): Promis
     typeof options.folder === 'string'
       ? await loadMigrations(options.folder, { dialect: session.engine.name })
       : options.folder
-  const history = await readHistory(session, track)
+  const { history, repeatables } = await readStanding(session, track)
   const applied = history.filter(one => one.state === 'applied')
   const version = applied.at(-1)?.version
   if (version === undefined) throw nothingApplied(session, track)
   const migrations = await Promise.all(applied.map(one => asApplied(session, one, folder)))
+  const standing = await standingRepeatables(session, folder, repeatables)
   const live = await lookAt(session)
   const adoptions = applied.flatMap(one => adoptionOf(one.applied) ?? [])
   const histories = adoptions.flatMap(({ table }) => table ?? [])
   const schemas = [...new Set(adoptions.flatMap(one => one.schemas ?? []))]
   const comparison = await onScratch({ ...scratch, track, actor, signal, schemas }, async ({ make, compare }) => {
-    const made = await make(migrations, folder.repeatables)
+    const made = await make(migrations, standing)
     return compare(made, { ...live, catalog: withoutOthers(live.catalog, made, options.others ?? []) }, histories)
   })
   const { differences } = comparison
@@ -66,7 +75,9 @@ export async function findDrift(session: Session, options: DriftOptions): Promis
     version,
     differences,
     sql: differences.length === 0 ? '' : await wayBack(session.engine, comparison),
-    notices: history.flatMap(one => (one.unfinished ? [halfWay(one)] : [])),
+    notices: [...history, ...repeatables].flatMap(one =>
+      one.unfinished && lasts(one.unfinished) ? [halfWay(one)] : [],
+    ),
   }
 }
 
@@ -81,12 +92,25 @@ function withoutOthers(
   const schemas = new Set(
     others.map(({ schema }) => schema).filter(name => !made.schemas.some(one => one.name === name)),
   )
+  const known = new Set(made.others?.map(nameOf))
+  const kept = live.others?.filter(one => !ofTools.has(one.kind) || known.has(nameOf(one)))
+  const gone = new Set(live.others?.filter(one => !kept?.includes(one)).map(nameOf))
   return {
     ...live,
     tables: live.tables.filter(table => !foreign.has(qualified(table))),
     views: live.views.filter(view => !foreign.has(qualified(view))),
     schemas: live.schemas.filter(({ name }) => !schemas.has(name)),
+    ...(kept ? { others: kept } : {}),
+    ...(live.settings ? { settings: live.settings.filter(({ object }) => !gone.has(object)) } : {}),
+    ...(live.comments ? { comments: live.comments.filter(({ object }) => !gone.has(object)) } : {}),
   }
+}
+
+/** What replication tools and platforms make for a whole database; where no migration makes it, it is theirs. */
+const ofTools: ReadonlySet<string> = new Set(['publication', 'subscription', 'event trigger'])
+
+function nameOf({ kind, name }: { readonly kind: string; readonly name: string }): string {
+  return `${kind} ${name}`
 }
 
 /** As it ran: the file while it is what was applied, else the SQL that was kept. */
@@ -118,6 +142,11 @@ function nothingApplied(session: Session, track: string): PlinthError {
       hint: 'plinth apply; for a database that another tool migrated plinth adopt, for a bare one plinth baseline VERSION.',
     },
   )
+}
+
+/** A transactional attempt that failed left nothing; one statement by statement has its cursor, or a note of what it had begun. */
+function lasts({ cursor, note }: Attempt): boolean {
+  return cursor > 0 || note !== null
 }
 
 function halfWay(one: VersionHistory): string {

@@ -4,7 +4,14 @@ import type { Parameterized, Scalar, Session } from '../engines/engine.ts'
 import type { Direction } from '../telemetry/event.ts'
 import type { CheckReport } from './checks.ts'
 import { askLedger, hasLedger } from './ledger.ts'
-import { type Attempt, type AttemptStatus, compareVersions, type VersionHistory, versionKey } from './migration.ts'
+import {
+  type Attempt,
+  type AttemptStatus,
+  compareVersions,
+  isRepeatable,
+  type VersionHistory,
+  versionKey,
+} from './migration.ts'
 
 /** Every version that the track ever tried, in order, with its present state. Empty when there is no ledger; makes none. */
 export async function readHistory(session: Session, track: string): Promise<VersionHistory[]> {
@@ -13,6 +20,8 @@ export async function readHistory(session: Session, track: string): Promise<Vers
 
 export interface Standing {
   readonly history: VersionHistory[]
+  /** Of repeatables, in order. `applied` is the attempt that left what stands: of a rollback too, where that brought an earlier text back. */
+  readonly repeatables: VersionHistory[]
   /** A run has begun and not said how it ended: it is at work at this moment, or it died. */
   readonly hasOpenRun: boolean
 }
@@ -36,19 +45,27 @@ export async function readStanding(session: Session, track: string): Promise<Sta
   }
   const answers = await askLedger(session, [attempts, open])
   const [rows = [], running = []] = answers?.map(answer => answer.rows) ?? []
-  return { history: byVersionOf(rows as unknown as readonly AttemptRow[]), hasOpenRun: running.length > 0 }
+  const all = (rows as unknown as readonly AttemptRow[]).map(readAttempt)
+  return {
+    history: byVersionOf(all.filter(({ version }) => !isRepeatable(version))),
+    repeatables: byVersionOf(
+      all.filter(({ version }) => isRepeatable(version)),
+      leavesText,
+    ),
+    hasOpenRun: running.length > 0,
+  }
 }
 
-function byVersionOf(rows: readonly AttemptRow[]): VersionHistory[] {
+function byVersionOf(all: readonly Attempt[], stands = isApplied): VersionHistory[] {
   const byVersion = new Map<string, Attempt[]>()
-  for (const attempt of rows.map(readAttempt)) {
+  for (const attempt of all) {
     const key = versionKey(attempt.version)
     const known = byVersion.get(key)
     if (known) known.push(attempt)
     else byVersion.set(key, [attempt])
   }
   return [...byVersion.values()]
-    .flatMap(attempts => summarize(attempts) ?? [])
+    .flatMap(attempts => summarize(attempts, stands) ?? [])
     .sort((a, b) => compareVersions(a.version, b.version))
 }
 
@@ -79,6 +96,21 @@ export async function readStoredSql(session: Session, attemptId: string, directi
     [attemptId],
   )
   return rows[0]?.sql ?? null
+}
+
+/** What a repeatable was, from the first success on; an empty checksum says that nothing of it stood any more. */
+export async function readTexts(
+  session: Session,
+  { track, version }: { readonly track: string; readonly version: string },
+): Promise<readonly { readonly id: string; readonly status: AttemptStatus; readonly checksum: string }[]> {
+  const { rows } = await session.query<{ id: string; status: AttemptStatus; checksum: string }>(
+    `select id, status, coalesce(up_checksum, '') as checksum
+    from plinth.migration_attempts
+    where track = $1 and version = $2 and status in ('applied', 'rolled_back')
+    order by attempt_number`,
+    [track, version],
+  )
+  return rows
 }
 
 /** Who runs, on what, under which trace; the same for every row of a run. */
@@ -372,15 +404,21 @@ function readAttempt(row: AttemptRow): Attempt {
 }
 
 /** Attempts come in the order in which they happened. */
-function summarize(attempts: readonly Attempt[]): VersionHistory | undefined {
+function summarize(attempts: readonly Attempt[], stands: (success: Attempt) => boolean): VersionHistory | undefined {
   const newest = attempts.at(-1)
   if (!newest) return undefined
-  const success = attempts.findLast(attempt => attempt.status === 'applied' || attempt.status === 'rolled_back')
-  return {
-    version: newest.version,
-    slug: newest.slug,
-    state: success?.status === 'applied' ? 'applied' : 'pending',
-    applied: success?.status === 'applied' ? success : null,
-    unfinished: newest === success ? null : newest,
-  }
+  const success = attempts.findLast(({ status }) => status === 'applied' || status === 'rolled_back')
+  const applied = success && stands(success) ? success : null
+  const { version, slug } = newest
+  const unfinished = newest === success ? null : newest
+  return { version, slug, state: applied ? 'applied' : 'pending', applied, unfinished }
+}
+
+function isApplied({ status }: Attempt): boolean {
+  return status === 'applied'
+}
+
+/** Of a repeatable: whichever direction it ran in, its text says what stands, and an empty one that nothing does. */
+function leavesText({ upChecksum }: Attempt): boolean {
+  return Boolean(upChecksum)
 }

@@ -53,12 +53,29 @@ export async function ensureLedger(session: Session, options: LedgerOptions): Pr
       if (isCurrent(version, session)) return
       await withTransaction(session, async () => {
         await makeSchema(session)
+        if (version === 0) await dropCopied(session)
         for (const step of upgrades.slice(version)) await session.script(step)
         await session.query('insert into plinth.migration_ledger (version) values ($1)', [ledgerVersion])
       })
     },
   )
 }
+
+/** A copy of a database's schema alone, such as `pg_dump --schema-only` makes, has our tables and no row: not even which version they are of. */
+async function dropCopied(session: Session): Promise<void> {
+  if (!session.engine.can.postgresSyntax || !(await hasLedgerTable(session))) return
+  const { rows } = await session.query<{ name: string }>(
+    `select table_name as name from information_schema.tables where table_schema = 'plinth' and table_name in (${tables.map(name => `'${name}'`).join(', ')})`,
+  )
+  for (const { name } of rows) {
+    const some = await session.query(`select 1 from plinth.${name} limit 1`)
+    // Whoever emptied one of them has a reason that we do not know.
+    if (some.rows.length > 0) return
+  }
+  await session.query(`drop table ${rows.map(({ name }) => `plinth.${name}`).join(', ')}`)
+}
+
+const tables = ['migration_ledger', 'migration_runs', 'migration_attempts', 'archives', 'archive_objects'] as const
 
 async function makeSchema(session: Session): Promise<void> {
   const text = session.engine.can.postgresSyntax ? ownSchema : 'create schema if not exists plinth'

@@ -5,6 +5,7 @@ import { chooseDialect } from './layouts/dialect.ts'
 import { knownLooks, layoutOf } from './layouts/index.ts'
 import type { LayoutName, Listing, Part } from './layouts/layout.ts'
 import { type Checksums, listFolder } from './layouts/listing.ts'
+import { asMigrations, repeatablesIn, withoutRepeatables } from './layouts/repeatables.ts'
 import { refuseUnknown } from './layouts/unknown.ts'
 import { checksIn } from './check-files.ts'
 import { compareVersions, type Migration, type MigrationFolder, versionKey } from './migration.ts'
@@ -14,6 +15,8 @@ export interface LoadOptions {
   readonly dialect?: string | undefined
   /** Spares reading what is only compared; FILE_UNREADABLE comes with the first use of a text then. */
   readonly checksums?: Checksums | undefined
+  /** Values of placeholders, before those of the folder's `placeholders.json`. */
+  readonly placeholders?: Readonly<Record<string, string>> | undefined
 }
 
 /**
@@ -22,19 +25,23 @@ export interface LoadOptions {
  */
 export async function loadMigrations(folder: string, options: LoadOptions = {}): Promise<MigrationFolder> {
   const { listing, warnings } = await chooseDialect(
-    await listFolder(folder, options.checksums),
+    await listFolder(folder, options.checksums, new Map(Object.entries(options.placeholders ?? {}))),
     options.dialect ?? 'postgres',
   )
-  const layout = await layoutOf(listing)
-  const loaded = await layout.load(listing)
+  const versions = withoutRepeatables(listing)
+  const layout = await layoutOf(versions)
+  const loaded = await layout.load(layout.name === 'flyway' ? listing : versions)
+  const beside = await repeatablesIn(listing, layout.name)
+  const repeatables = asMigrations([...beside, ...loaded.repeatables])
   const ups = loaded.parts.filter(part => part.direction === 'up')
   const downs = loaded.parts.filter(part => part.direction === 'down')
   assertUnique(folder, ups)
   assertUnique(folder, downs)
   assertUpsExist(folder, layout.name, ups, downs)
   // A folder that nobody claims counts as one of pairs, which is right where it is empty.
-  if (layout.name === 'pairs' && loaded.parts.length === 0) await refuseUnknown(listing, knownLooks, isHome)
-  const checks = await checksIn(listing, new Set(ups.map(up => versionKey(up.version))))
+  const isEmpty = loaded.parts.length === 0 && repeatables.length === 0
+  if (layout.name === 'pairs' && isEmpty) await refuseUnknown(listing, knownLooks, isHome)
+  const checks = await checksIn(listing, new Set([...ups, ...repeatables].map(up => versionKey(up.version))))
   const downOf = new Map(downs.map(down => [versionKey(down.version), down.content]))
   const migrations = ups.map(({ version, slug, content, foreignName }): Migration => {
     const down = downOf.get(versionKey(version)) ?? null
@@ -52,7 +59,7 @@ export async function loadMigrations(folder: string, options: LoadOptions = {}):
     folder,
     layout: layout.name,
     migrations: migrations.sort((a, b) => compareVersions(a.version, b.version)),
-    repeatables: loaded.repeatables,
+    repeatables: repeatables.map(one => ({ ...one, checks: checks.get(one.version) ?? null })),
     warnings: [...warnings, ...loaded.warnings],
   }
 }

@@ -1,5 +1,5 @@
 /** The nouns of this part: a migration as the folder has it, and what the history knows about its version. */
-import type { Direction } from '../telemetry/event.ts'
+import { type Direction, nameOfStep } from '../telemetry/event.ts'
 
 /** One file of a migration. */
 export interface MigrationFile {
@@ -28,7 +28,12 @@ export interface Migration {
   readonly upOnly?: boolean
   /** As the history of the tool that it was written for has it, where that is more than the version. */
   readonly foreignName?: string
+  /** Of a repeatable, whose version is `R__` and its name: when it runs again. */
+  readonly repeats?: Repeats
 }
+
+/** `always` runs behind every run that applies, whether it changed or not. */
+export type Repeats = 'when changed' | 'always'
 
 export interface MigrationFolder {
   readonly folder: string
@@ -38,8 +43,8 @@ export interface MigrationFolder {
   readonly warnings: readonly string[]
   /** How its files are named and divided, such as `pairs` or `goose`. */
   readonly layout?: string
-  /** Scripts that another tool ran again whenever they changed; no version stands for them. */
-  readonly repeatables?: readonly MigrationFile[]
+  /** What runs behind the versions, and again whenever it changed; in the order of the names. */
+  readonly repeatables?: readonly Migration[]
 }
 
 /** What happened to a version so far; see history.ts. */
@@ -88,9 +93,20 @@ export interface Attempt {
   readonly note: unknown
 }
 
-/** Orders versions by their numbers, part by part: `7` and `007` are the same version, and so are `1.2` and `1.2.0`. */
+/** True of what stands in the place of a version for a repeatable: `R__views`. */
+export function isRepeatable(version: string): boolean {
+  return version.startsWith(repeatablePrefix)
+}
+
+export const repeatablePrefix = 'R__'
+
+/**
+ * Orders versions by their numbers, part by part: `7` and `007` are the same version, and so are `1.2` and `1.2.0`. Repeatables come behind them, by
+ * their names.
+ */
 export function compareVersions(a: string, b: string): number {
   if (isPlain(a) && isPlain(b)) return a.length - b.length || (a < b ? -1 : a > b ? 1 : 0)
+  if (isRepeatable(a) || isRepeatable(b)) return compareRepeatables(a, b)
   const left = numbersOf(a)
   const right = numbersOf(b)
   for (let at = 0; at < Math.max(left.length, right.length); at++) {
@@ -103,10 +119,17 @@ export function compareVersions(a: string, b: string): number {
 
 /** The version without zeros that say nothing, as a key. */
 export function versionKey(version: string): string {
-  if (isPlain(version)) return version
+  if (isPlain(version) || isRepeatable(version)) return version
   return numbersOf(version)
     .join('.')
     .replace(/(?:\.0)+$/, '')
+}
+
+/** An underline stands for a space in a name, and counts as one. */
+function compareRepeatables(a: string, b: string): number {
+  if (isRepeatable(a) !== isRepeatable(b)) return isRepeatable(a) ? 1 : -1
+  const [left, right] = [a.replaceAll('_', ' '), b.replaceAll('_', ' ')]
+  return left < right ? -1 : left > right ? 1 : 0
 }
 
 /** One number without leading zeros, as nearly all are: its text says it all, and thousands are compared. */
@@ -119,16 +142,16 @@ export function isVersion(text: string): boolean {
   return /^\d+(?:\.\d+)*$/.test(text)
 }
 
-/** False when either is no version. */
+/** False when either is no version; repeatables are known by their names. */
 export function isSameVersion(a: string, b: string): boolean {
-  return isVersion(a) && isVersion(b) && versionKey(a) === versionKey(b)
+  return isVersion(a) && isVersion(b) ? versionKey(a) === versionKey(b) : isRepeatable(a) && a === b
 }
 
 function numbersOf(version: string): bigint[] {
   return version.split('.').map(BigInt)
 }
 
-/** `202601010000_create_users`, for messages. */
+/** `202601010000_create_users` or `R__views`, for messages. */
 export function label({ version, slug }: { readonly version: string; readonly slug: string }): string {
-  return slug === '' ? version : `${version}_${slug}`
+  return nameOfStep({ version, slug })
 }

@@ -47,7 +47,10 @@ export function withoutTheirsOnBoth(made: Schema, live: Schema, theirs: Theirs):
       ? withParts(after, table, ownParts(before, after))
       : table
   })
-  return [keep(made, theirs.objects, isOurs), keep({ ...live, tables }, theirs.objects, isOurs)]
+  // What else the platform has for the whole database, such as an event trigger, is no more ours than what it has in its schemas.
+  const others = live.others?.filter(one => one.schema !== null || own.has(`${one.kind} ${one.name}`))
+  const there = { ...live, tables, ...(others ? { others } : {}) }
+  return [keep(made, theirs.objects, isOurs), keep(there, theirs.objects, isOurs)]
 }
 
 const lists = ['columns', 'uniqueKeys', 'foreignKeys', 'checks', 'exclusions', 'indexes', 'triggers'] as const
@@ -101,11 +104,13 @@ function keep(
     routines: schema.routines.filter(one => passes(`routine ${one.schema}.${one.name}(${one.arguments})`, one.schema)),
     schemas: schema.schemas.filter(({ name }) => passes(`schema ${name}`, name)),
     extensions: schema.extensions.filter(name => passes(`extension ${name}`, null)),
+    ...(schema.others ? { others: schema.others.filter(one => passes(`${one.kind} ${one.name}`, one.schema)) } : {}),
   }
   const names = new Set([...inventory(kept).keys()].filter(object => !theirs.has(object)))
-  const { comments, owners, defaultGrants } = schema
+  const { comments, owners, defaultGrants, settings } = schema
   return {
     ...kept,
+    ...(settings ? { settings: settings.filter(({ object }) => names.has(object)) } : {}),
     ...(comments ? { comments: comments.filter(({ object }) => names.has(object)) } : {}),
     ...(owners ? { owners: { ...owners, objects: owners.objects.filter(({ object }) => names.has(object)) } } : {}),
     ...(defaultGrants

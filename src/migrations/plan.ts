@@ -10,7 +10,7 @@ import { type Directives, readDirectives } from './directives.ts'
 import { prefixHash } from './history.ts'
 import type { Forecast } from './rehearse/forecast.ts'
 import { judgeScript, type LossClass, lossless, mayLose, worse } from './preserve/class.ts'
-import { type Attempt, label, versionKey } from './migration.ts'
+import { type Attempt, isRepeatable, label, versionKey } from './migration.ts'
 import type { Choice, Selection } from './select.ts'
 
 export interface Plan {
@@ -99,11 +99,12 @@ export function planMigrations(
     const file = fileOf(choice) ?? label(choice)
     const directives = asLaidOut(choice, readDirectives(sql, file))
     refuseMisdirectedDown(choice)
+    refuseRepeatedVersion(choice, directives, sql)
     const script = arrangeAsDirected(parse(sql, file), directives, file)
     const checks = checksOf(choice, parse)
     const { lossClass, reasons } = judge(choice, script, parse)
     const step = { ...describeStep(choice, script, directives), checks: checks.map(shown), lossClass, losses: reasons }
-    if (script.statements.length === 0)
+    if (script.statements.length === 0 && !isRepeatable(choice.version))
       notices.push(
         `${label(choice)} has nothing to run ${choice.direction === 'up' ? 'upwards' : 'downwards'}: its file is empty.`,
       )
@@ -185,6 +186,16 @@ function describeStep(
 /** The way back is read before the way there is taken, so that it does not fail on a word when it is needed. */
 function refuseMisdirectedDown({ direction, migration }: Choice): void {
   if (direction === 'up' && migration?.down) readDirectives(migration.down.text, migration.down.file)
+}
+
+/** A version runs once, whatever it asks for. */
+function refuseRepeatedVersion(choice: Choice, { repeat }: Directives, sql: string): void {
+  if (repeat === null || isRepeatable(choice.version)) return
+  const file = fileOf(choice) ?? label(choice)
+  throw new PlinthError('DIRECTIVE_INVALID', `${label(choice)} is a version, and runs once.`, {
+    at: { file, line: sql.split('\n').findIndex(line => /\brepeat=/.test(line)) + 1, source: sql },
+    hint: `Call the file R__${choice.slug || 'name'}.sql where it shall run again.`,
+  })
 }
 
 function refuseEditedPrefix(choice: Choice, attempt: Attempt, script: Script): void {

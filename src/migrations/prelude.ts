@@ -30,7 +30,8 @@ export async function runPrelude(
   if (prelude.length === 0) return
   const { postgresSyntax, googleSyntax } = session.engine.can
   const parse = await openParser(postgresSyntax ? 'postgres' : googleSyntax ? 'googlesql' : 'other')
-  await replay(session, preludeScripts(prelude), parse, openSurroundings(missingRoles))
+  const around = openSurroundings(missingRoles)
+  await replay(session, preludeScripts(prelude), { parse, around, signal: undefined })
 }
 
 /** As `runPrelude`; answers what it made, or null where there is no prelude. */

@@ -54,6 +54,19 @@ export function checksumChanged(
   )
 }
 
+/** `file` has the number under which the other one was applied, which is `now` in the folder. */
+export function shifted(one: VersionHistory, file: Migration, now: Migration): PlinthError {
+  return new PlinthError(
+    'OUT_OF_ORDER',
+    `${label(one)} was applied as ${one.version} and would be ${now.version} by now, since ${label(file)} came before it.`,
+    {
+      at: { file: file.up.file },
+      hint: 'Give the one that came a number or a place behind all that are applied.',
+      details: { version: one.version, files: [file.up.file, now.up.file] },
+    },
+  )
+}
+
 export function interruptedRollback(one: VersionHistory, attempt: Attempt): PlinthError {
   return new PlinthError(
     'STEP_INTERRUPTED',

@@ -1,6 +1,7 @@
 /**
- * Each major version of PostgreSQL writes the text of a view, a check or a policy down in its own way. Where a database and the scratch
- * server differ in version, the text that the database gives is run on the scratch server, which then spells it as it spells its own.
+ * Each major version of PostgreSQL writes the text of a view, a check or a policy down in its own way, and a text that was written down and read again, as a
+ * dump does, may lose brackets. Where a database and the scratch server differ in such texts, the one that the database gives is run on the scratch server,
+ * which then spells it as it spells its own, or as it spells its own when it reads that again.
  */
 import { withRollback } from '../engines/brackets.ts'
 import type { Session } from '../engines/engine.ts'
@@ -17,6 +18,8 @@ const spelled: Readonly<Record<string, readonly string[]>> = {
   index: ['columns', 'definition', 'predicate'],
   policy: ['using', 'withCheck'],
   routine: ['definition'],
+  rule: ['definition'],
+  statistics: ['definition'],
   trigger: ['definition'],
   view: ['definition'],
 }
@@ -58,9 +61,11 @@ async function sameThere(
   if (objects.size === 0) return new Set()
   const remade = await remake(session, made, live, objects, prepare)
   if (remade !== null) {
-    const [own, other] = [inventory(made), inventory(remade)]
-    const textOf = (from: typeof own, object: string) => JSON.stringify(textsOf(object, from.get(object)))
-    return new Set([...objects].filter(object => textOf(own, object) === textOf(other, object)))
+    const [own, theirs, again] = [made, remade.theirs, remade.own].map(inventory)
+    const textOf = (from: typeof own, object: string) => JSON.stringify(textsOf(object, from?.get(object)))
+    return new Set(
+      [...objects].filter(object => [own, again].some(one => textOf(one, object) === textOf(theirs, object))),
+    )
   }
   const equal = new Set<string>()
   if (objects.size === 1) return equal
@@ -69,25 +74,29 @@ async function sameThere(
   return equal
 }
 
-/** The catalog once these objects are made by their texts in `live`; null where the server refuses one. */
+/** The catalog once these objects are made by their texts in `live`, and by their own ones after that; null where the server refuses one. */
 async function remake(
   session: Session,
   made: Schema,
   live: Schema,
   objects: ReadonlySet<string>,
   prepare: () => Promise<void>,
-): Promise<Schema | null> {
+): Promise<{ readonly theirs: Schema; readonly own: Schema } | null> {
   const theirs = inventory(live)
   const wanted = mapObjects(made, (object, part) =>
     objects.has(object) ? { ...part, ...textsOf(object, theirs.get(object)) } : part,
   )
-  const changes = (await session.engine.writeChanges?.(made, wanted)) ?? []
-  const statements = changes.filter(({ kind }) => kind === 'statement')
-  if (statements.length === 0) return null
+  const statementsOf = async (from: Schema, to: Schema) =>
+    ((await session.engine.writeChanges?.(from, to)) ?? []).filter(({ kind }) => kind === 'statement')
+  const there = await statementsOf(made, wanted)
+  const back = await statementsOf(wanted, made)
+  if (there.length === 0) return null
   return withRollback(session, async () => {
     await prepare()
-    for (const { text } of statements) await session.query(text)
-    return session.introspect()
+    for (const { text } of there) await session.query(text)
+    const first = await session.introspect()
+    for (const { text } of back) await session.query(text)
+    return { theirs: first, own: await session.introspect() }
   }).catch((thrown: unknown) => {
     if (asPlinthError(thrown).sqlState === undefined) throw thrown
     return null

@@ -1,6 +1,6 @@
 /** A step in one transaction: the change and its history row commit together, so a crash leaves nothing in between. */
 import { asPlinthError } from '../errors.ts'
-import { fileOf, opening, type StepContext, timeouts, type Work } from './context.ts'
+import { attemptOf, fileOf, modesOf, opening, type StepContext, timeouts, type Work } from './context.ts'
 import { attemptRow, prefixHash } from './history.ts'
 import { composeMessage, placeFailure } from './message.ts'
 import type { Direction } from '../telemetry/event.ts'
@@ -37,7 +37,7 @@ async function attempt(context: StepContext, knowledge: Knowledge): Promise<Tran
   const started = performance.now()
   // Deferred constraints speak here, where the file's own settings still hold and its name is at hand.
   const settle = session.engine.can.postgresSyntax ? ['set constraints all immediate'] : []
-  const head = opening(context)
+  const head = [...opening(context), ...modesOf(script)]
   const asksFirst = context.checks.some(check => check.moment === 'before')
   if (asksFirst) await session.script(head.join(';\n'))
   const before = await runChecks(context, 'before', 'in the open transaction')
@@ -61,22 +61,9 @@ async function attempt(context: StepContext, knowledge: Knowledge): Promise<Tran
   const isOpen = care?.leavesOpen() ?? false
   const checks = [...before, ...(isOpen ? [] : await runChecks(context, 'after', 'in the open transaction'))]
   const total = script.statements.length
-  const row = {
-    id: context.newId(),
-    version: step.version,
-    slug: step.slug,
-    direction: step.direction,
-    status: statusOf(step.direction, isOpen),
-    mode: isOpen ? 'statement-wise' : step.mode,
-    upChecksum: step.upChecksum,
-    downChecksum: step.downChecksum,
-    upSql: context.upSql,
-    downSql: context.downSql,
-    statementsTotal: total,
-    cursor: isOpen ? total : 0,
-    prefixHash: isOpen ? prefixHash(script.statements, total) : null,
-    startedAt: new Date(startedAtMs).toISOString(),
-  }
+  const whole = attemptOf(context, statusOf(step.direction, isOpen), startedAtMs)
+  const open = { mode: 'statement-wise', cursor: total, prefixHash: prefixHash(script.statements, total) }
+  const row = isOpen ? { ...whole, ...open } : whole
   const outcome = {
     finishedAt: new Date(clock.now()).toISOString(),
     durationMs: performance.now() - started,
@@ -107,7 +94,8 @@ function statusOf(direction: Direction, isOpen: boolean): AttemptStatus {
   return isOpen ? 'rolling_back' : 'rolled_back'
 }
 
-async function sendPart(
+/** Answers the rows that it wrote. Throws the located error. */
+export async function sendPart(
   context: StepContext,
   { statements, before = [], after = [], text, startedAtMs }: Part & { readonly startedAtMs: number },
 ): Promise<number> {

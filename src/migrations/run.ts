@@ -1,38 +1,24 @@
 /** Runs a plan. Half-done work is a value of the report, not an exception. */
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
-import { type Held, unfenced, withFence, withTransaction } from '../engines/brackets.ts'
-import type { LockWaits, Session } from '../engines/engine.ts'
-import { asPlinthError, type Code, PlinthError } from '../errors.ts'
-import {
-  type Clock,
-  type Direction,
-  type Emit,
-  type RunStatus,
-  type StepWaits,
-  silent,
-  systemClock,
-} from '../telemetry/event.ts'
-import type { CheckReport } from './checks.ts'
-import { fileOf, type StepContext, type Waiting, type Work } from './context.ts'
-import { type Downtime, downtimeOf, locksOthers } from './downtime.ts'
-import { finishRun, insertAttempt, insertRun, type RunOrigin } from './history.ts'
-import { compareVersions } from './migration.ts'
+import { type Held, unfenced, withFence } from '../engines/brackets.ts'
+import type { Session } from '../engines/engine.ts'
+import { asPlinthError, type PlinthError } from '../errors.ts'
+import { type Clock, type Direction, type Emit, type RunStatus, silent, systemClock } from '../telemetry/event.ts'
+import type { StepContext, Waiting } from './context.ts'
+import { type Downtime, downtimeOf } from './downtime.ts'
+import { finishRun, insertRun, type RunOrigin } from './history.ts'
+import { compareVersions, isRepeatable } from './migration.ts'
 import type { Hooks } from './hooks/hooks.ts'
 import { hooksOfRun } from './hooks/of-run.ts'
-import { nameBlockers, watchStep } from './lock-watch.ts'
 import { cancellable, refuseInterrupted, waitingOf } from './patience.ts'
 import type { Plan, Planned, Step } from './plan.ts'
-import { runStatements } from './run-statements.ts'
-import { runTransactional, type Transacted } from './run-transactional.ts'
-import { completeRestores, finishApart } from './run-restore.ts'
-import type { Preserved } from './preserve/care.ts'
-import type { LossClass } from './preserve/class.ts'
 import { bringLatecomers } from './preserve/latecomers.ts'
-import { type PreserveRequest, preserveOptions } from './preserve/options.ts'
-import { classAfter } from './preserve/step.ts'
+import { type PreserveOptions, type PreserveRequest, preserveOptions } from './preserve/options.ts'
 import type { RestoreReport } from './preserve/store.ts'
 import type { Foresight } from './rehearse/foresight.ts'
+import { briefly, runStep, type StepReport } from './run-step.ts'
+import { isUntouched, runTogether, sharing } from './run-together.ts'
 import { resetAfter, resetStatements } from './session-state.ts'
 
 export interface RunOptions {
@@ -87,28 +73,6 @@ export interface Report {
   readonly error: PlinthError | null
 }
 
-export interface StepReport {
-  readonly version: string
-  readonly slug: string
-  readonly direction: Direction
-  readonly mode: string
-  readonly statements: number
-  readonly rows: number
-  readonly tables: readonly string[]
-  /** Those that ran; a check that found rows is the error of the report. */
-  readonly checks: readonly CheckReport[]
-  readonly lossClass: LossClass | null
-  /** What was kept and what came back; null when there was nothing of either. */
-  readonly preserved: Preserved | null
-  readonly durationMs: number
-  /** An upper bound for how long others waited for its locks; 0 when it takes none that others wait for. */
-  readonly lockedMsMax: number
-  /** What an observer saw, as exact as its interval; null when the step was over before it looked. */
-  readonly lockWaitMs: number | null
-  readonly blockedSessionsMax: number | null
-  readonly blockedMsMax: number | null
-}
-
 export interface FailedStep {
   readonly version: string
   readonly slug: string
@@ -141,18 +105,31 @@ export async function runPlan(session: Session, { plan, scripts }: Planned, opti
   const late: RestoreReport[] = preserve?.late === 'some' && isBetween ? [...(await bringLate())] : []
   const done: StepReport[] = []
   let error: PlinthError | null = null
-  for (const step of plan.steps) {
+  const common = contextOf(options, clock)
+  const contextOfStep = (step: Step): StepContext => {
     const script = scripts.get(step.version)
+    if (!script) throw new Error(`The plan has no SQL for ${step.version}.`)
+    const waiting = waitingOf(step, common.waiting)
+    const foreseen = options.foresight?.get(step.version) ?? null
+    const after = resetAfter(script.script.text, reset)
+    return { ...script, ...common, foreseen, waiting, session, step, origin, reset: after, preserve }
+  }
+  const isFirst = mayBeFirst({ plan, options, preserve }) && (await isUntouched(session))
+  let apartUntil = 0
+  for (let step = plan.steps[0]; step; step = plan.steps[done.length]) {
     try {
-      refuseInterrupted(options.signal)
-      if (!script) throw new Error(`The plan has no SQL for ${step.version}.`)
+      // What was begun among others and stopped there tells of it by itself.
+      const isAgain = done.length < apartUntil
+      if (!isAgain) refuseInterrupted(signal)
+      const shared = isFirst && !isAgain ? sharing(plan.steps.slice(done.length), contextOfStep) : []
+      if (shared.length > 1) {
+        const together = await runTogether(shared)
+        done.push(...together.done)
+        apartUntil = done.length + together.apart
+        continue
+      }
       await hooks.beforeStep(step)
-      const context = contextOf(options, clock)
-      const waiting = waitingOf(step, context.waiting)
-      const foreseen = options.foresight?.get(step.version) ?? null
-      const after = resetAfter(script.script.text, reset)
-      const own = { foreseen, waiting, session, step, origin, reset: after, preserve }
-      const report = await runStep({ ...script, ...context, ...own })
+      const report = await runStep(contextOfStep(step))
       done.push(report)
       if (preserve?.late === 'some' || done.slice(0, -1).some(leftRows)) late.push(...(await bringLate()))
       if (late.length > 0) done[done.length - 1] = withLate(report, late.splice(0))
@@ -184,6 +161,19 @@ export async function runPlan(session: Session, { plan, scripts }: Planned, opti
   )
 }
 
+/** The first run of a track, with nothing that wants to be asked between its steps and nothing that would come back with one. */
+function mayBeFirst({ plan, options, preserve }: First): boolean {
+  const { direction, from, steps } = plan
+  const owesNothing = preserve === null || (preserve.owed.size === 0 && preserve.late !== 'some')
+  return direction === 'up' && from === null && steps.length > 1 && owesNothing && !options.hooks && !options.foresight
+}
+
+interface First {
+  readonly plan: Plan
+  readonly options: RunOptions
+  readonly preserve: PreserveOptions | null
+}
+
 /** A report of a plan that has no steps. */
 export function nothingToDo(plan: Plan, options: { readonly runId: string; readonly durationMs: number }): Report {
   return reportOf(plan, { ...options, status: 'nothing-to-do', done: [], error: null })
@@ -197,141 +187,6 @@ function withLate(report: StepReport, late: readonly RestoreReport[]): StepRepor
   const { preserved } = report
   if (preserved) return { ...report, preserved: { ...preserved, restored: [...preserved.restored, ...late] } }
   return { ...report, preserved: { archiveId: null, restored: late, lossClass: 'lossless', losses: [] } }
-}
-
-async function runStep(context: StepContext): Promise<StepReport> {
-  const { step, script, emit, origin } = context
-  const { version, slug, direction, mode, tables } = step
-  const started = performance.now()
-  const statements = script.statements.length
-  const watch = watchStep(context)
-  emit({
-    type: 'step.started',
-    track: origin.track,
-    engine: context.session.engine.name,
-    version,
-    slug,
-    direction,
-    statements,
-    transactional: mode === 'transactional',
-  })
-  try {
-    const { rows, checks, preserved, lockedMs } = await runMode(context)
-    const durationMs = performance.now() - started
-    const waits = waitsOf(await watch.stop())
-    const did = { version, slug, direction, statements, rows, tables, durationMs }
-    emit({ type: 'step.finished', track: origin.track, ...did, ...waits })
-    const lockedMsMax = locksOthers(script) ? (lockedMs ?? durationMs) : 0
-    const lossClass = classAfter(step, preserved)
-    return { ...did, mode, checks, lossClass, preserved, lockedMsMax, ...(waits ?? unwatched) }
-  } catch (thrown) {
-    const seen = await watch.stop()
-    const error = placed(context, nameBlockers(asPlinthError(thrown), seen))
-    const { code, sqlState = null, at } = error
-    emit({
-      type: 'step.failed',
-      track: origin.track,
-      version,
-      slug,
-      direction,
-      code,
-      sqlState,
-      line: at?.line ?? null,
-      durationMs: performance.now() - started,
-      ...waitsOf(seen),
-    })
-    throw error
-  }
-}
-
-async function runMode(context: StepContext): Promise<Work> {
-  const { step, preserve } = context
-  // An attempt in the other direction stopped while columns came back: their values are on the table before this one begins.
-  if (step.cursor === 0 && preserve?.underWay.has(step.version)) await completeRestores(context)
-  if (step.mode !== 'transactional') return runStatements(context)
-  const done = await recorded(context)
-  return done.underWay ? finishApart(context, done.underWay) : done
-}
-
-/** What a step as a whole is refused for has its file as the place, beside the object that stands in the way. */
-function placed({ step, script }: StepContext, error: PlinthError): PlinthError {
-  const { code, message, at, hint, sqlState, details } = error
-  if (at?.file !== undefined || !ofTheStep.has(code)) return error
-  const line = at?.line ?? script.statements[0]?.line ?? 1
-  const place = { ...at, file: fileOf(step), line, source: script.text }
-  return new PlinthError(code, message, { at: place, hint, sqlState, details, cause: error })
-}
-
-const ofTheStep: ReadonlySet<Code> = new Set(['ARCHIVE_REFUSED', 'LOSS_NOT_ACCEPTED', 'RESTORE_REFUSED'])
-
-const unwatched = { lockWaitMs: null, blockedSessionsMax: null, blockedMsMax: null }
-
-function waitsOf(seen: LockWaits | null): StepWaits | null {
-  if (!seen) return null
-  const { blockers: _blockers, ...waits } = seen
-  return waits
-}
-
-/** A transactional step leaves nothing when it fails, so its failure is written down in a transaction of its own. */
-async function recorded(context: StepContext): Promise<Transacted> {
-  const { clock } = context
-  const startedAtMs = clock.now()
-  const started = performance.now()
-  try {
-    return await runTransactional(context)
-  } catch (thrown) {
-    const error = asPlinthError(thrown)
-    await writeFailure(context, error, { startedAtMs, durationMs: performance.now() - started }).catch(() => undefined)
-    throw error
-  }
-}
-
-/** What only tells of a failure does not keep anybody waiting: the next run sees that this one never ended. */
-async function briefly(session: Session, held: Held, work: () => Promise<void>): Promise<void> {
-  await withTransaction(session, async () => {
-    if (session.engine.can.timeouts) await session.script("set local lock_timeout = '2s'")
-    await work()
-    await held.fence(session)
-  })
-}
-
-async function writeFailure(
-  context: StepContext,
-  error: PlinthError,
-  { startedAtMs, durationMs }: { readonly startedAtMs: number; readonly durationMs: number },
-): Promise<void> {
-  const { session, origin, step, script, clock, held } = context
-  await briefly(session, held, () =>
-    insertAttempt(
-      session,
-      origin,
-      {
-        id: context.newId(),
-        version: step.version,
-        slug: step.slug,
-        direction: step.direction,
-        status: 'failed',
-        mode: step.mode,
-        upChecksum: step.upChecksum,
-        downChecksum: step.downChecksum,
-        upSql: null,
-        downSql: null,
-        statementsTotal: script.statements.length,
-        cursor: 0,
-        prefixHash: null,
-        startedAt: new Date(startedAtMs).toISOString(),
-      },
-      {
-        finishedAt: new Date(clock.now()).toISOString(),
-        durationMs,
-        rows: 0,
-        tables: step.tables,
-        errorCode: error.code,
-        sqlState: error.sqlState,
-        errorLine: error.at?.line,
-      },
-    ),
-  )
 }
 
 function contextOf(options: RunOptions, clock: Clock) {
@@ -406,9 +261,12 @@ function currentAfter(plan: Plan, done: number): string | null {
   if (done === plan.steps.length) return plan.to
   if (done === 0) return plan.from
   if (plan.direction === 'down') {
-    const standing = [...plan.steps.slice(done).map(step => step.version), ...(plan.to === null ? [] : [plan.to])]
+    const standing = [
+      ...plan.steps.slice(done).map(step => step.version),
+      ...(plan.to === null ? [] : [plan.to]),
+    ].filter(version => !isRepeatable(version))
     return standing.sort(compareVersions).at(-1) ?? null
   }
-  const last = plan.steps[done - 1]?.version ?? null
+  const last = plan.steps.slice(0, done).findLast(({ version }) => !isRepeatable(version))?.version ?? null
   return plan.from === null || (last !== null && compareVersions(last, plan.from) > 0) ? last : plan.from
 }

@@ -2,14 +2,17 @@
 import { randomBytes } from 'node:crypto'
 import { withRollback, withSession } from '../engines/brackets.ts'
 import type { Session } from '../engines/engine.ts'
+import { asPlinthError, PlinthError } from '../errors.ts'
 import type { Schema } from '../schema/model.ts'
 import { quotedName } from '../sql/tree.ts'
+import { withoutGivenBetween } from './between-versions.ts'
 import { compareCatalogs, type Comparison } from './compare.ts'
-import type { Migration, MigrationFile } from './migration.ts'
+import type { Migration } from './migration.ts'
 import { type Theirs, withoutTheirsOnBoth } from './ours.ts'
 import { layPrelude } from './prelude.ts'
 import { respelled } from './respell.ts'
 import { applyOnScratch, makeSchemas, type ScratchServer } from './apply-on-scratch.ts'
+import { dropRoles, forScratch } from './server-wide.ts'
 
 /** The scratch database is made beside that of the URL, and dropped afterwards. */
 export interface ScratchPlace extends ScratchServer {
@@ -22,7 +25,7 @@ export interface ScratchPlace extends ScratchServer {
 
 export interface Scratchpad {
   /** Answers the catalog after more and more migrations were applied: each list holds those before it. */
-  readonly make: (migrations: readonly Migration[], repeatables?: readonly MigrationFile[]) => Promise<Schema>
+  readonly make: (migrations: readonly Migration[], repeatables?: readonly Migration[]) => Promise<Schema>
   /** Holds what was made last against a database, but for what the prelude made. `histories` are the tables of other tools, by name. */
   readonly compare: (made: Schema, live: Live, histories: readonly string[]) => Promise<Comparison>
 }
@@ -50,30 +53,35 @@ export async function onScratch<T>(place: ScratchPlace, work: (pad: Scratchpad) 
   // A warehouse spells what it has just made in another way than what it reads again, so each look at it is a session of its own.
   const inSession = <R>(look: (session: Session) => Promise<R>): Promise<R> =>
     withSession(engine, scratch.url, { applicationName: 'plinth proof' }, look)
-  let last: readonly MigrationFile[] = []
+  const roles: string[] = []
+  let last: readonly Migration[] = []
   let theirs: Theirs | null = null
-  const make = async (migrations: readonly Migration[], repeatables: readonly MigrationFile[] = []) => {
-    last = repeatables
+  const make = async (migrations: readonly Migration[], repeatables: readonly Migration[] = []) => {
     await inSession(async session => {
       await makePath(session, migrations)
       // What is proved was applied long ago; whether it could be taken back is another question.
-      const folder = { folder: '', warnings: [], migrations: migrations.map(one => ({ ...one, upOnly: true })) }
+      const upwards = migrations.map(one => ({ ...one, upOnly: true }))
+      const given = { folder: '', warnings: [], migrations: upwards, repeatables }
+      const fitted = await forScratch(session, given)
+      const { repeatables: standing = [], ...folder } = fitted.folder
+      last = standing
+      roles.push(...fitted.roles)
       const run = { track, folder, actor, signal, command: 'prove', allowOutOfOrder: true, preserve: 'off' as const }
       const { error } = await applyOnScratch(session, run, place.missingRoles)
       if (error) throw error
     })
-    return inSession(session => catalogWith(session, repeatables))
+    return inSession(session => catalogWith(session, last))
   }
   const compare = async (all: Schema, live: Live, histories: readonly string[]) => {
-    const { serverVersion } = live
     const [mine, there] = theirs ? withoutTheirsOnBoth(all, live.catalog, theirs) : [all, live.catalog]
     const [made, catalog] = [withoutRightsOf(mine, live.runner), withoutRightsOf(there, live.runner)]
     const comparison = compareCatalogs(made, catalog, histories)
     if (comparison.differences.length === 0 || !engine.writeChanges) return comparison
     return inSession(async session => {
-      if (session.serverVersion === serverVersion) return comparison
       const prepare = () => runAll(session, last)
-      return compareCatalogs(made, await respelled(session, comparison.made, catalog, prepare), histories)
+      const spelled = await respelled(session, comparison.made, catalog, prepare)
+      const [own, other] = withoutGivenBetween(session.serverVersion, live.serverVersion, [made, spelled])
+      return compareCatalogs(own, other, histories)
     })
   }
   try {
@@ -83,6 +91,7 @@ export async function onScratch<T>(place: ScratchPlace, work: (pad: Scratchpad) 
     return await work({ make, compare })
   } finally {
     await scratch.drop()
+    await dropRoles(engine, url, roles)
   }
 }
 
@@ -110,7 +119,7 @@ async function makePath(session: Session, migrations: readonly Migration[]): Pro
 }
 
 /** Scripts that run after every run are gone again afterwards, so that the next list begins without them. */
-async function catalogWith(session: Session, repeatables: readonly MigrationFile[]): Promise<Schema> {
+async function catalogWith(session: Session, repeatables: readonly Migration[]): Promise<Schema> {
   if (repeatables.length === 0) return session.introspect()
   return withRollback(session, async () => {
     await runAll(session, repeatables)
@@ -118,6 +127,11 @@ async function catalogWith(session: Session, repeatables: readonly MigrationFile
   })
 }
 
-async function runAll(session: Session, repeatables: readonly MigrationFile[]): Promise<void> {
-  for (const { text } of repeatables) await session.script(text)
+async function runAll(session: Session, repeatables: readonly Migration[]): Promise<void> {
+  for (const { up } of repeatables)
+    await session.script(up.text).catch((thrown: unknown) => {
+      const error = asPlinthError(thrown)
+      const { code, message, hint, sqlState, details } = error
+      throw new PlinthError(code, message, { at: { file: up.file }, hint, sqlState, details, cause: error })
+    })
 }

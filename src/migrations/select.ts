@@ -4,10 +4,11 @@ import type { Direction } from '../telemetry/event.ts'
 import { hasBatches } from './backfill/cursor.ts'
 import { hasChanged } from './checksum.ts'
 import { versionsOfRun } from './history.ts'
-import { checksumChanged, downMissing, fileGone, interruptedRollback } from './refusals.ts'
+import { checksumChanged, downMissing, fileGone, interruptedRollback, shifted } from './refusals.ts'
 import {
   type Attempt,
   compareVersions,
+  isSameVersion,
   isVersion,
   label,
   type Migration,
@@ -22,6 +23,8 @@ export type Target =
   | { readonly kind: 'steps'; readonly count: number }
   /** Downwards only: what that run applied. */
   | { readonly kind: 'run'; readonly runId: string }
+  /** Downwards only: a repeatable to the text that it had before; see repeat-back.ts. */
+  | { readonly kind: 'repeatable'; readonly name: string }
 
 export interface SelectInput {
   readonly track: string
@@ -66,6 +69,7 @@ export interface Selection {
  */
 export function selectSteps(input: SelectInput): Selection {
   const known = new Map(input.history.map(one => [versionKey(one.version), one]))
+  refuseShifted(input.migrations, input.history)
   return input.direction === 'up' ? selectUps(input, known) : selectDowns(input)
 }
 
@@ -109,10 +113,31 @@ function upTo(input: SelectInput, pending: readonly Migration[]): readonly Migra
   const target = input.target ?? { kind: 'latest' }
   if (target.kind === 'latest') return pending
   if (target.kind === 'steps') return pending.slice(0, target.count)
-  if (target.kind === 'run')
-    throw new PlinthError('USAGE', 'A run can be rolled back, not applied.', { hint: 'Use --to VERSION.' })
+  if (target.kind !== 'version')
+    throw new PlinthError('USAGE', `A ${target.kind} can be rolled back, not applied.`, { hint: 'Use --to VERSION.' })
   assertKnown(input, target.version)
   return pending.filter(migration => compareVersions(migration.version, target.version) <= 0)
+}
+
+/**
+ * Where names alone tell files apart, one that comes before another takes the number of that one. Throws OUT_OF_ORDER, since everything that follows
+ * would be taken for something else.
+ */
+export function refuseShifted(migrations: readonly Migration[], history: readonly VersionHistory[]): void {
+  const files = new Map(migrations.map(migration => [versionKey(migration.version), migration]))
+  const applied = history.filter(one => one.state === 'applied')
+  for (const one of applied) {
+    const file = files.get(versionKey(one.version))
+    const checksum = one.applied?.upChecksum
+    if (!file || !checksum || file.slug === one.slug) continue
+    const now = migrations.find(
+      ({ version, slug, up }) =>
+        slug === one.slug &&
+        !applied.some(other => isSameVersion(other.version, version) && other.slug === slug) &&
+        !hasChanged(up, checksum),
+    )
+    if (now) throw shifted(one, file, now)
+  }
 }
 
 /** What is applied must still be what the folder says. Being behind the database is no error, since an older release may run beside a newer one. */
@@ -165,7 +190,7 @@ function selectDowns(input: SelectInput): Selection {
 function downTo(input: SelectInput, standing: readonly VersionHistory[]): readonly VersionHistory[] {
   const newestFirst = standing.toReversed()
   const target = input.target
-  if (!target || target.kind === 'latest') {
+  if (!target || target.kind === 'latest' || target.kind === 'repeatable') {
     throw new PlinthError('TARGET_REQUIRED', 'A rollback needs to be told how far.', {
       hint: 'Use --to VERSION, --to 0, --steps N or --run ID.',
       details: { applied: newestFirst.map(one => one.version) },
@@ -229,7 +254,7 @@ function halfDone(history: VersionHistory | null, direction: Direction): Attempt
 }
 
 /** The attempt to go on from: also one that failed at its first statement, which may have left an index half-built. */
-function resumable(history: VersionHistory | null, direction: Direction): Attempt | null {
+export function resumable(history: VersionHistory | null, direction: Direction): Attempt | null {
   const attempt = history?.unfinished
   if (!attempt || attempt.direction !== direction) return null
   return attempt.note === null ? halfDone(history, direction) : attempt

@@ -1,22 +1,25 @@
 /** Where a track stands: the folder and the history side by side. Never loads the parser, so that it answers at once. */
 import type { Session } from '../engines/engine.ts'
 import { hasChanged } from './checksum.ts'
-import { readHistory } from './history.ts'
+import { readStanding, type Standing } from './history.ts'
 import { loadMigrations } from './load.ts'
 import {
   type Attempt,
   compareVersions,
   type Migration,
   type MigrationFolder,
+  type Repeats,
   type VersionHistory,
   versionKey,
 } from './migration.ts'
+import { isDue } from './repeat-due.ts'
 
 export interface TrackStatus {
   readonly format: 1
   readonly track: string
   /** Newest applied version; null when nothing is applied. */
   readonly current: string | null
+  /** Behind the versions those of the folder's repeatables, which are pending again once they changed. */
   readonly versions: readonly VersionStatus[]
   readonly counts: Readonly<Record<VersionState, number>>
   readonly warnings: readonly string[]
@@ -43,6 +46,8 @@ export interface VersionStatus {
   readonly runId: string | null
   readonly durationMs: number | null
   readonly errorCode: string | null
+  /** Of a repeatable: when it runs again. */
+  readonly repeats?: Repeats
   /** Statements done, when it is interrupted or failed at a cursor. */
   readonly cursor: number
 }
@@ -52,23 +57,30 @@ export async function readStatus(
   session: Session,
   options: { readonly track: string; readonly folder: string | MigrationFolder },
 ): Promise<TrackStatus> {
-  const [folder, history] = await Promise.all([
+  const [folder, standing] = await Promise.all([
     typeof options.folder === 'string'
       ? loadMigrations(options.folder, { dialect: session.engine.name })
       : options.folder,
-    readHistory(session, options.track),
+    readStanding(session, options.track),
   ])
-  return compareStatus(options.track, folder, history)
+  return compareStatus(options.track, folder, standing)
 }
 
 /** Pure. */
-export function compareStatus(track: string, folder: MigrationFolder, history: readonly VersionHistory[]): TrackStatus {
+export function compareStatus(
+  track: string,
+  folder: MigrationFolder,
+  { history, repeatables }: Pick<Standing, 'history' | 'repeatables'>,
+): TrackStatus {
   const current = history.findLast(one => one.state === 'applied')?.version ?? null
   const files = new Map(folder.migrations.map(migration => [versionKey(migration.version), migration]))
   const known = new Map(history.map(one => [versionKey(one.version), one]))
-  const versions = [...new Set([...files.keys(), ...known.keys()])]
+  const numbered = [...new Set([...files.keys(), ...known.keys()])]
     .sort(compareVersions)
     .flatMap(key => describeVersion(files.get(key) ?? null, known.get(key) ?? null, current) ?? [])
+  const named = new Map(repeatables.map(one => [one.version, one]))
+  const repeated = (folder.repeatables ?? []).map(one => describeRepeatable(one, named.get(one.version) ?? null))
+  const versions = [...numbered, ...repeated]
   const counts = { applied: 0, pending: 0, failed: 0, interrupted: 0, changed: 0, gone: 0 }
   for (const { state } of versions) counts[state]++
   return { format: 1, track, current, versions, counts, warnings: folder.warnings }
@@ -93,6 +105,29 @@ function describeVersion(
     reversible: Boolean(migration?.down) || history?.applied?.downStored === true,
     ...lastOf(attempt),
   }
+}
+
+function describeRepeatable(migration: Migration, history: VersionHistory | null): VersionStatus {
+  const { version, slug, up, repeats = 'when changed' } = migration
+  return {
+    version,
+    slug,
+    state: stateOfRepeatable(migration, history),
+    file: up.file,
+    outOfOrder: false,
+    reversible: true,
+    repeats,
+    ...lastOf(history?.unfinished ?? history?.applied ?? null),
+  }
+}
+
+/** What failed is tried again by the next run, unless its file says by now what stands already. */
+function stateOfRepeatable(migration: Migration, history: VersionHistory | null): VersionState {
+  const unfinished = history?.unfinished
+  if (!isDue(migration, history)) return 'applied'
+  if (unfinished?.direction !== 'up') return 'pending'
+  if (isHalfDone(unfinished)) return 'interrupted'
+  return unfinished.errorCode === 'INTERRUPTED' ? 'pending' : 'failed'
 }
 
 function lastOf(attempt: Attempt | null) {

@@ -11,6 +11,7 @@ import { closeOpenRuns, readStanding, readStoredSql } from './history.ts'
 import { ensureLedger } from './ledger.ts'
 import { loadMigrations } from './load.ts'
 import { compareVersions, type MigrationFolder, type VersionHistory, versionKey } from './migration.ts'
+import { newerNotices } from './newer.ts'
 import { type Plan, type Planned, planMigrations, storedNeeded } from './plan.ts'
 import { nothingToDo, type Report, type RunOptions, runPlan } from './run.ts'
 import type { Foresight } from './rehearse/foresight.ts'
@@ -19,6 +20,9 @@ import { foreseeRestores } from './preserve/foresee.ts'
 import { bringLatecomers } from './preserve/latecomers.ts'
 import { preserveOptions } from './preserve/options.ts'
 import { refuseLoss } from './preserve/step.ts'
+import { type RepeatWish, withRepeatables } from './repeat.ts'
+import { selectBack } from './repeat-back.ts'
+import { refuseRepeatables } from './repeat-dependents.ts'
 import { selectSteps, type Target } from './select.ts'
 
 export interface PlanOptions {
@@ -31,6 +35,8 @@ export interface PlanOptions {
   readonly retryFailed?: boolean | undefined
   /** What happens where another tool has applied files that nobody here knows of; default `refuse`. */
   readonly otherHistory?: 'refuse' | 'ignore' | undefined
+  /** Upwards: which repeatables run behind the versions; default `when changed`. */
+  readonly repeatables?: RepeatWish | undefined
 }
 
 export interface TrackOptions extends Omit<PlanOptions, 'direction'>, Omit<RunOptions, 'command'> {
@@ -87,6 +93,8 @@ export interface PlanInFull {
   readonly planned: Planned
   readonly folder: MigrationFolder
   readonly history: readonly VersionHistory[]
+  /** What is known of repeatables; see `Standing`. */
+  readonly repeatables: readonly VersionHistory[]
   /** A run has begun and not said how it ended. */
   readonly hasOpenRun: boolean
 }
@@ -211,33 +219,41 @@ async function runNow(session: Session, folder: MigrationFolder, options: RunInp
 
 async function planNow(session: Session, folder: MigrationFolder, options: PlanOptions): Promise<PlanInFull> {
   const { track, direction, target, allowOutOfOrder, retryFailed, otherHistory } = options
-  const { history, hasOpenRun } = await readStanding(session, track)
-  const selection = selectSteps({
-    track,
-    direction,
-    target,
-    allowOutOfOrder,
-    retryFailed,
-    history,
-    migrations: folder.migrations,
-  })
-  const stored = new Map<string, string>()
-  for (const id of storedNeeded(selection)) {
+  const { history, repeatables, hasOpenRun } = await readStanding(session, track)
+  const { migrations } = folder
+  const asked = { track, direction, target, allowOutOfOrder, retryFailed, history, migrations }
+  const { selection, stored } =
+    direction === 'up'
+      ? {
+          selection: withRepeatables(selectSteps(asked), {
+            folder,
+            history,
+            repeatables,
+            wish: options.repeatables ?? 'when changed',
+          }),
+          stored: new Map<string, string>(),
+        }
+      : await selectBack(session, { ...asked, repeatables, parse: () => parserOf(session, folder) })
+  for (const id of storedNeeded(selection).filter(one => !stored.has(one))) {
     const sql = await readStoredSql(session, id, direction)
     if (sql !== null) stored.set(id, sql)
   }
-  if (selection.choices.length === 0)
-    return { planned: planMigrations(selection, parsesNothing, stored), folder, history, hasOpenRun }
+  const known = { folder, history, repeatables, hasOpenRun }
+  if (selection.choices.length === 0) return { planned: planMigrations(selection, parsesNothing, stored), ...known }
   const parse = await parserOf(session, folder)
   const planned = planMigrations(selection, parse, stored)
   if (direction === 'up' && session.engine.can.postgresSyntax && otherHistory !== 'ignore') {
     const { refuseUnadopted } = await import('./adopt/beside.ts')
-    const known = new Set(history.map(one => versionKey(one.version)))
-    const steps = planned.plan.steps.filter(step => !known.has(versionKey(step.version)))
-    await refuseUnadopted(session, steps, folder.migrations)
+    const own = new Set(history.map(one => versionKey(one.version)))
+    const steps = planned.plan.steps.filter(step => !own.has(versionKey(step.version)))
+    await refuseUnadopted(session, steps, folder)
   }
   await refuseDependents(session, { ...planned, later: selection.later, upOf: upIn(session, folder, history), parse })
-  return { planned, folder, history, hasOpenRun }
+  if (direction === 'down') await refuseRepeatables(session, { ...planned, repeatables, parse })
+  const notices = newerNotices(planned, session.serverVersion)
+  const { plan } = planned
+  const full = notices.length === 0 ? plan : { ...plan, notices: [...plan.notices, ...notices] }
+  return { planned: { ...planned, plan: full }, ...known }
 }
 
 /** The up SQL as it ran, else as the folder has it. */
@@ -275,6 +291,12 @@ function parsesNothing(): never {
   throw new PlinthError('INTERNAL', 'A plan without steps has no SQL to read.')
 }
 
-async function openFolder(folder: string | MigrationFolder, { engine }: Session): Promise<MigrationFolder> {
-  return typeof folder === 'string' ? loadMigrations(folder, { dialect: engine.name }) : folder
+/** What is to be said of the server goes with what is to be said of the folder. */
+async function openFolder(
+  given: string | MigrationFolder,
+  { engine, serverVersion }: Session,
+): Promise<MigrationFolder> {
+  const folder = typeof given === 'string' ? await loadMigrations(given, { dialect: engine.name }) : given
+  const untried = engine.untried?.(serverVersion) ?? null
+  return untried === null ? folder : { ...folder, warnings: [...folder.warnings, untried] }
 }

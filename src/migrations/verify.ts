@@ -10,15 +10,18 @@ import { type Difference, diffSchemas } from '../schema/diff.ts'
 import type { Schema } from '../schema/model.ts'
 import { type Emit, silent } from '../telemetry/event.ts'
 import { loadMigrations } from './load.ts'
-import { label, type Migration, type MigrationFolder } from './migration.ts'
+import { dropRoles, forScratch } from './server-wide.ts'
+import type { MigrationFolder } from './migration.ts'
 import type { LossClass } from './preserve/class.ts'
 import { digestTables, writeSamples } from './preserve/sample.ts'
-import type { Digest, RestoreReport } from './preserve/store.ts'
+import { type Digest, readObjects, type RestoreReport } from './preserve/store.ts'
 import type { Report } from './run.ts'
 import { applyOnScratch, makeSchemas } from './apply-on-scratch.ts'
 import { type PreludeFile, runPrelude } from './prelude.ts'
 import type { MissingRoles } from './rehearse/surroundings.ts'
 import { rollbackTrack } from './track.ts'
+import { changedByRepetition, changedRows, type FalseDown, falseDown, keyOf } from './verify-findings.ts'
+import { type VerifiedRepeatable, verifyRepeatables } from './verify-repeat.ts'
 
 export interface VerifyOptions {
   readonly engine: Engine
@@ -45,6 +48,8 @@ export interface VerifyReport {
   readonly reapplied: readonly Difference[]
   /** Tables that took rows to prove on, and what all tables held before everything was rolled back and after it was applied again. */
   readonly data: VerifiedData
+  /** Each ran behind the versions, and once more. */
+  readonly repeatables: readonly VerifiedRepeatable[]
   readonly durationMs: number
   /** VERIFY_FAILED, or why a step could not run; null when all is well. */
   readonly error: PlinthError | null
@@ -52,6 +57,10 @@ export interface VerifyReport {
 
 export interface VerifiedData {
   readonly sampled: readonly string[]
+  /** Why no rows were made: those that were would not go down a step, which rows of users may well do. */
+  readonly refused: PlinthError | null
+  /** Tables in which none were made, since the migrations change or take what they find there: applied again, they would do so to those. */
+  readonly spared: readonly string[]
   readonly tables: readonly { readonly table: string; readonly before: Digest; readonly after: Digest | null }[]
 }
 
@@ -75,42 +84,91 @@ export async function verifyTrack(options: VerifyOptions): Promise<VerifyReport>
     typeof options.folder === 'string'
       ? await loadMigrations(options.folder, { dialect: options.engine.name })
       : options.folder
+  const first = await onScratch(folder, options, everywhere)
+  const refused = refusedRow(first.report)
+  if (refused) return (await onScratch(folder, options, { ...everywhere, refused })).report
+  const spared = changedSamples(first)
+  return spared.length > 0 ? (await onScratch(folder, options, { ...everywhere, spared })).report : first.report
+}
+
+/** Where rows are made, which is learned from what became of them before. */
+type Made = Pick<VerifiedData, 'refused' | 'spared'>
+
+const everywhere: Made = { refused: null, spared: [] }
+
+interface Verified {
+  readonly report: VerifyReport
+  /** Tables of which applying everything again changed or took rows by statements of its own. */
+  readonly changedAgain: ReadonlySet<string>
+}
+
+async function onScratch(folder: MigrationFolder, options: VerifyOptions, made: Made): Promise<Verified> {
   const name = `plinth_verify_${randomBytes(6).toString('hex')}`
+  let roles: readonly string[] = []
   const scratch = await options.engine.createScratch(options.url, name)
   try {
     return await withSession(options.engine, scratch.url, { applicationName: 'plinth verify' }, async session => {
       await runPrelude(session, options.prelude ?? [], options.missingRoles)
       await makeSchemas(session, options.pathSchemas ?? [])
-      return verifyOn(session, folder, options)
+      const fitted = await forScratch(session, folder)
+      roles = fitted.roles
+      return verifyOn(session, fitted.folder, options, made)
     })
   } finally {
     await scratch.drop()
+    await dropRoles(options.engine, options.url, roles)
   }
+}
+
+/** A down that fails at a value or a constraint fails at rows, and those that are there were made here, or by the migrations themselves. */
+function refusedRow({ error, data }: VerifyReport): PlinthError | null {
+  return data.sampled.length > 0 && /^2[23]/.test(error?.sqlState ?? '') ? error : null
+}
+
+/** Where only rows that were made here can differ, and nothing but the word of an up made them. */
+function changedSamples({ report, changedAgain }: Verified): readonly string[] {
+  const { sampled, tables } = report.data
+  const changed = tables.filter(differs).map(({ table }) => table)
+  return changed.every(table => changedAgain.has(table) && sampled.includes(table)) ? changed : []
+}
+
+function differs({ before, after }: VerifiedData['tables'][number]): boolean {
+  return before.digest !== after?.digest || before.rows !== after.rows
 }
 
 interface Progress {
   data: VerifiedData
+  changedAgain: ReadonlySet<string>
   readonly steps: Map<string, VerifiedStep>
+  readonly repeatables: VerifiedRepeatable[]
   reapplied: readonly Difference[]
 }
 
-async function verifyOn(session: Session, folder: MigrationFolder, options: VerifyOptions): Promise<VerifyReport> {
+async function verifyOn(
+  session: Session,
+  folder: MigrationFolder,
+  options: VerifyOptions,
+  made: Made,
+): Promise<Verified> {
   const started = performance.now()
-  const progress: Progress = { steps: new Map(), reapplied: [], data: { sampled: [], tables: [] } }
+  const data: VerifiedData = { sampled: [], ...made, tables: [] }
+  const progress: Progress = { steps: new Map(), repeatables: [], reapplied: [], data, changedAgain: new Set() }
   const error = await goThrough(session, folder, options, progress).catch((thrown: unknown) => {
     if (thrown instanceof PlinthError) return thrown
     throw thrown
   })
-  return {
+  const report: VerifyReport = {
     format: 1,
     track: options.track,
     status: error ? 'failed' : 'passed',
     steps: [...progress.steps.values()],
     reapplied: progress.reapplied,
     data: progress.data,
+    repeatables: progress.repeatables,
     durationMs: performance.now() - started,
     error,
   }
+  return { report, changedAgain: progress.changedAgain }
 }
 
 async function goThrough(
@@ -127,6 +185,8 @@ async function goThrough(
     command: 'verify',
     signal: options.signal,
     preserve: { acceptLoss: 'all' as const },
+    // No version may need them, and none is taken back over them.
+    repeatables: 'none' as const,
   }
   const total = folder.migrations.length * 2
   const catalogs: Schema[] = [await session.introspect()]
@@ -139,33 +199,54 @@ async function goThrough(
     emit({ type: 'progress', task: 'verify', done: done + 1, total, unit: 'steps' })
   }
   const proves = session.engine.can.postgresSyntax
-  const sampled = proves ? await writeSamples(session) : []
+  const sampled = proves && progress.data.refused === null ? await writeSamples(session, progress.data.spared) : []
+  progress.data = { ...progress.data, sampled }
   const held = proves ? await digestTables(session) : new Map<string, Digest>()
+  const falseDowns: FalseDown[] = []
+  // What a down left counts against it alone, and not against every earlier one as well.
+  const known = new Set<string>()
   for (const [at, migration] of [...folder.migrations.entries()].toReversed()) {
-    const { durationMs: downMs } = stepOf(await rollbackTrack(session, { ...run, target: { kind: 'steps', count: 1 } }))
+    const report = await rollbackTrack(session, { ...run, target: { kind: 'steps', count: 1 } })
+    // What a false down left may well stand in the way of an earlier one.
+    if (report.error && falseDowns.length > 0) break
+    const { durationMs: downMs } = stepOf(report)
     const before = catalogs[at]
-    const differences = before ? diffSchemas(before, await session.introspect()) : []
+    const all = before ? diffSchemas(before, await session.introspect()) : []
+    const differences = all.filter(one => !known.has(keyOf(one)))
+    for (const one of all) known.add(keyOf(one))
     const { version, slug } = migration
-    const known = progress.steps.get(version)
-    progress.steps.set(version, { ...(known ?? unknown), version, slug, downMs, differences })
+    const told = progress.steps.get(version)
+    progress.steps.set(version, { ...(told ?? unknown), version, slug, downMs, differences })
     emit({ type: 'progress', task: 'verify', done: total - at, total, unit: 'steps' })
-    // What this down left would be counted against every earlier one as well.
-    if (differences.length > 0) return falseDown(migration, differences)
+    if (differences.length > 0) falseDowns.push({ migration, differences })
   }
+  const [last, ...others] = falseDowns
+  if (last) return falseDown(last, others)
   const again = await applyOnScratch(session, run, options.missingRoles)
   if (again.error) throw again.error
   for (const { version, preserved } of again.done) {
     const known = progress.steps.get(version)
     if (known) progress.steps.set(version, { ...known, restored: preserved?.restored ?? [] })
   }
-  progress.data = { sampled, tables: compareDigests(held, proves ? await digestTables(session) : held) }
+  progress.data = { ...progress.data, tables: compareDigests(held, proves ? await digestTables(session) : held) }
+  progress.changedAgain = proves ? await sourcesOf(session, again) : new Set()
   const end = catalogs.at(-1)
   progress.reapplied = end ? diffSchemas(end, await session.introspect()) : []
   if (progress.reapplied.length > 0) return changedByRepetition(progress.reapplied)
-  const lost = progress.data.tables.filter(
-    ({ before, after }) => before.digest !== after?.digest || before.rows !== after.rows,
-  )
-  return lost.length === 0 ? null : changedRows(lost)
+  const lost = progress.data.tables.filter(differs)
+  if (lost.length > 0) return changedRows(lost)
+  await verifyRepeatables(session, folder.repeatables ?? [], {
+    apply: repeatables => applyOnScratch(session, { ...run, repeatables }, options.missingRoles),
+    told: one => progress.repeatables.push(one),
+  })
+  return null
+}
+
+/** Tables of which a run kept rows that its statements changed or took. */
+async function sourcesOf(session: Session, { done }: Report): Promise<ReadonlySet<string>> {
+  const archives = done.flatMap(({ preserved }) => preserved?.archiveId ?? [])
+  const objects = await Promise.all(archives.map(id => readObjects(session, id)))
+  return new Set(objects.flat().flatMap(({ kind, source }) => (kind === 'rows' ? [source] : [])))
 }
 
 function stepOf(report: Report): Pick<VerifiedStep, 'lossClass'> & { readonly durationMs: number } {
@@ -180,64 +261,4 @@ function compareDigests(
   after: ReadonlyMap<string, Digest>,
 ): VerifiedData['tables'] {
   return [...before].map(([table, digest]) => ({ table, before: digest, after: after.get(table) ?? null }))
-}
-
-function changedRows(lost: VerifiedData['tables']): PlinthError {
-  const names = lost.map(({ table }) => table.replaceAll('"', ''))
-  return new PlinthError(
-    'VERIFY_FAILED',
-    `After everything was taken back and applied again, rows differ in ${names.slice(0, shown).join(', ')}${names.length > shown ? ` and ${names.length - shown} more` : ''}.`,
-    {
-      hint: 'Look for rows that the up writes with a new key each time, and that its down does not remove.',
-      details: { tables: lost },
-    },
-  )
-}
-
-function falseDown(migration: Migration, differences: readonly Difference[]): PlinthError {
-  return new PlinthError(
-    'VERIFY_FAILED',
-    `The down of ${label(migration)} does not undo its up: ${spell(differences)}.`,
-    {
-      at: { file: migration.down?.file ?? migration.up.file },
-      hint: 'Correct the down file until the catalog is what it was before the up.',
-      details: { version: migration.version, differences: differences.map(named) },
-    },
-  )
-}
-
-function changedByRepetition(differences: readonly Difference[]): PlinthError {
-  return new PlinthError('VERIFY_FAILED', `Applying everything again makes another catalog: ${spell(differences)}.`, {
-    hint: 'Look for a statement whose result depends on what was there before, such as "if not exists".',
-    details: { differences: differences.map(named) },
-  })
-}
-
-const shown = 3
-
-function spell(differences: readonly Difference[]): string {
-  const whole = wholes(differences)
-  const words = whole
-    .slice(0, shown)
-    .map(({ change, object, property }) =>
-      change === 'changed'
-        ? `${property} of ${object} differs`
-        : `${object} ${change === 'added' ? 'is left' : 'is missing'}`,
-    )
-  return words.join(', ') + (whole.length > shown ? ` and ${whole.length - shown} more` : '')
-}
-
-/** A table that is left says enough; its columns and keys need no words of their own. */
-function wholes(differences: readonly Difference[]): readonly Difference[] {
-  const tables = differences.flatMap(({ change, object }) =>
-    change !== 'changed' && object.startsWith('table ') ? [`${object.slice('table '.length)}.`] : [],
-  )
-  return differences.filter(
-    ({ object }) => !tables.some(table => object.slice(object.lastIndexOf(' ') + 1).startsWith(table)),
-  )
-}
-
-/** Definitions may hold literals, so the error names objects and properties only. */
-function named({ change, object, property }: Difference) {
-  return { change, object, property }
 }

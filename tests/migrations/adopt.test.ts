@@ -145,6 +145,54 @@ const histories: Readonly<Record<string, { readonly files: Tree; readonly sql: s
       insert into atlas_schema_revisions.atlas_schema_revisions
       select v, '', 2, 1, 1, now(), 1, null, null, 'h', null, 'x' from unnest(array['1', '2']) v;`,
   },
+  evolutions: {
+    files: {
+      '1.sql': `# --- !Ups\n${a}\n\n# --- !Downs\ndrop table a;\n`,
+      '2.sql': `-- !Ups\n\n${b}\ncomment on table b is 'one;; two';\n-- !Downs\n\ndrop table b;\n`,
+      '3.sql': `-- !Ups\n${c}\n-- !Downs\ndrop table c;\n`,
+    },
+    sql: `${a}${b} comment on table b is 'one; two';
+      create table play_evolutions (
+        id int not null primary key, hash varchar(255) not null, applied_at timestamp not null, apply_script text, revert_script text,
+        state varchar(255), last_problem text
+      );
+      create table play_evolutions_lock (lock int not null primary key);
+      insert into play_evolutions values
+        (1, 'h', now(), '${a}', 'drop table a;', 'applied', ''),
+        (2, 'h', now(), '${b}\ncomment on table b is ''one;; two'';', 'drop table b;', 'applied', '');`,
+  },
+  yoyo: {
+    files: { ...plain, '1_a.rollback.sql': 'drop table a;' },
+    sql: `${a}${b} create table _yoyo_migration (migration_hash varchar(64) primary key, migration_id varchar(255), applied_at_utc timestamp);
+      create table _yoyo_log (id varchar(36) primary key, migration_hash varchar(64), migration_id varchar(255), operation varchar(10));
+      create table _yoyo_version (version int not null primary key, installed_at_utc timestamp);
+      create table yoyo_lock (locked int not null default 1 primary key, ctime timestamp, pid int not null);
+      insert into _yoyo_migration values ('x', '1_a', now()), ('y', '2_b', now());`,
+  },
+  liquibase: {
+    files: {
+      '1_a.sql': `--liquibase formatted sql\n--changeset me:1\n${a}\n--rollback drop table a;\n--changeset "A B":"x y"\nselect 1;\n`,
+      '2_b.sql': `--liquibase formatted sql\n--changeset me:1\n${b}\n`,
+      '3_c.sql': `--liquibase formatted sql\n--changeset me:1\n${c}\n`,
+    },
+    sql: `${a}${b} create table databasechangelog (
+        id varchar(255) not null, author varchar(255) not null, filename varchar(255) not null, dateexecuted timestamp not null,
+        orderexecuted int not null, exectype varchar(10) not null, md5sum varchar(35), description varchar(255), tag varchar(255)
+      );
+      create table databasechangeloglock (id int not null primary key, locked boolean not null, lockgranted timestamp, lockedby varchar(255));
+      insert into databasechangelog values
+        ('1', 'me', 'db/changes/1_a.sql', now(), 1, 'EXECUTED', '9:x', 'sql', null),
+        ('x y', 'A B', 'db/changes/1_a.sql', now(), 2, 'RERAN', '9:x', 'sql', null),
+        ('1', 'me', 'db/changes/2_b.sql', now(), 3, 'MARK_RAN', '9:x', 'sql', null);`,
+  },
+  tern: {
+    files: {
+      '001_a.sql': `${a}\n---- create above / drop below ----\ndrop table a;\n`,
+      '002_b.sql': `${b}\n---- create above / drop below ----\ndrop table b;\n`,
+      '003_c.sql': `${c}\n---- create above / drop below ----\ndrop table c;\n`,
+    },
+    sql: `${a}${b} create table schema_version (version int4 not null); insert into schema_version values (2);`,
+  },
 }
 
 function signedCrc32(text: string): number {
@@ -283,6 +331,130 @@ describe('failed rows', () => {
     )
     expect(await story.adopt()).toMatchObject({ version: '2', doubt: { meaning: expect.stringContaining('2_b') } })
   })
+})
+
+describe('what a tool left half-way', () => {
+  test('of Play is decided by the catalog', async () => {
+    const story = await legacy(
+      { '1.sql': `-- !Ups\n${a}\n-- !Downs\ndrop table a;`, '2.sql': `-- !Ups\n${b}\n-- !Downs\ndrop table b;` },
+      `${a} create table play_evolutions (
+        id int primary key, hash varchar(255), applied_at timestamp, apply_script text, revert_script text, state varchar(255), last_problem text
+      );
+      insert into play_evolutions values (1, 'h', now(), '${a}', '', 'applied', ''), (2, 'h', now(), '${b}', '', 'applying_up', 'ouch');`,
+    )
+    expect(await story.adopt()).toMatchObject({
+      version: '1',
+      doubt: { meaning: 'Evolution 2 is marked as applying_up.' },
+    })
+    expect(await story.apply()).toMatchObject({ status: 'succeeded', current: '2' })
+  })
+
+  test('of Play, whose file was edited since, is told', async () => {
+    const story = await legacy(
+      { '1.sql': `-- !Ups\n${a}\n-- now with words\n-- !Downs\ndrop table a;` },
+      `${a} create table play_evolutions (
+        id int primary key, hash varchar(255), applied_at timestamp, apply_script text, revert_script text, state varchar(255), last_problem text
+      );
+      insert into play_evolutions values (1, 'h', now(), '${a}', '', 'applied', '');`,
+    )
+    expect(await failureOf(story.adopt())).toMatchObject({
+      code: 'ADOPT_MISMATCH',
+      message: expect.stringContaining('file 1'),
+    })
+  })
+
+  const changes = `create table databasechangelog (
+      id varchar(255), author varchar(255), filename varchar(255), dateexecuted timestamp, orderexecuted int, exectype varchar(10), md5sum varchar(35)
+    );`
+  const sets = (rows: readonly string[]) =>
+    `${changes} insert into databasechangelog values ${rows.map((row, at) => `(${row}, now(), ${at}, 'EXECUTED', null)`).join(', ')};`
+
+  test('of Liquibase in the middle of a file is told, and taken over once its rest is there', async () => {
+    const files = { '1_a.sql': `--liquibase formatted sql\n--changeset me:1\n${a}\n--changeset me:2\n${b}` }
+    const story = await legacy(files, `${a}${sets(["'1', 'me', '1_a.sql'"])}`)
+    expect(await failureOf(story.adopt())).toMatchObject({
+      code: 'ADOPT_MISMATCH',
+      message: expect.stringContaining('1 of 2 change sets are applied'),
+    })
+    await story.session.script(b)
+    expect(await story.adopt()).toMatchObject({ status: 'adopted', version: '1' })
+  })
+
+  test('of Liquibase that runs again is a repeatable here, with what ran taken over', async () => {
+    const view = 'create or replace view v as select id from a;'
+    const files = {
+      '1_a.sql': `--liquibase formatted sql\n--changeset me:1\n${a}`,
+      '2_v.sql': `--liquibase formatted sql\n--changeset me:v runOnChange:true\n${view}`,
+      '3_x.sql': '--liquibase formatted sql\n--changeset me:x runAlways:true\nselect 1;',
+    }
+    const story = await legacy(files, `${a}${view}${sets(["'1', 'me', '1_a.sql'", "'v', 'me', '2_v.sql'"])}`)
+    expect(await story.adopt()).toMatchObject({ version: '1', adopted: [{ version: '1' }, { version: 'R__2_v' }] })
+    expect(await story.apply()).toMatchObject({ current: '1', done: [{ version: 'R__3_x' }] })
+    expect((await story.apply()).done).toMatchObject([{ version: 'R__3_x' }])
+    expect(await story.drift()).toMatchObject({ status: 'none' })
+  })
+})
+
+describe('repeatables of Flyway', () => {
+  const view = 'create or replace view v as select id from a;'
+  const files = {
+    'V1__a.sql': a,
+    'sub/R__v.sql': `${view}\n`,
+    'R__w.sql': 'create or replace view w as select 1 as n;',
+  }
+  const rows = (sum: number) => `${flywayTable} insert into flyway_schema_history values
+    (1, '1', 'a', 'SQL', 'V1__a.sql', null, 'old', '2026-01-02', 1, true),
+    (2, null, 'v', 'SQL', 'sub/R__v.sql', 7, 'old', '2026-01-03', 1, true),
+    (3, null, 'v', 'SQL', 'sub/R__v.sql', ${sum}, 'old', '2026-01-04', 1, true),
+    (4, null, 'w', 'SQL', 'R__w.sql', 8, 'old', '2026-01-05', 1, false);`
+
+  test('whose checksum is that of the file are applied, one that failed is not', async () => {
+    const story = await legacy(files, `${a}${view}${rows(signedCrc32(view))}`)
+    const report = await story.adopt()
+    expect(report).toMatchObject({ version: '1', adopted: [{ version: '1' }, { version: 'R__v' }], differences: [] })
+    expect(report.notices).toEqual([])
+    expect(await story.states()).toEqual(['1 applied', 'R__v applied', 'R__w pending'])
+    expect((await story.apply()).done).toMatchObject([{ version: 'R__w' }])
+    expect(await story.adopt()).toMatchObject({ status: 'nothing-to-do' })
+    expect(await story.drift()).toMatchObject({ status: 'none' })
+  })
+
+  test('whose checksum is another are told, and run behind the next apply', async () => {
+    const story = await legacy(files, `${a} create view v as select id, id as twice from a; ${rows(9)}`)
+    const report = await story.adopt()
+    expect(report).toMatchObject({ version: '1', adopted: [{ version: '1' }], differences: [] })
+    expect(report.notices.join()).toContain('R__v: the checksum says that another text ran there')
+    await story.session.script('drop view v')
+    expect((await story.apply()).done).toMatchObject([{ version: 'R__v' }, { version: 'R__w' }])
+  })
+
+  test('that came after the versions were taken over are taken over as well', async () => {
+    const story = await legacy(
+      { ...files, 'V1__a.sql': a },
+      `${a}${rows(signedCrc32(view))} delete from flyway_schema_history where version is null;`,
+    )
+    expect(await story.adopt()).toMatchObject({ adopted: [{ version: '1' }] })
+    // What ran here meanwhile is no difference.
+    expect((await story.apply()).done).toMatchObject([{ version: 'R__v' }, { version: 'R__w' }])
+    await story.session.script("delete from plinth.migration_attempts where version = 'R__v'")
+    await story.session.script(
+      `insert into flyway_schema_history values (5, null, 'v', 'SQL', 'R__v.sql', ${signedCrc32(view)}, 'old', now(), 1, true)`,
+    )
+    expect(await story.adopt()).toMatchObject({ status: 'adopted', version: '1', adopted: [{ version: 'R__v' }] })
+  })
+})
+
+test('a baseline says nothing of repeatables: with what they make or without it, they run behind the next apply', async () => {
+  const files = {
+    '1_a.up.sql': a,
+    '1_a.down.sql': 'drop table a;',
+    'R__v.sql': 'create or replace view v as select id from a;',
+  }
+  for (const sql of [a, `${a} create view v as select id from a;`]) {
+    const story = await legacy(files, sql)
+    expect(await story.adopt({ from: 'baseline', version: '1' })).toMatchObject({ adopted: [{ version: '1' }] })
+    expect((await story.apply()).done).toMatchObject([{ version: 'R__v' }])
+  }
 })
 
 describe('a history that is not true', () => {

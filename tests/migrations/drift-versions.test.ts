@@ -34,6 +34,8 @@ create view shop.both as
 create materialized view shop.totals as select date_trunc('day', sold_at) as day, sum(price) from shop.goods group by 1 order by 1;
 create unique index totals_day on shop.totals (day);
 alter table shop.goods enable row level security;
+grant all on shop.goods, shop.summary to public;
+alter default privileges in schema shop grant all on tables to public;
 create policy recent on shop.goods using (sold_at > (select max(last_sold) - interval '1 day' from shop.summary)) with check (price > 0);
 `
 

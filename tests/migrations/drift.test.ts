@@ -9,6 +9,7 @@ import { applyTrack } from '../../src/migrations/track.ts'
 import { diffSchemas } from '../../src/schema/diff.ts'
 import { emptyDatabase, platformDatabase } from '../support/database.ts'
 import { duckDatabase, failureOf, folderOf, openSession, someone, writeFiles } from './support.ts'
+import { failuresOf, thereAndBack } from './way-back.ts'
 
 /** Something of everything, with what hangs together. */
 const base = `
@@ -208,39 +209,10 @@ async function openShop(): Promise<{ readonly session: Session; readonly url: st
   return { session, url }
 }
 
-/** Does what fits, then what the changes say, and expects the catalog of before. */
-async function thereAndBack(session: Session, done: readonly string[]): Promise<void> {
-  const made = await session.introspect()
-  for (const deed of done) {
-    await session.script('begin')
-    await session.script(deed).then(
-      () => session.script('commit'),
-      () => session.script('rollback'),
-    )
-  }
-  const { live } = compareCatalogs(made, await session.introspect())
-  const changes = (await session.engine.writeChanges?.(live, made)) ?? []
-  if (changes.length === 0 && done.length === 1) throw new Error('it did nothing that was seen')
-  const script = ['begin', ...changes.filter(one => one.kind === 'statement').map(one => one.text), 'commit'].join(
-    ';\n',
-  )
-  await session.script(script).catch(async (error: unknown) => {
-    await session.script('rollback')
-    throw new Error(`${error instanceof Error ? error.message : String(error)}\n${script}`, { cause: error })
-  })
-  expect(compareCatalogs(made, await session.introspect()).differences, script).toEqual([])
-}
-
 describe('the way back', () => {
   test('from every single deed', async () => {
     const { session } = await openShop()
-    const failures: string[] = []
-    for (const deed of deeds) {
-      await thereAndBack(session, [deed]).catch((error: unknown) => {
-        failures.push(`${deed}: ${error instanceof Error ? error.message.slice(0, 1500) : String(error)}`)
-      })
-    }
-    expect(failures.join('\n\n')).toBe('')
+    expect(await failuresOf(session, deeds)).toBe('')
   })
 
   test('from any mixture of them', { timeout: 240_000 }, async () => {

@@ -72,7 +72,6 @@ describe('formatted SQL of Liquibase', () => {
 
   test.each([
     ['--changeset ann:1 context:test', 'context'],
-    ['--changeset ann:1 runOnChange:true', 'runOnChange'],
     ['--changeset ann:1 dbms:oracle,h2', 'dbms'],
     ['--preconditions onFail:MARK_RAN', 'preconditions'],
   ])('%s is refused at its line', async (line, word) => {
@@ -81,6 +80,15 @@ describe('formatted SQL of Liquibase', () => {
       code: 'SQL_UNSUPPORTED',
       at: { line: 2 },
       message: expect.stringContaining(`by ${word} `),
+    })
+  })
+
+  test('a change set that runs again beside one that does not is refused at its line', async () => {
+    const text = `--liquibase formatted sql\n--changeset ann:1\n${table('a')}\n--changeset ann:2 runOnChange:true\n${table('b')}`
+    const failure = await failureOf(loadMigrations(await treeOf({ '1_a.sql': text })))
+    expect(failure).toMatchObject({
+      code: 'SQL_UNSUPPORTED',
+      message: expect.stringContaining('that runs again beside'),
     })
   })
 })
@@ -127,6 +135,9 @@ describe('a folder that no layout claims', () => {
   })
 })
 
+/** Begins a variable in a text that is a template itself. */
+const OPEN = '${'
+
 describe('placeholders', () => {
   const flyway = {
     'V1__a.sql':
@@ -169,6 +180,37 @@ describe('placeholders', () => {
       at: { line: 4 },
       hint: expect.stringContaining('"DATABASE_OWNER"'),
     })
+  })
+
+  test('of goose are variables, some with defaults, between the lines that turn them on and off', async () => {
+    const folder = await treeOf({
+      '1_a.sql': `-- +goose Up
+create table plain (price text default '$price ${OPEN}kept}');
+-- +goose ENVSUB ON
+-- for $NOBODY
+create table ${OPEN}PREFIX}a (id int, name text default '${OPEN}WORD:-none}', note text default '${OPEN}EMPTY-kept}', more text default '${OPEN}EMPTY:-more}');
+-- +goose StatementBegin
+create function ${OPEN}PREFIX}f(int) returns int language sql as $body$ select $1 $body$;
+comment on table $TABLE is '$$';
+-- +goose StatementEnd
+-- +goose ENVSUB OFF
+create table ${OPEN}off} ();
+-- +goose Down
+-- +goose ENVSUB ON
+drop table $TABLE;
+`,
+      'placeholders.json': '{ "PREFIX": "x_", "TABLE": "plain", "EMPTY": "" }',
+    })
+    const [one] = (await loadMigrations(folder, { placeholders: { TABLE: 'x_a' } })).migrations
+    const lines = one?.up.text.split('\n') ?? []
+    expect(lines[1]).toBe(`create table plain (price text default '$price ${OPEN}kept}');`)
+    expect(lines[4]).toBe(
+      "create table x_a (id int, name text default 'none', note text default '', more text default 'more');",
+    )
+    expect(lines[6]).toBe('create function x_f(int) returns int language sql as $body$ select $1 $body$;')
+    expect(lines[7]).toBe("comment on table x_a is '$$';")
+    expect(lines[10]).toBe(`create table ${OPEN}off} ();`)
+    expect(one?.down?.text.trim().split('\n').at(-1)).toBe('drop table x_a;')
   })
 
   test('need values that are texts', async () => {

@@ -39,7 +39,7 @@ const folders: Readonly<Record<string, { readonly files: Tree; readonly versions
   },
   'sql-migrate': {
     files: {
-      '1_a.sql': `-- +migrate Up\n${a}\n\n-- +migrate Down\ndrop table a;\n`,
+      '1_a.sql': `/*\n * Who may copy this file.\n */\n\n-- +migrate Up\n${a}\n\n-- +migrate Down\ndrop table a;\n`,
       '2_b.sql': `-- +migrate Up notransaction\n${b}\n\n-- +migrate Down\ndrop table b;\n`,
     },
     versions: ['1', '2'],
@@ -221,9 +221,9 @@ describe('what a file asks of its tool', () => {
 
   test.each<[string, Tree, object]>([
     [
-      'goose ENVSUB',
-      { '1_a.sql': `-- +goose ENVSUB ON\n-- +goose Up\n${a}` },
-      { code: 'SQL_UNSUPPORTED', at: { line: 1 } },
+      'a variable of goose without a value',
+      { '1_a.sql': `-- +goose ENVSUB ON\n-- +goose Up\n-- for $NOBODY\n${a}\nalter table a owner to $OWNER;` },
+      { code: 'SQL_UNSUPPORTED', at: { line: 5 }, hint: expect.stringContaining('"OWNER"') },
     ],
     [
       'Flyway placeholders',
@@ -272,15 +272,62 @@ describe('what a file asks of its tool', () => {
     expect(migrations.map(one => one.version)).toEqual(['1'])
   })
 
-  test('a repeatable script is told and kept apart', async () => {
+  test('repeatables of Flyway may be in folders below, with settings, placeholders and a time that lets them run always', async () => {
     const loaded = await loadMigrations(
-      await treeOf({ 'V1__a.sql': a, 'R__views.sql': 'create or replace view v as select 1 as n;' }),
+      await treeOf({
+        'V1__a.sql': a,
+        'views/R__views.sql': "create or replace view v as select '${word}' as n;",
+        'R__always.sql': '-- ${flyway:timestamp}\nselect 1;',
+        'R__alone.sql': 'create index concurrently if not exists i on a (id);',
+        'R__alone.sql.conf': 'executeInTransaction=false',
+        'R__views.checks.sql': '-- check: all before\nselect where false;',
+        'placeholders.json': '{ "word": "Ada" }',
+      }),
     )
     expect(loaded).toMatchObject({
       migrations: [{ version: '1' }],
-      repeatables: [{ text: expect.stringContaining('create or replace') }],
-      warnings: [expect.stringContaining('R__views.sql is repeatable')],
+      repeatables: [
+        { version: 'R__alone', up: { transaction: 'none' }, repeats: 'when changed' },
+        { version: 'R__always', repeats: 'always' },
+        {
+          version: 'R__views',
+          slug: 'views',
+          up: { text: expect.stringContaining("'Ada'") },
+          checks: { text: expect.any(String) },
+        },
+      ],
+      warnings: [],
     })
+  })
+
+  test.each<[string, Readonly<Record<string, string>>]>([
+    ['pairs', { '1_a.up.sql': a, '1_a.down.sql': 'drop table a;' }],
+    ['goose', { '1_a.sql': `-- +goose Up\n${a}` }],
+    ['prisma', { '1_a/migration.sql': a }],
+    ['plain', { '1_a.sql': a }],
+    ['pairs', {}],
+  ])('a repeatable beside files of %s is one, with its checks', async (layout, files) => {
+    const own = {
+      'R__views.sql': 'create or replace view v as select 1 as n;',
+      'R__views.checks.sql': '-- check: x before\nselect where false;',
+    }
+    expect(await loadMigrations(await treeOf({ ...files, ...own }))).toMatchObject({
+      layout,
+      migrations: Object.keys(files).length === 0 ? [] : [{ version: '1' }],
+      repeatables: [{ version: 'R__views', checks: { text: expect.stringContaining('check: x') } }],
+      warnings: [],
+    })
+  })
+
+  test.each<[string, Readonly<Record<string, string>>, object]>([
+    ['two of one name', { 'V1__a.sql': a, 'R__v.sql': '', 'views/R__v.sql': '' }, { code: 'VERSION_DUPLICATE' }],
+    [
+      'checks without their repeatable',
+      { '1_a.sql': a, 'R__v.checks.sql': '' },
+      { code: 'CHECKS_WITHOUT_MIGRATION', hint: expect.stringContaining('R__v.sql') },
+    ],
+  ])('repeatables: %s are refused', async (_name, files, failure) => {
+    expect(await failureOf(loadMigrations(await treeOf(files)))).toMatchObject(failure)
   })
 })
 

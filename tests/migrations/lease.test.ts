@@ -29,6 +29,7 @@ describe('a run whose lease was taken while it slept', () => {
       '1_a': ['create table a (id int);', 'drop table a;'],
       '2_b': ['create table b (id int);\nselect pg_sleep(600);', 'drop table b;'],
     })
+    await applyTrack(session, { ...leased, folder, target: { kind: 'version', version: '1' } })
     const applying = applyTrack(session, { ...leased, folder })
     await robSleeper(url)
     // The heartbeat finds out and stops the statement.
@@ -37,8 +38,8 @@ describe('a run whose lease was taken while it slept', () => {
     expect(await tableNames(session)).toEqual(['public.a'])
     const attempts = await readAttempts(session, someone.track, { limit: 10 })
     expect(attempts.map(one => [one.version, one.status])).toEqual([['1', 'applied']])
-    const { rows } = await session.query('select status from plinth.migration_runs')
-    expect(rows).toEqual([{ status: 'running' }])
+    const { rows } = await session.query('select status from plinth.migration_runs order by started_at')
+    expect(rows).toEqual([{ status: 'succeeded' }, { status: 'running' }])
   })
 
   test('statement by statement: what was counted stays for the next run, and nothing follows it', async () => {

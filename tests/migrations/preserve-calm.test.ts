@@ -57,6 +57,24 @@ test.each(tables)('what $title changes is kept', async ({ base, up = 'insert int
   expect(await rows('select n from total')).toEqual([{ n: 40 }])
 })
 
+test.each(tables)('what $title changes is kept where the whole history is applied at once', async step => {
+  const { base, up = 'insert into t (id) values (2);' } = step
+  const {
+    rows,
+    up: apply,
+    down,
+  } = await story({
+    '1_counting': [counting, 'select 1;'],
+    '2_base': [base, 'select 1;'],
+    '3_total': ['insert into total values (1, 40);', 'select 1;'],
+    '4_step': [up, 'select 1;'],
+  })
+  await apply()
+  expect(await rows('select n > 40 as more from total')).toEqual([{ more: true }])
+  await down()
+  expect(await rows('select n from total')).toEqual([{ n: 40 }])
+})
+
 test('rows that users changed come back with the insert that made them', async () => {
   const { sql, rows, up, down } = await story({
     '1_base': ['create table t (id int primary key, name text not null, v int default 7);', 'drop table t;'],

@@ -192,7 +192,7 @@ drop type mood; alter type mood2 rename to mood;`,
     rows: 'insert into p default values; insert into p default values; insert into c values (10, 1), (20, 2)',
     up: 'truncate p restart identity cascade;',
     down: 'select 1;',
-    look: 'select (select array_agg(id order by id)::text from p) p, (select array_agg(id order by id)::text from c) c, (select last_value::int from p_id_seq) last',
+    look: 'select (select array_agg(id order by id)::text from p) p, (select array_agg(id order by id)::text from c) c, (select last_value::int from p_id_seq) as last',
   },
   {
     title: 'delete from a table without a key',
@@ -263,7 +263,7 @@ create trigger bump after insert on t for each statement execute function bump()
     rows: 'insert into t (v) select g from generate_series(1, 5) g; delete from t where id > 2',
     up: 'alter table t alter column id drop identity;',
     down: 'alter table t alter column id add generated always as identity;',
-    look: 'select count(*)::int, (select last_value::int from t_id_seq) last from t',
+    look: 'select count(*)::int, (select last_value::int from t_id_seq) as last from t',
   },
   {
     title: 'an update of a table without a key, once its loss was accepted',

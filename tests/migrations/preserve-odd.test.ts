@@ -56,6 +56,17 @@ create table m_eu0 partition of m_eu for values with (modulus 2, remainder 0);
 create table m_eu1 partition of m_eu for values with (modulus 2, remainder 1);`,
   },
   {
+    title: 'a table whose collation is dropped behind it, and one whose schema goes with its collation',
+    base: `create schema words; create collation words.own (locale = 'C'); create collation plain (locale = 'C');
+create table t (id int primary key, v text collate plain, w varchar(9) collate words.own);
+create table words.u (id int primary key, v text collate words.own);`,
+    rows: "insert into t select g, 'v' || g, 'w' || g from generate_series(1, 40) g; insert into words.u select id, v from t",
+    up: 'drop table t; drop collation plain; drop schema words cascade;',
+    down: `create schema words; create collation words.own (locale = 'C'); create collation plain (locale = 'C');
+create table t (id int primary key, v text collate plain, w varchar(9) collate words.own);
+create table words.u (id int primary key, v text collate words.own);`,
+  },
+  {
     title: 'a column of a table with an heir',
     base: 'create table t (id int primary key, v text); create table heir (extra text, primary key (id)) inherits (t);',
     rows: "insert into t values (1, 'a'); insert into heir values (2, 'b', 'x')",

@@ -73,6 +73,41 @@ test('several at once share one database, and steps that commit leave it as it w
   expect(again.before).toEqual(all[0]?.before)
 })
 
+test('a client that stays in a kept database keeps no rehearsal from going on', async () => {
+  const { history, mark } = story()
+  const place = await placeOf()
+  const pending = [script('4', 'create index concurrently later on b (id)')]
+  const { after } = await rehearseScripts(place, { history, pending })
+  const [name] = await keptOf(mark)
+  const url = new URL(place.url)
+  url.pathname = `/${name}`
+  await withClient(url.toString(), async visitor => {
+    const ended = new Promise(resolve => void visitor.once('error', resolve))
+    expect((await rehearseScripts(place, { history, pending })).after).toEqual(after)
+    expect(await ended).toBeInstanceOf(Error)
+  })
+})
+
+test('whoever comes by another database neither ends a rehearsal nor drops what it works in', async () => {
+  const { history, mark } = story()
+  const [mine, others] = [await placeOf(), await placeOf()]
+  const { after } = await rehearseScripts(mine, { history, pending: [] })
+  const slow = script('4', 'create table c (id int);\nselect pg_sleep(1);\nalter table c add column n int')
+  const committing = [script('4', 'create index concurrently later on b (id)'), script('5', 'drop table b')]
+  const [own, ...theirs] = await Promise.all([
+    rehearseScripts(mine, { history, pending: [slow] }),
+    rehearseScripts({ ...others, kept: 1 }, { history, pending: committing }),
+    rehearseScripts({ ...others, kept: 1 }, { history: history.slice(0, 2), pending: committing }),
+  ])
+  expect([own, ...theirs].flatMap(({ steps }) => steps.map(({ failure }) => failure))).toEqual(Array(5).fill(null))
+  expect((await rehearseScripts(mine, { history, pending: [] })).after).toEqual(after)
+  // When theirs is gone, so is what was kept for it.
+  expect((await keptOf(mark)).length).toBeGreaterThan(1)
+  await withClient(inject('serverUrl'), client => client.query(`drop database ${nameIn(others.url)}`))
+  await rehearseScripts(mine, { history: [...history, slow], pending: [] })
+  expect(await keptOf(mark)).toHaveLength(2)
+})
+
 test('a maker that died leaves a database that nobody trusts', async () => {
   const { history, mark } = story()
   const place = await placeOf()
@@ -117,3 +152,7 @@ test('a missing role is made where that does no harm, and told where the server 
     { action: 'create', kind: 'grant', name: 'public.c', of: 'public.c' },
   ])
 })
+
+function nameIn(url: string): string {
+  return new URL(url).pathname.slice(1)
+}

@@ -103,3 +103,24 @@ describe('verify', () => {
     })
   })
 })
+
+test('rows that an up changes wherever it finds them are not held against a down, and the table is named', async () => {
+  const files: Files = {
+    '1_a': [
+      `create table a (id int primary key, state text); create table b (id int primary key);
+      insert into a values (1, 'old'), (2, 'new'); insert into b values (1)`,
+      'drop table b; drop table a;',
+    ],
+    '2_state': ["update a set state = 'open' where state is distinct from 'new'; truncate b", '-- nothing'],
+  }
+  const { url } = await emptyDatabase()
+  const { report } = await verify(url, files)
+  expect(report.error).toBeNull()
+  expect(report.data).toMatchObject({ spared: ['public.a', 'public.b'], sampled: [] })
+  // A down that keeps a row from coming back is still found.
+  const { report: broken } = await verify(url, {
+    ...files,
+    '3_more': ['insert into a select max(id) + 1 from a', '-- nothing'],
+  })
+  expect(broken.error).toMatchObject({ code: 'VERIFY_FAILED' })
+})

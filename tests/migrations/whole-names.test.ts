@@ -1,11 +1,11 @@
 /** Folders whose own tools go by whole names, by a journal or by a plan: what runs, in which order, and who goes on from there. */
 import { createHash } from 'node:crypto'
-import { rm, writeFile } from 'node:fs/promises'
+import { rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { loadMigrations } from '../../src/migrations/load.ts'
 import { legacy } from './legacy.ts'
-import { failureOf } from './support.ts'
+import { failureOf, writeFiles } from './support.ts'
 
 const table = (name: string) => `create table ${name} (id int primary key);\n`
 const inOrder = async (folder: string) =>
@@ -46,6 +46,21 @@ describe('Prisma', () => {
     expect(await story.adopt()).toMatchObject({ version: '20260305000000', differences: [] })
     expect(await story.apply()).toMatchObject({ status: 'succeeded', current: '20260305000000.1' })
     expect(await story.drift()).toMatchObject({ status: 'none' })
+  })
+
+  test('refuses a folder that would take the number of one that is applied, in both directions', async () => {
+    const story = await legacy({ ...files, '20260305000000_c/down.sql': 'drop table c;\n' }, 'select 1;')
+    await story.apply()
+    await writeFiles(join(story.folder, '20260305000000_bb'), { 'migration.sql': table('bb') })
+    const failure = {
+      code: 'OUT_OF_ORDER',
+      message: expect.stringContaining('20260305000000_c was applied as 20260305000000 and would be 20260305000000.1'),
+      at: { file: join(story.folder, '20260305000000_bb', 'migration.sql') },
+    }
+    expect(await failureOf(story.apply())).toMatchObject(failure)
+    expect(await failureOf(story.rollback(1))).toMatchObject(failure)
+    await rename(join(story.folder, '20260305000000_bb'), join(story.folder, '20260306000000_bb'))
+    expect(await story.apply()).toMatchObject({ status: 'succeeded', current: '20260306000000' })
   })
 
   test('says of the second that it was begun and has no end', async () => {

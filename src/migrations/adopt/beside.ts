@@ -1,9 +1,9 @@
 /** A history that another tool left and nobody took over: to apply its files again would do their work twice. */
 import type { Session } from '../../engines/engine.ts'
 import { PlinthError } from '../../errors.ts'
-import { compareVersions, isSameVersion, type Migration } from '../migration.ts'
-import { type FoundHistory, listHistories } from './find.ts'
-import { type ForeignHistory, inVersionsOf } from './tool.ts'
+import { compareVersions, isSameVersion } from '../migration.ts'
+import { type FoundHistory, listHistories, readForeign } from './find.ts'
+import type { Files, ForeignHistory } from './tool.ts'
 
 /**
  * Of steps that Plinth never ran. Throws HISTORY_NOT_ADOPTED when another tool says that one of them has run there. A table that this role may not
@@ -12,13 +12,12 @@ import { type ForeignHistory, inVersionsOf } from './tool.ts'
 export async function refuseUnadopted(
   session: Session,
   steps: readonly { readonly version: string }[],
-  migrations: readonly Migration[],
+  folder: Files,
 ): Promise<void> {
   if (steps.length === 0) return
   for (const found of await listHistories(session, {})) {
-    const history = await found.tool.read(session, found.quoted).catch(() => null)
-    if (history === null) continue
-    const told = inVersionsOf(history, migrations)
+    const told = await readForeign(session, found, folder).catch(() => null)
+    if (told === null) continue
     const done = steps.filter(({ version }) => hasRun(told, version))
     if (done.length > 0) throw unadopted(session, found, done)
   }

@@ -6,17 +6,21 @@ import { atlas } from './atlas.ts'
 import { dbmate } from './dbmate.ts'
 import { diesel } from './diesel.ts'
 import { drizzle } from './drizzle.ts'
+import { evolutions } from './evolutions.ts'
 import { flyway } from './flyway.ts'
 import { golangMigrate } from './golang-migrate.ts'
 import { goose } from './goose.ts'
 import { graphileMigrate } from './graphile-migrate.ts'
+import { liquibase } from './liquibase.ts'
 import { nodePgMigrate } from './node-pg-migrate.ts'
 import { prisma } from './prisma.ts'
 import { sqitch } from './sqitch.ts'
 import { sqlMigrate } from './sql-migrate.ts'
 import { sqlx } from './sqlx.ts'
 import { supabase } from './supabase.ts'
-import { type ForeignTool, quotedTable, type ToolName } from './tool.ts'
+import { tern } from './tern.ts'
+import { type Files, type ForeignHistory, type ForeignTool, inVersionsOf, quotedTable, type ToolName } from './tool.ts'
+import { yoyo } from './yoyo.ts'
 
 /** dbmate's table has a column that others have as well, so it is asked last. */
 export const tools: readonly ForeignTool[] = [
@@ -33,6 +37,10 @@ export const tools: readonly ForeignTool[] = [
   atlas,
   supabase,
   sqitch,
+  evolutions,
+  yoyo,
+  liquibase,
+  tern,
   dbmate,
 ]
 
@@ -78,6 +86,16 @@ export async function findHistory(session: Session, wanted: Wanted): Promise<Fou
   )
 }
 
+/** What it says, in versions of the folder. Throws what reading throws. */
+export async function readForeign(
+  session: Session,
+  { tool, quoted }: FoundHistory,
+  folder: Files,
+): Promise<ForeignHistory> {
+  const history = await tool.read(session, quoted)
+  return inVersionsOf(tool.settle?.(history, folder) ?? history, folder.migrations)
+}
+
 /** Those whose tables are there, whatever they hold. */
 export async function listHistories(session: Session, { table }: Wanted): Promise<FoundHistory[]> {
   const [name = '', schema] = (table ?? '').split('.').toReversed()
@@ -110,7 +128,8 @@ export function withoutHistories(schema: Schema, also: readonly string[] = []): 
     const tool = tools.find(one => one.table === table.name && isTableOf(one, columns))
     return tool ? [{ tool, table }] : []
   })
-  const foreign = new Set([...named.map(({ table }) => qualified(table)), ...also])
+  const beside = named.flatMap(({ tool, table }) => (tool.beside ?? []).map(name => qualified({ ...table, name })))
+  const foreign = new Set([...named.map(({ table }) => qualified(table)), ...beside, ...also])
   const owned = new Set(named.flatMap(({ tool, table }) => (ownsSchemaOf(tool, table.schema) ? [table.schema] : [])))
   const ownSchema = (name: string) => owned.has(name)
   return {

@@ -15,11 +15,13 @@ export const flyway: ForeignTool = {
       order by installed_rank`,
     )
     const applied = new Map<string, ForeignRow>()
+    const repeatables = new Map<string, ForeignRow>()
     const schemas: string[] = []
     let baseline: string | null = null
     let doubt: Doubt | null = null
     for (const row of rows) {
       if (row.type === 'SCHEMA') schemas.push(...quotedNames(row.script))
+      if (row.version === null && row.type !== 'SCHEMA') keepRepeatable(repeatables, row)
       if (row.version === null || row.type === 'SCHEMA') continue
       if (row.success && doubt?.version === row.version) doubt = null
       if (row.success && row.type.endsWith('BASELINE')) baseline = row.version
@@ -35,6 +37,7 @@ export const flyway: ForeignTool = {
       ...(baseline === null ? {} : { isBaseline: true }),
       schemas,
       doubt,
+      repeatables: [...repeatables.values()],
       notices,
     }
   },
@@ -50,9 +53,20 @@ interface Row {
   readonly success: boolean
 }
 
+/** The last success tells what stands; one that failed left nothing. */
+function keepRepeatable(repeatables: Map<string, ForeignRow>, row: Row): void {
+  const name = /([^/\\]+)\.sql$/.exec(row.script)?.[1]
+  if (name === undefined || !row.success) return
+  if (row.type === 'DELETE') repeatables.delete(name)
+  else repeatables.set(name, rowOf(row, name))
+}
+
 function rowOf({ checksum, installed_by, at }: Row, version: string): ForeignRow {
+  // Of a repeatable with placeholders it is that of the text which they make.
   const unchanged =
-    checksum === null ? unchecked : (file: MigrationFile) => checksumOf(file.written ?? file.text) === checksum
+    checksum === null
+      ? unchecked
+      : (file: MigrationFile) => [file.written ?? file.text, file.text].some(text => checksumOf(text) === checksum)
   return { version, at, by: installed_by, unchanged }
 }
 

@@ -10,7 +10,7 @@ import { PlinthError } from '../../errors.ts'
 import type { Difference } from '../../schema/diff.ts'
 import { type Clock, type Emit, silent } from '../../telemetry/event.ts'
 import type { ScratchServer } from '../apply-on-scratch.ts'
-import { readHistory } from '../history.ts'
+import { readStanding } from '../history.ts'
 import { ensureLedger } from '../ledger.ts'
 import { loadMigrations } from '../load.ts'
 import {
@@ -23,11 +23,13 @@ import {
   versionKey,
 } from '../migration.ts'
 import { lookAt } from '../scratch.ts'
-import { findHistory, type FoundHistory, ownsSchemaOf } from './find.ts'
+import { refuseShifted } from '../select.ts'
+import { findHistory, type FoundHistory, ownsSchemaOf, readForeign } from './find.ts'
 import { type Candidate, candidatesOf, isOfTheFile, type Proof, prove } from './prove.ts'
 import { type Adopted, recordAdoption } from './record.ts'
+import { type ForeignRepeatables, repeatablesOf } from './repeatables.ts'
 import { baselineWithoutFiles, filesMissing, mismatch, undecided, versionNotThere } from './refusals.ts'
-import { type ForeignHistory, inVersionsOf, type ToolName } from './tool.ts'
+import type { ForeignHistory, ToolName } from './tool.ts'
 
 export interface AdoptOptions {
   readonly track: string
@@ -79,12 +81,18 @@ export async function adopt(session: Session, options: AdoptOptions): Promise<Ad
       : options.folder
   const source = await openSource(session, folder, options)
   const candidates = await possible(session, folder, source, options)
-  const known = await readHistory(session, options.track)
+  const { history: known, repeatables } = await readStanding(session, options.track)
+  refuseShifted(folder.migrations, known)
   const isNew = newTo(known)
-  if (!candidates.some(one => one.applied.some(isNew)))
+  const isNewRepeatable = newRepeatable(repeatables)
+  const { same } = repeatablesOf(folder, source.history)
+  if (!candidates.some(one => one.applied.some(isNew)) && !same.some(isNewRepeatable))
     return reportOf(options, folder, source, { adopted: [], version: newest(known), proof: null, impossible: null })
-  const { proof, impossible } = await decide(session, folder, source, withOwn(candidates, folder, known), options)
-  const adopted = await write(session, source, proof, options)
+  const standing = new Set(repeatables.filter(({ applied }) => applied !== null).map(({ version }) => version))
+  const own = (folder.repeatables ?? []).filter(({ version }) => standing.has(version))
+  const meanings = { candidates: withOwn(candidates, folder, known), own }
+  const { proof, impossible } = await decide(session, folder, source, meanings, options)
+  const adopted = await write(session, source, { proof, repeatables: same }, options)
   return reportOf(options, folder, source, { adopted, version: proof.version, proof, impossible })
 }
 
@@ -104,7 +112,7 @@ async function openSource(session: Session, folder: MigrationFolder, options: Ad
     return { found: null, history: { applied: [], upTo: version, doubt: null, notices: [] } }
   }
   const found = await findHistory(session, { from, table, layout: folder.layout })
-  return { found, history: inVersionsOf(await found.tool.read(session, found.quoted), folder.migrations) }
+  return { found, history: await readForeign(session, found, folder) }
 }
 
 /** What the history may mean, in files. */
@@ -160,24 +168,32 @@ async function decide(
   session: Session,
   folder: MigrationFolder,
   { found, history }: Source,
-  candidates: readonly Candidate[],
+  { candidates, own }: { readonly candidates: readonly Candidate[]; readonly own: readonly Migration[] },
   options: AdoptOptions,
 ): Promise<{ readonly proof: Proof; readonly impossible: PlinthError | null }> {
   const { track, actor, signal, scratch, drift = 'refuse' } = options
   const live = await lookAt(session)
-  const { proofs, impossible } = await prove(live, candidates, {
-    ...scratch,
-    track,
-    actor,
-    signal,
-    repeatables: folder.repeatables ?? [],
-    histories: found ? [found.table] : [],
-    schemas: schemasBefore({ found, history }),
-  }).catch((error: unknown) => {
-    throw history.isBaseline && isOfTheFile(error) ? baselineWithoutFiles(history.upTo ?? '', found, error) : error
-  })
+  const { ran, changed } = repeatablesOf(folder, history)
+  const attempt = (repeatables: readonly Migration[]) =>
+    prove(live, candidates, {
+      ...scratch,
+      track,
+      actor,
+      signal,
+      repeatables,
+      changed,
+      histories: found ? [found.table] : [],
+      schemas: schemasBefore({ found, history }),
+    }).catch((error: unknown) => {
+      throw history.isBaseline && isOfTheFile(error) ? baselineWithoutFiles(history.upTo ?? '', found, error) : error
+    })
+  const first = await attempt(ran === null ? (folder.repeatables ?? []) : [...new Set([...ran, ...own])])
+  // Whoever knows of no repeatables may have made by hand what they make, or not.
+  const isOpen = ran === null && (folder.repeatables ?? []).length > 0 && !first.proofs.some(isEqual)
+  const second = isOpen ? await attempt(own) : first
+  const { proofs, impossible } = second.proofs.some(isEqual) ? second : first
   const edited = editedSince(folder.migrations, history)
-  const equal = proofs.filter(({ comparison }) => comparison.differences.length === 0)
+  const equal = proofs.filter(isEqual)
   const [match, other] = equal
   if (match && other) throw undecided(history.doubt?.meaning ?? '', match.version, other.version)
   const nearest = match ?? nearestOf(proofs)
@@ -185,6 +201,10 @@ async function decide(
   if (differences.length > 0 && (drift === 'refuse' || (!match && candidates.length > 1)))
     throw mismatch({ session, found, history, folder, proof: nearest, differences, several: candidates.length > 1 })
   return { proof: { ...nearest, comparison: { ...nearest.comparison, differences } }, impossible }
+}
+
+function isEqual({ comparison }: Proof): boolean {
+  return comparison.differences.length === 0
 }
 
 /** A tool whose table has a schema of its own had that schema before its first file. */
@@ -209,19 +229,27 @@ function nearestOf(proofs: readonly Proof[]): Proof {
 }
 
 /** Under the lock the history may be another one by now; what somebody adopted meanwhile is left as it is. */
-async function write(session: Session, source: Source, proof: Proof, options: AdoptOptions): Promise<Adopted[]> {
+async function write(
+  session: Session,
+  source: Source,
+  { proof, repeatables }: { readonly proof: Proof; readonly repeatables: ForeignRepeatables['same'] },
+  options: AdoptOptions,
+): Promise<Adopted[]> {
   const { emit = silent, signal, lockWaitMs = 600_000, lock, leaseMs, track, actor, from } = options
   const origin = originOf(options)
   const polling = { waitMs: lockWaitMs, emit, signal }
   const locking = { ...polling, kind: lock, leaseMs, owner: { actor, runId: origin.runId } }
   await ensureLedger(session, { emit, signal, lockWaitMs, lock })
   return withLock(session, `plinth:${track}`, locking, async held => {
-    const isNew = newTo(await readHistory(session, track))
+    const standing = await readStanding(session, track)
+    const isNew = newTo(standing.history)
     const rows = new Map(source.history.applied.map(row => [versionKey(row.version), row]))
-    const adopted = proof.applied.filter(isNew).map((migration): Adopted => {
+    const versions = proof.applied.filter(isNew).map((migration): Adopted => {
       const row = rows.get(versionKey(migration.version))
       return { migration, at: row?.at ?? null, by: row?.by ?? null }
     })
+    const repeated = repeatables.filter(newRepeatable(standing.repeatables))
+    const adopted = [...versions, ...repeated.map(({ migration, row: { at, by } }) => ({ migration, at, by }))]
     if (adopted.length === 0) return []
     const command = from === 'baseline' ? 'baseline' : 'adopt'
     const accepted = proof.comparison.differences.map(({ change, object, property }) => ({ change, object, property }))
@@ -253,6 +281,11 @@ function originOf({ track, actor, toolVersion, traceId }: AdoptOptions) {
 function newTo(known: readonly VersionHistory[]): (migration: Migration) => boolean {
   const ran = new Set(known.filter(didRun).map(one => versionKey(one.version)))
   return migration => !ran.has(versionKey(migration.version))
+}
+
+function newRepeatable(known: readonly VersionHistory[]): (one: { readonly migration: Migration }) => boolean {
+  const standing = new Set(known.filter(({ applied }) => applied !== null).map(({ version }) => version))
+  return ({ migration }) => !standing.has(migration.version)
 }
 
 function didRun({ state, unfinished }: VersionHistory): boolean {
@@ -294,6 +327,6 @@ function reportOf(
     adopted: adopted.map(({ migration, at }) => ({ version: migration.version, slug: migration.slug, at })),
     doubt: history.doubt && proof ? { meaning: history.doubt.meaning, verdict } : null,
     differences: proof?.comparison.differences ?? [],
-    notices: [...folder.warnings, ...history.notices, ...elsewhere],
+    notices: [...folder.warnings, ...history.notices, ...repeatablesOf(folder, history).notices, ...elsewhere],
   }
 }

@@ -1,8 +1,9 @@
 /** Whether a history tells the truth: what its files make on a scratch database is compared with what the database has. */
 import { asPlinthError, type Code, type PlinthError } from '../../errors.ts'
 import type { Comparison } from '../compare.ts'
-import { compareVersions, type Migration, type MigrationFile } from '../migration.ts'
+import { compareVersions, type Migration } from '../migration.ts'
 import { type Live, onScratch, type ScratchPlace } from '../scratch.ts'
+import { withoutChanged } from './repeatables.ts'
 import type { Doubt } from './tool.ts'
 
 /** One way in which the history may be meant. */
@@ -44,14 +45,21 @@ export interface Proofs {
 export async function prove(
   live: Live,
   candidates: readonly Candidate[],
-  place: ScratchPlace & { readonly repeatables: readonly MigrationFile[]; readonly histories: readonly string[] },
+  place: ScratchPlace & {
+    readonly repeatables: readonly Migration[]
+    /** Those of them that have another text by now. */
+    readonly changed: readonly Migration[]
+    readonly histories: readonly string[]
+  },
 ): Promise<Proofs> {
   return onScratch(place, async ({ make, compare }) => {
     const proofs: Proof[] = []
     for (const one of candidates) {
       try {
         const made = await make(one.applied, place.repeatables)
-        proofs.push({ ...one, comparison: await compare(made, live, place.histories) })
+        const comparison = await compare(made, live, place.histories)
+        const differences = await withoutChanged(comparison.differences, place.changed)
+        proofs.push({ ...one, comparison: { ...comparison, differences } })
       } catch (thrown) {
         // A file that fails is the usual reason for a doubt: whatever the mark says, it is not applied as a whole.
         const error = asPlinthError(thrown)

@@ -2,7 +2,7 @@
 import type { Session } from '../../engines/engine.ts'
 import { quotedName } from '../../sql/tree.ts'
 import type { LayoutName } from '../layouts/layout.ts'
-import { isVersion, type Migration, type MigrationFile, versionKey } from '../migration.ts'
+import { isVersion, type Migration, type MigrationFile, type MigrationFolder, versionKey } from '../migration.ts'
 
 export type ToolName =
   | 'golang-migrate'
@@ -19,6 +19,10 @@ export type ToolName =
   | 'atlas'
   | 'drizzle'
   | 'sqitch'
+  | 'evolutions'
+  | 'yoyo'
+  | 'liquibase'
+  | 'tern'
 
 export interface ForeignTool {
   readonly name: ToolName
@@ -29,10 +33,16 @@ export interface ForeignTool {
   readonly columns: readonly string[]
   /** Columns that it does not have, since another tool's table of the same name does. */
   readonly without?: readonly string[]
+  /** Tables that it makes beside that one, in the same schema. */
+  readonly beside?: readonly string[]
   /** It makes the schema of its table, and everything there is its own. */
   readonly ownsSchema?: true
   read(session: Session, table: string): Promise<ForeignHistory>
+  /** Where its rows are of something else than files: what they say of these. */
+  settle?(history: ForeignHistory, folder: Files): ForeignHistory
 }
+
+export type Files = Pick<MigrationFolder, 'migrations' | 'repeatables'>
 
 export interface ForeignHistory {
   /** What it says is applied, one row a version. */
@@ -45,6 +55,8 @@ export interface ForeignHistory {
   readonly schemas?: readonly string[]
   /** What it does not know itself; null when it is sure. */
   readonly doubt: Doubt | null
+  /** What was run again whenever it changed, one row each; a version is `R__` and the name. Absent of a tool that has none. */
+  readonly repeatables?: readonly ForeignRow[]
   readonly notices: readonly string[]
 }
 

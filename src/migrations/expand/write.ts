@@ -3,8 +3,7 @@
  * catalog that the migrations make; here it becomes files.
  */
 import type { Schema } from '../../schema/model.ts'
-import type { Clock } from '../../telemetry/event.ts'
-import { type Created, createMigration } from '../create.ts'
+import { type Created, createMigration, type CreateOptions } from '../create.ts'
 import { draftColumns } from './columns.ts'
 import type { Drafts } from './draft.ts'
 import { draftNotNull } from './not-null.ts'
@@ -24,14 +23,14 @@ export function draftExpansion(schema: Schema, request: ExpandRequest): Drafts {
 /** Writes the files into the folder, numbered one after the other. */
 export async function writeExpansion(
   drafts: Drafts,
-  { folder, clock }: { readonly folder: string; readonly clock?: Clock | undefined },
+  { folder, clock, placeholders }: Pick<CreateOptions, 'folder' | 'clock' | 'placeholders'>,
 ): Promise<Expanded> {
   const created: Created[] = []
   for (const draft of drafts.steps) {
     const { title, checks } = draft
     const up = textOf(drafts.what, draft.upWhy, draft.upHead, draft.up)
     const down = textOf(`Takes back: ${drafts.what}`, draft.downWhy, draft.downHead, draft.down)
-    created.push(await createMigration({ folder, title, clock, content: { up, down, checks } }))
+    created.push(await createMigration({ folder, title, clock, placeholders, content: { up, down, checks } }))
   }
   return { created, notices: drafts.notices }
 }

@@ -1,30 +1,36 @@
 /** Flyway: `V1.2__name.sql` applies, `U1.2__name.sql` takes back, `R__name.sql` is run again whenever it changed. */
 import { PlinthError } from '../../errors.ts'
 import { compareVersions, type MigrationFile } from '../migration.ts'
-import type { Layout, Listing, Part } from './layout.ts'
+import type { Layout, Listing, Part, RepeatablePart } from './layout.ts'
 import { fillIn, type Placeholders, readPlaceholders } from './placeholders.ts'
 
 export const flyway: Layout = {
   name: 'flyway',
   looks: 'named V<version>__<name>.sql',
-  claims: async listing => (await allFiles(listing)).map(({ name }) => name).filter(name => readName(name) !== null),
+  // Repeatables alone may be of any layout.
+  async claims(listing) {
+    const names = (await allFiles(listing)).map(({ name }) => name)
+    return names.filter(name => (readName(name)?.kind ?? 'R') !== 'R')
+  },
   async load(listing) {
     const files = await allFiles(listing)
     refuseJava(files)
     const parts: Part[] = []
     const baselines: Part[] = []
-    const repeatables: { readonly slug: string; readonly content: MigrationFile }[] = []
+    const repeatables: RepeatablePart[] = []
     const warnings: string[] = []
     const values = await readPlaceholders(listing)
     for (const { name, home } of files) {
       const found = readName(name)
       if (!found) {
-        if (/\.sql$/i.test(name)) warnings.push(leftOut(name))
+        if (/\.sql$/i.test(name) && !name.endsWith('.checks.sql')) warnings.push(leftOut(name))
         continue
       }
       const { kind, version, slug } = found
-      const content = await withSettings(home, name, values)
-      if (kind === 'R') repeatables.push({ slug, content })
+      // Flyway's own way to say that a script runs each time is to let the time change it.
+      const isAlways = kind === 'R' && (await home.read(name)).text.includes(`\${${timestamp}}`)
+      const content = await withSettings(home, name, isAlways ? new Map([...values, [timestamp, 'now']]) : values)
+      if (kind === 'R') repeatables.push({ slug, name, content, repeats: isAlways ? 'always' : 'when changed' })
       else
         (kind === 'B' ? baselines : parts).push({
           version,
@@ -34,18 +40,17 @@ export const flyway: Layout = {
           content,
         })
     }
-    repeatables.sort((a, b) => (a.slug < b.slug ? -1 : 1))
-    for (const { content } of repeatables)
-      warnings.push(`${content.file} is repeatable, which no version stands for: write its next change as a version.`)
     const chosen = withBaselines(parts, baselines)
     return {
       parts: chosen.parts,
       upOnly: true,
-      repeatables: repeatables.map(({ content }) => content),
+      repeatables,
       warnings: [...warnings, ...chosen.warnings],
     }
   },
 }
+
+const timestamp = 'flyway:timestamp'
 
 /** Flyway looks into every folder below as well. */
 async function allFiles(listing: Listing): Promise<{ readonly name: string; readonly home: Listing }[]> {
@@ -70,6 +75,7 @@ function withBaselines(
 }
 
 function readName(name: string) {
+  if (name.endsWith('.checks.sql')) return null
   const match = /^(?:([VUB])(\d+(?:[._]\d+)*)|(R))__(.+)\.sql$/.exec(name)
   if (!match) return null
   const [, kind, version = '', repeatable, slug = ''] = match

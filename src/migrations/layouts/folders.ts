@@ -27,6 +27,8 @@ export const folders: Layout = {
       for (const direction of ['up', 'down'] as const) {
         if (!inner.files.includes(`${direction}.sql`)) continue
         const content = await inner.read(`${direction}.sql`)
+        // Hasura puts this where it found no way back, so that running it would only pretend one.
+        if (direction === 'down' && isUnwritten(content.text)) continue
         parts.push({
           ...named,
           direction,
@@ -37,6 +39,10 @@ export const folders: Layout = {
     }
     return { parts, upOnly: true, repeatables: [], warnings: await unclaimed(listing, await this.claims(listing)) }
   },
+}
+
+function isUnwritten(text: string): boolean {
+  return /^\s*--\s*could not auto-generate a down migration/im.test(text) && !/^\s*(?!--)\S/m.test(text)
 }
 
 /** A folder of metadata alone has nothing for the database, and one that lost its up would go unnoticed. */

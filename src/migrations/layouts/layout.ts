@@ -1,7 +1,7 @@
 /** What a layout of a folder is asked: which files are its own, and what they mean. */
 import { PlinthError } from '../../errors.ts'
 import type { Direction } from '../../telemetry/event.ts'
-import type { MigrationFile } from '../migration.ts'
+import type { MigrationFile, Repeats } from '../migration.ts'
 
 export type LayoutName =
   | 'pairs'
@@ -25,6 +25,8 @@ export interface Listing {
   readonly files: readonly string[]
   /** Names of folders, sorted. */
   readonly folders: readonly string[]
+  /** Of placeholders, by their names, where somebody knows more than the folder. */
+  readonly values?: ReadonlyMap<string, string>
   /** Throws FILE_UNREADABLE. */
   read(name: string): Promise<MigrationFile>
   /** A folder below. Throws FOLDER_NOT_FOUND. */
@@ -44,9 +46,18 @@ export interface Loaded {
   readonly parts: readonly Part[]
   /** True where the layout knows no downs, so that one without is complete. */
   readonly upOnly: boolean
-  /** What was run again whenever it changed; no version stands for it. */
-  readonly repeatables: readonly MigrationFile[]
+  /** What is run again whenever it changed, beside the files that every layout may have; see repeatables.ts. */
+  readonly repeatables: readonly RepeatablePart[]
   readonly warnings: readonly string[]
+}
+
+export interface RepeatablePart {
+  /** What stands behind `R__`. */
+  readonly slug: string
+  /** As the folder has it, for messages. */
+  readonly name: string
+  readonly content: MigrationFile
+  readonly repeats: Repeats
 }
 
 /** One direction of a migration. */

@@ -12,7 +12,11 @@ export interface Checksums {
 }
 
 /** With `checksums`, a file is read when its text is asked for, which throws FILE_UNREADABLE then. Throws FOLDER_NOT_FOUND. */
-export async function listFolder(folder: string, checksums?: Checksums): Promise<Listing> {
+export async function listFolder(
+  folder: string,
+  checksums?: Checksums,
+  values: ReadonlyMap<string, string> = new Map(),
+): Promise<Listing> {
   const entries = await entriesOf(folder).catch((error: unknown) => {
     throw new PlinthError('FOLDER_NOT_FOUND', `The folder of migrations ${folder} cannot be read.`, {
       at: { file: folder },
@@ -27,8 +31,9 @@ export async function listFolder(folder: string, checksums?: Checksums): Promise
     folder,
     files: entries.flatMap(entry => (entry.isDirectory() ? [] : [entry.name])).sort(),
     folders: entries.flatMap(entry => (entry.isDirectory() ? [entry.name] : [])).sort(),
+    values,
     read: name => once(read, name, async () => openFile(`${within}${name}`, checksums)),
-    below: name => once(below, name, () => listFolder(join(folder, name), checksums)),
+    below: name => once(below, name, () => listFolder(join(folder, name), checksums, values)),
   }
 }
 

@@ -3,7 +3,9 @@ import { PlinthError } from '../../errors.ts'
 import type { MigrationFile } from '../migration.ts'
 import { type Layout, type LayoutName, type Listing, type Part, readNumber, refusePrograms } from './layout.ts'
 import { readWholeNames } from './whole-names.ts'
-import { blankedTo, type Marker, refuseLine, sectionsOf } from './sections.ts'
+import { fillInVariables } from './envsub.ts'
+import { type Placeholders, readPlaceholders } from './placeholders.ts'
+import { blankedTo, type Marker, sectionsOf } from './sections.ts'
 
 export const goose = marked({
   name: 'goose',
@@ -11,14 +13,7 @@ export const goose = marked({
   example: '-- +goose Up',
   upOnly: true,
   alone: /^\s*--\s*\+goose\s+NO\s+TRANSACTION\b/im,
-  refuse(source) {
-    refuseLine(
-      source,
-      /^\s*--\s*\+goose\s+ENVSUB\s+ON\b/i,
-      'is filled in from environment variables',
-      'Write the values into the file: what ran must be what the file says.',
-    )
-  },
+  fill: fillInVariables,
 })
 
 export const sqlMigrate = marked({
@@ -65,7 +60,8 @@ interface Marking {
   readonly unmarked?: 'up'
   /** Its history keeps whole names, so that several files may begin with the same number. */
   readonly wholeNames?: true
-  readonly refuse?: (source: MigrationFile) => void
+  /** What the file is once its values are in it. */
+  readonly fill?: (source: MigrationFile, values: Placeholders) => MigrationFile
   /** What runs of a section's text. */
   readonly write?: (text: string) => string
 }
@@ -90,9 +86,11 @@ function marked(marking: Marking): Layout {
     async load(listing) {
       const parts: Part[] = []
       const files = numbered(listing)
+      const values = marking.fill ? await readPlaceholders(listing) : new Map<string, string>()
       const whole = readWholeNames(marking.wholeNames ? files.map(file => file.slice(0, -4)).sort(byNumber) : [])
       for (const file of files) {
-        const source = await listing.read(file)
+        const written = await listing.read(file)
+        const source = marking.fill ? marking.fill(written, values) : written
         const named = whole.get(file.slice(0, -4)) ?? readNumber(file, /\.sql$/)
         if (!named) continue
         if (!isMarked(source.text) && unmarked === undefined) throw unmarkedFile(source, example)
@@ -110,18 +108,29 @@ function marked(marking: Marking): Layout {
 }
 
 function partsOf(
-  { alone, refuse, write }: Marking,
+  { alone, write }: Marking,
   source: MigrationFile,
   markerOf: (line: string) => Marker | null,
 ): Pick<Part, 'direction' | 'content'>[] {
-  refuse?.(source)
   const sections = sectionsOf(source, markerOf)
   if (sections.length === 0) return [{ direction: 'up', content: blankedTo(source, source.text) }]
+  const [only, other] = sections
+  // What does nothing is undone by nothing, and its tool takes it back without a word.
+  if (only?.direction === 'up' && other === undefined && isBlank(only.content.text))
+    return [
+      { direction: 'up', content: only.content },
+      { direction: 'down', content: blankedTo(source, '') },
+    ]
   return sections.map(({ direction, options, content }) => {
     const none = alone?.test(source.text) === true || /\btransaction:false\b|\bnotransaction\b/i.test(options)
     const own = write ? blankedTo(source, write(content.text)) : content
     return { direction, content: none ? { ...own, transaction: 'none' } : own }
   })
+}
+
+/** Comments alone run nothing. */
+function isBlank(text: string): boolean {
+  return text.replace(/\/\*[\s\S]*?\*\/|--.*$/gm, '').trim() === ''
 }
 
 function numbered(listing: Listing): string[] {

@@ -1,6 +1,6 @@
 /**
- * Values of what a tool fills in, from `placeholders.json` in the folder of the migrations: the files themselves stay as the tool's own history knows
- * them, and what ran is still said by the folder alone.
+ * Values of what a tool fills in, from `placeholders.json` in the folder of the migrations and, for what differs between environments, from the
+ * configuration: the files themselves stay as the tool's own history knows them.
  */
 import { createHash } from 'node:crypto'
 import { PlinthError } from '../../errors.ts'
@@ -12,12 +12,13 @@ export type Placeholders = ReadonlyMap<string, string>
 
 const own = 'placeholders.json'
 
-/** Empty without the file. Throws FILE_UNREADABLE where it is no object of texts. */
+/** Those of the configuration win. Empty without either. Throws FILE_UNREADABLE where the file is no object of texts. */
 export async function readPlaceholders(listing: Listing): Promise<Placeholders> {
-  if (!listing.files.includes(own)) return new Map()
+  const given = listing.values ?? new Map<string, string>()
+  if (!listing.files.includes(own)) return given
   const { text, file } = await listing.read(own)
   const values = parse(text)
-  if (values !== null) return new Map(Object.entries(values))
+  if (values !== null) return new Map([...Object.entries(values), ...given])
   throw new PlinthError('FILE_UNREADABLE', `${file} is no JSON object of texts.`, {
     at: { file },
     hint: 'Write it as { "name": "value" }.',
@@ -37,13 +38,13 @@ export function fillIn(
     const value = values.get(name)
     if (value !== undefined) return value
     if (isOther(name)) return whole
-    throw refuseAt(
-      source,
-      source.text.slice(0, at).split('\n').length - 1,
-      `has the placeholder ${name}, whose value is not known`,
-      `Write it to ${own} in the folder of the migrations, as { ${JSON.stringify(name)}: "…" }; the files stay as they are.`,
-    )
+    throw unknownPlaceholder(source, source.text.slice(0, at).split('\n').length - 1, name)
   })
+  return filledIn(source, text)
+}
+
+/** `source` with the text that its values make. */
+export function filledIn(source: MigrationFile, text: string): MigrationFile {
   if (text === source.text) return source
   return {
     ...source,
@@ -52,6 +53,16 @@ export function fillIn(
     // Another value is another script.
     checksum: createHash('sha256').update(text).digest('hex'),
   }
+}
+
+/** `at` is the line, counted from 0. */
+export function unknownPlaceholder(source: MigrationFile, at: number, name: string): PlinthError {
+  return refuseAt(
+    source,
+    at,
+    `has the placeholder ${name}, whose value is not known`,
+    `Write it to ${own} in the folder of the migrations, as { ${JSON.stringify(name)}: "…" }, or where it differs between environments to "placeholders" of the track in the configuration; the files stay as they are.`,
+  )
 }
 
 function parse(text: string): Readonly<Record<string, string>> | null {

@@ -2,34 +2,46 @@
  * `<version>_<name>.sql` and nothing that says more: sqlx, Supabase, Atlas, Drizzle and what people number by hand. Upwards only, unless
  * `<version>_<name>.down.sql`, or `.rollback.sql` as yoyo has it, is beside it, or the line of tern divides the file.
  */
-import type { MigrationFile } from '../migration.ts'
+import type { MigrationFile, Repeats } from '../migration.ts'
 import { isLiquibase, readLiquibase } from './liquibase.ts'
-import { type Layout, type Listing, type Part, refusePrograms } from './layout.ts'
-import { divideAt, refuseAt } from './sections.ts'
+import { type Layout, type Listing, type Part, refusePrograms, type RepeatablePart } from './layout.ts'
+import { refuseAt } from './sections.ts'
+import { divideTern, openTern } from './tern.ts'
 
 export const plain: Layout = {
   name: 'plain',
   looks: 'named <version>_<name>.sql',
   claims: async listing => listing.files.filter(isUp),
   async load(listing) {
-    const parts = await Promise.all(
+    const rendered = await openTern(listing)
+    const read = await Promise.all(
       listing.files.flatMap(name => {
         const direction = isUp(name) ? 'up' : isDown(name) ? 'down' : null
         const found = direction && readOrdered(name.replace(/(?:\.down|\.rollback)?\.sql$/, ''))
         if (!found) return []
         const parted = (content: MigrationFile) =>
-          isUp(name) ? bothOf(content) : [{ direction: 'down' as const, content: asAsked(content) }]
-        return [listing.read(name).then(read => parted(read).map((part): Part => ({ ...found, ...part, name })))]
+          isUp(name) ? bothOf(content) : [{ direction: 'down', content: asAsked(content) } satisfies Read]
+        return [
+          listing
+            .read(name)
+            .then(rendered)
+            .then(read => parted(read).map(part => ({ ...found, ...part, name }))),
+        ]
       }),
     ).then(all => all.flat())
+    const parts = read.filter((part): part is Part & Read => part.repeats === undefined)
+    // Behind the versions they keep the order of their numbers.
+    const repeatables = read.flatMap(({ repeats, name, content }): RepeatablePart[] =>
+      repeats === undefined ? [] : [{ slug: name.slice(0, -4), name, content, repeats }],
+    )
     refusePrograms(
       listing,
-      new Set(parts.flatMap(({ version }) => (/^\d+$/.test(version) ? [`${BigInt(version)}`] : []))),
+      new Set(read.flatMap(({ version }) => (/^\d+$/.test(version) ? [`${BigInt(version)}`] : []))),
     )
     const warnings = listing.files
       .filter(name => /\.sql$/i.test(name) && !isUp(name) && !isDown(name) && !/^\d.*\.checks\.sql$/.test(name))
       .map(name => `${name} is not named <version>_<name>.sql, so it is left out.`)
-    return { parts, upOnly: true, repeatables: [], warnings }
+    return { parts, upOnly: true, repeatables, warnings }
   },
 }
 
@@ -65,7 +77,7 @@ const forms = [
   ofDay,
   /^((?:19|20)\d\d[01]\d[0-3]\d[_-][0-2]\d[0-5]\d(?:[0-5]\d)?)(?:[_-]+|$)/,
   /^(\d+(?:\.\d+)+(?:[_-]\d+(?=[_-]|$))*)(?:[_-]+|$)/,
-  /^(\d+)(?:[_-]+|$)/,
+  /^(\d+)(?:[_-]+|\.(?=\p{L})|$)/u,
 ]
 
 function isUp(name: string): boolean {
@@ -82,8 +94,13 @@ function isDown(name: string): boolean {
 
 const back = /\.(?:down|rollback)\.sql$/
 
-function bothOf(source: MigrationFile): Pick<Part, 'direction' | 'content'>[] {
-  const divided = divideAt(source, /^---- create above \/ drop below ----\s*$/)
+interface Read extends Pick<Part, 'direction' | 'content'> {
+  /** Of a file that runs again. */
+  readonly repeats?: Repeats
+}
+
+function bothOf(source: MigrationFile): Read[] {
+  const divided = divideTern(source)
   if (divided) {
     const [up, down] = divided
     return [
@@ -92,7 +109,8 @@ function bothOf(source: MigrationFile): Pick<Part, 'direction' | 'content'>[] {
     ]
   }
   if (isLiquibase(source)) {
-    const { up, down } = readLiquibase(source)
+    const { up, down, repeats } = readLiquibase(source)
+    if (repeats !== null) return [{ direction: 'up', content: up, repeats }]
     return [{ direction: 'up', content: up }, ...(down === null ? [] : [{ direction: 'down' as const, content: down }])]
   }
   refuseDown(source)

@@ -27,13 +27,19 @@ export function sectionsOf(source: MigrationFile, markerOf: (line: string) => Ma
   for (const [index, mark] of marks.entries())
     if (marks.slice(0, index).some(other => other.direction === mark.direction))
       throw refuseAt(source, mark.at, `has a second section for ${mark.direction}`, 'Split it into two migrations.')
-  const early = lines.slice(0, marks[0]?.at ?? 0).findIndex(line => !/^\s*(?:(?:--|#).*)?$/.test(line))
+  const early = firstStatement(lines.slice(0, marks[0]?.at ?? 0))
   if (early >= 0) throw refuseAt(source, early, 'has SQL before its first section', 'Move it below the marker.')
   return marks.map(({ direction, options, at }, index) => ({
     direction,
     options,
     content: keepLines(source, lines, at, marks[index + 1]?.at ?? lines.length),
   }))
+}
+
+/** The line of the first word that is in no comment; -1 where there are comments only, as licences are above the first marker. */
+function firstStatement(lines: readonly string[]): number {
+  const bare = lines.join('\n').replace(/\/\*[\s\S]*?\*\/|^\s*(?:--|#).*$/gm, comment => comment.replace(/[^\n]/g, ' '))
+  return bare.split('\n').findIndex(line => line.trim() !== '')
 }
 
 /** What is above the first line like this, and what is below it; null without one. */

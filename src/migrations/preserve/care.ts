@@ -4,6 +4,7 @@
  * transaction is rolled back and runs again, knowing better.
  */
 import type { Parameterized, Session } from '../../engines/engine.ts'
+import { asPlinthError } from '../../errors.ts'
 import type { Statement } from '../../sql/parse.ts'
 import { addsOnly } from './calm.ts'
 import type { LossClass } from './class.ts'
@@ -12,16 +13,18 @@ import {
   type Custody,
   type Knowledge,
   knowsNothing,
+  LearnedMore,
   lose,
   type Send,
   settle,
   tablesNamed,
 } from './custody.ts'
 import { effectOf } from './effects.ts'
-import { giveBack, leaveApart, owedArchives, owedObjects, whatWaits } from './give-back.ts'
+import { giveBack, kinshipOf, leaveApart, owedArchives, owedObjects, whatWaits } from './give-back.ts'
 import { judgeRows, takeImages } from './images.ts'
 import { captureWhole, followRename, keepAltered } from './keep-altered.ts'
 import { keepDropped } from './keep-dropped.ts'
+import { type Restarted, restartNumbers, settleNumbers } from './numbers.ts'
 import { plainly } from './plainly.ts'
 import { constrains } from './postpone.ts'
 import {
@@ -47,6 +50,9 @@ export interface Preserved {
   readonly losses: readonly string[]
 }
 
+/** Of a step that was given care and needed none. */
+export const keptNothing: Preserved = { archiveId: null, restored: [], lossClass: 'lossless', losses: [] }
+
 export interface Care {
   /** In a transaction, before its first statement. `opening` are statements that come first, such as its begin. */
   open(opening?: readonly string[]): Promise<void>
@@ -65,6 +71,8 @@ export interface Care {
    * of a step that had several transactions, perhaps in another process.
    */
   end(whole?: readonly Statement[]): Promise<Preserved>
+  /** What a failure of the step's own statements means: perhaps that it runs again with what was learned from it. */
+  failedBy(error: unknown): unknown
   /** After `end`: some columns come back in batches, behind the transaction that it was in. */
   leavesOpen(): boolean
 }
@@ -86,7 +94,17 @@ export function openCare(session: Session, subject: Subject, { statements, knowl
     whole: [],
     covered: new Set<string>(),
   })
-  const custody: Custody = { session, subject, options, knowledge, writer, losses: [], digests: new Map(), ...fresh() }
+  const custody: Custody = {
+    session,
+    subject,
+    options,
+    knowledge,
+    writer,
+    losses: [],
+    digests: new Map(),
+    restarted: [],
+    ...fresh(),
+  }
   const later: string[] = []
   let isOpen = false
   let isWatched = mayDestroy(statements)
@@ -104,6 +122,7 @@ export function openCare(session: Session, subject: Subject, { statements, knowl
       if (options.owed === 'nothing') return opening
       await session.send(opening.map(asStatement))
       await lookBefore(custody)
+      if (!subject.resumed && knowledge.numbers === 'again') custody.restarted = await restartAll(custody)
       return []
     },
     async open(opening = []) {
@@ -111,7 +130,7 @@ export function openCare(session: Session, subject: Subject, { statements, knowl
       let first = opening.map(asStatement)
       const question = isWatched && knowsNothing(knowledge) ? addsOnly(statements) : null
       if (question) {
-        const [calm] = (await session.send([...first, question.asked])).slice(first.length)
+        const [calm] = (await session.send([...first, ...question.asked])).slice(first.length)
         isWatched = !question.isCalm(calm)
         first = []
       }
@@ -135,6 +154,11 @@ export function openCare(session: Session, subject: Subject, { statements, knowl
       return end()
     },
     leavesOpen: () => isOpen,
+    failedBy(error) {
+      if (custody.restarted.length === 0 || !asPlinthError(error).sqlState?.startsWith('23')) return error
+      knowledge.numbers = 'go on'
+      return new LearnedMore()
+    },
   }
 }
 
@@ -164,6 +188,15 @@ async function lookBefore(custody: Custody): Promise<void> {
     await takeImages(session, await owedObjects(custody), options)
     await judgeRows(session, await owedObjects(custody), options.policy, options)
   })
+}
+
+/** For rows that the step inserts again, of which numbers are the keys. */
+async function restartAll(custody: Custody): Promise<Restarted[]> {
+  const { session, options } = custody
+  if (options.writes === 'nothing') return []
+  const owed = (await owedObjects(custody)).filter(({ kind }) => kind === 'rows')
+  if (owed.length === 0 || (await kinshipOf(custody)) !== 'same') return []
+  return plainly(session, () => restartNumbers(session, owed, custody.knowledge.firsts))
 }
 
 /** Answers what has to run after the rows are back. */
@@ -201,6 +234,8 @@ async function finish(
   const own = writer.id() ?? (await resumedArchive(custody))
   if (owed.length === 0 && own === null) return preserved(null, [])
   return plainly(session, async ({ last }) => {
+    const settled = await settleNumbers(session, custody.restarted, custody.options)
+    if (settled !== 'the same') throw learnNumbers(custody, settled)
     await settle(custody)
     isApart = await leaveApart(custody, owed, { later, own })
     const reports = isApart ? [] : await giveBack(custody, owed)
@@ -210,6 +245,13 @@ async function finish(
     const { archiveId } = await imagesOf(custody, { id: own, objects: await readObjects(session, own) }, last)
     return preserved(archiveId, reports)
   })
+}
+
+/** Once more with what was found, and then no more. */
+function learnNumbers({ knowledge }: Custody, firsts: ReadonlyMap<string, string>): LearnedMore {
+  if (firsts.size === 0 || knowledge.firsts.size > 0) knowledge.numbers = 'go on'
+  knowledge.firsts = firsts
+  return new LearnedMore()
 }
 
 /** Images of what it changed; an archive that holds nothing goes. */

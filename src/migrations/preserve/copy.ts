@@ -100,12 +100,31 @@ export function tableDetail({ shape, origin }: Copied): Pick<Detail, 'columns' |
   }
 }
 
-/** True when there is at least one row that would be lost. */
+/** True when there is at least one row that would be lost, which those of a foreign table are not. */
 export async function holdsRows(session: Session, shape: Shape): Promise<boolean> {
+  const own = await ownParts(session, shape)
   return withEveryRow(session, [shape], async () => {
-    const { rows } = await session.query<{ some: boolean }>(`select exists (select from ${shape.name}) as some`)
+    const each = own.map(name => `exists (select from ${name})`)
+    const { rows } = await session.query<{ some: boolean }>(`select ${each.join(' or ') || 'false'} as some`)
     return rows[0]?.some === true
   })
+}
+
+/** What is to be read for the rows of a table: itself, or its parts where one of them is foreign. */
+async function ownParts(session: Session, { oid, name }: Shape): Promise<string[]> {
+  const { rows } = await session.query<{ name: string; kind: string }>(
+    `with recursive part as (
+      select $1::oid as oid
+      union
+      select i.inhrelid from part p join pg_catalog.pg_inherits i on i.inhparent = p.oid
+    )
+    select 'only ' || c.oid::regclass as name, c.relkind::text as kind
+    from part p join pg_catalog.pg_class c on c.oid = p.oid
+    where c.relkind <> 'p'
+    order by c.oid`,
+    [oid],
+  )
+  return rows.some(({ kind }) => kind === 'f') ? rows.flatMap(one => (one.kind === 'f' ? [] : [one.name])) : [name]
 }
 
 /** Below that, a copy is over before anybody minds. */

@@ -6,6 +6,7 @@ import type { Capture } from './capture.ts'
 import type { LossClass } from './class.ts'
 import type { RestoreWish } from './apart.ts'
 import type { Policy } from './images.ts'
+import type { Restarted } from './numbers.ts'
 import type { Origin } from './shape.ts'
 import { ident, namesArray } from './text.ts'
 import type { Relation, Trace, Witness } from './witness.ts'
@@ -42,6 +43,10 @@ export interface Knowledge {
   readonly folded: Set<number>
   /** Whether code changes definitions, although no statement is about them. */
   definitions: 'unchanged' | 'changed'
+  /** Whether sequences begin again where the rows do that come back; not where the step inserts others. */
+  numbers: 'again' | 'go on'
+  /** By sequence, where another first number than the lowest was found. */
+  firsts: ReadonlyMap<string, string>
 }
 
 export interface Custody {
@@ -62,6 +67,8 @@ export interface Custody {
   whole: Capture[]
   /** What was kept in this transaction: `oid` of a relation or `oid.number` of a column. */
   covered: Set<string>
+  /** Sequences that begin again for the step. */
+  restarted: Restarted[]
   /** Of partition trees that may lose a partition, by root. */
   readonly digests: Map<number, string>
 }
@@ -72,7 +79,14 @@ export type Send = (text?: string) => Promise<void>
 export class LearnedMore extends Error {}
 
 export function knowNothing(): Knowledge {
-  return { captured: new Set(), copied: new Set(), folded: new Set(), definitions: 'unchanged' }
+  return {
+    captured: new Set(),
+    copied: new Set(),
+    folded: new Set(),
+    definitions: 'unchanged',
+    numbers: 'again',
+    firsts: new Map(),
+  }
 }
 
 export function knowsNothing({ captured, copied, folded, definitions }: Knowledge): boolean {

@@ -25,7 +25,7 @@ export type Effect =
   /** Nothing can bring that back, or nobody can see it. */
   | { readonly kind: 'beyond'; readonly loss: 'irreversible' | 'unproven'; readonly why: string }
 
-export type DropTarget = 'table' | 'schema' | 'sequence' | 'other'
+export type DropTarget = 'table' | 'schema' | 'sequence' | 'collation' | 'other'
 
 /** Columns that an `alter table` takes away, gives another type, or takes the identity from. */
 export interface ColumnChanges {
@@ -54,6 +54,23 @@ export function plainInsert({ tree }: Statement): string | null {
     if (inner === 'RangeVar' || inner === 'A_Expr') plain = false
   })
   return plain ? quotedRelation(fieldsOf(fields, 'relation')) : null
+}
+
+/**
+ * The tables of an update or delete that does nothing where they are empty: it adds no row, and calls functions for each of theirs alone. Null
+ * for every other statement.
+ */
+export function plainChange({ tree }: Statement): readonly string[] | null {
+  const [kind, fields] = openNode(tree)
+  if (!/^(Update|Delete)Stmt$/.test(kind)) return null
+  let adds = false
+  let looksElsewhere = false
+  walk(tree, inner => {
+    adds ||= inner === 'InsertStmt' || inner === 'MergeStmt'
+    looksElsewhere ||= inner === 'SelectStmt' || inner === 'RangeFunction'
+  })
+  if (adds || (looksElsewhere && callsFunctions(fields, tree).kind !== 'none')) return null
+  return tablesWritten(tree)
 }
 
 /** Tables whose existing rows the statement changes by its own words, also inside a `with`. */
@@ -130,6 +147,7 @@ const dropTargets: Readonly<Record<string, DropTarget>> = {
   OBJECT_SEQUENCE: 'sequence',
   OBJECT_TYPE: 'other',
   OBJECT_DOMAIN: 'other',
+  OBJECT_COLLATION: 'collation',
   OBJECT_EXTENSION: 'other',
 }
 

@@ -98,7 +98,7 @@ export async function whatWaits(custody: Custody, statement: Statement): Promise
  * What a rollback kept is what the up that it took back had made and users had written. Another up computes its own. A down has no such claim:
  * whatever it says, the state before the up comes back.
  */
-async function kinshipOf({ session, subject, options }: Custody): Promise<Kinship> {
+export async function kinshipOf({ session, subject, options }: Custody): Promise<Kinship> {
   const { direction, slug } = subject
   const earlier = direction === 'up' ? await lastAppliedUp(session, subject) : undefined
   if (!earlier) return 'same'

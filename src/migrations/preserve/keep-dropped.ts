@@ -1,4 +1,5 @@
 /** Keeps what a `drop` takes away. A table moves; types, domains, schemas and whatever cascades are tried first, to see what goes with them. */
+import type { Session } from '../../engines/engine.ts'
 import { asPlinthError } from '../../errors.ts'
 import type { Statement } from '../../sql/parse.ts'
 import { stopCapture } from './capture.ts'
@@ -10,7 +11,7 @@ import { keepKnown, keepSequences } from './keep-known.ts'
 import { moveTables } from './move.ts'
 import { plainly } from './plainly.ts'
 import { differences } from './prove.ts'
-import { releaseTypes } from './release.ts'
+import { releaseCollations, releaseTypes } from './release.ts'
 import { type Shape, shapeOf } from './shape.ts'
 import { archiveSchema } from './store.ts'
 import { ident, namesArray } from './text.ts'
@@ -39,8 +40,12 @@ export async function keepDropped(custody: Custody, statement: Statement, effect
     if (!(await triedGone(custody, statement, effect))) return send()
     await plainly(session, async () => {
       await stopCaptures(custody, known)
+      await dropForeignParts(session, known)
       await moveAll(custody, shapes, named)
-      if (effect.what === 'schema') await releaseTypes(session, { kind: 'schema', names: effect.names })
+      if (effect.what === 'schema') {
+        await releaseTypes(session, { kind: 'schema', names: effect.names })
+        await releaseCollations(session, { schemas: effect.names })
+      }
     })
   }
   for (const oid of known) covered.add(String(oid))
@@ -102,6 +107,19 @@ async function moveAll(custody: Custody, shapes: readonly Shape[], named: readon
   await moveTables(session, writer, { oids, named, origins, tenantColumn: options.tenantColumn })
 }
 
+/** They hold nothing here, and go as the statement would have it, which was tried before. */
+async function dropForeignParts(session: Session, oids: readonly number[]): Promise<void> {
+  const { rows } = await session.query<{ name: string }>(
+    `with recursive part as (
+      select c.oid from pg_catalog.pg_class c where c.oid in (${oids.join(', ')})
+      union
+      select i.inhrelid from part p join pg_catalog.pg_inherits i on i.inhparent = p.oid
+    )
+    select c.oid::regclass::text as name from part p join pg_catalog.pg_class c on c.oid = p.oid where c.relkind = 'f'`,
+  )
+  if (rows.length > 0) await session.script(`drop foreign table ${rows.map(({ name }) => name).join(', ')} cascade`)
+}
+
 /** A table that moves is not watched any more; its captured rows stay captured. */
 async function stopCaptures(custody: Custody, oids: readonly number[]): Promise<void> {
   for (const capture of custody.captures.filter(one => one.oids.some(oid => oids.includes(oid)))) {
@@ -150,6 +168,7 @@ async function release({ session }: Custody, effect: Drop, { kind }: Statement):
   const { rows } = await session.query('select from pg_catalog.pg_namespace where nspname = $1', [archiveSchema])
   if (rows.length === 0 || (effect.what === 'table' && kind === 'DropStmt')) return
   const { names } = effect
+  if (effect.what === 'collation') return releaseCollations(session, { names })
   // Names of types are read where the file's search path still holds.
   const { rows: types } = await session.query<{ name: string }>(
     `select format('%I.%I', n.nspname, t.typname) as name
@@ -163,5 +182,8 @@ async function release({ session }: Custody, effect: Drop, { kind }: Statement):
     if (types.length > 0) return { kind: 'type', names: types.map(type => type.name) } as const
     return { kind: 'any', names: [] } as const
   }
-  await plainly(session, () => releaseTypes(session, which()))
+  await plainly(session, async () => {
+    await releaseTypes(session, which())
+    if (which().kind === 'any') await releaseCollations(session, null)
+  })
 }

@@ -69,10 +69,15 @@ type Settings = Readonly<Record<string, string>>
 /** Read from left to right, so that each setting is read before it is set. */
 function entering({ user, role }: Login): Parameterized {
   const ours = { session_authorization: user, role, ...plain }
-  const read = Object.keys(ours).map(name => `current_setting('${name}') as "${name}"`)
+  const read = Object.keys(ours).map(
+    name => `${name === 'session_authorization' ? who : `current_setting('${name}')`} as "${name}"`,
+  )
   const set = Object.entries(ours).map(([name, value], at) => `${setting(name, value)} as set_${at}`)
   return { text: `select ${[...read, ...set].join(', ')}`, prepared: true }
 }
+
+/** A server in one process, such as PGlite, has the setting empty until somebody sets it. */
+const who = `coalesce(nullif(current_setting('session_authorization'), ''), session_user::text)`
 
 function setting(name: string, value: string): string {
   return `set_config('${name}', ${literal(value)}, true)`
@@ -89,9 +94,7 @@ const logins = new WeakMap<Session, Login>()
 
 async function firstLogin(session: Session): Promise<Login> {
   await session.script('savepoint plinth_user; set local session_authorization to default; set local role to default')
-  const { rows } = await session.query<Login>(
-    "select current_setting('session_authorization') as user, current_setting('role') as role",
-  )
+  const { rows } = await session.query<Login>(`select ${who} as user, current_setting('role') as role`)
   await session.script('rollback to savepoint plinth_user; release savepoint plinth_user')
   const login = rows[0] ?? { user: 'default', role: 'none' }
   logins.set(session, login)

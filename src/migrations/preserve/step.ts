@@ -119,7 +119,10 @@ export async function sendCarefully(
   send: (part: Part) => Promise<void>,
   opening: readonly string[] = [],
 ): Promise<Preserved> {
-  await sendBetween(care, statements, send, await care.begin(opening))
+  const rest = await care.begin(opening)
+  await sendBetween(care, statements, send, rest).catch((error: unknown) => {
+    throw care.failedBy(error)
+  })
   return care.complete()
 }
 

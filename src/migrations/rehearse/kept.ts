@@ -1,12 +1,14 @@
 /**
  * Scratch databases that are kept between rehearsals. Each holds what a prefix of a history makes and is named after that prefix, so that the
  * next rehearsal begins where an earlier one ended. A lock a database keeps processes apart; a comment says that it is whole.
+ *
+ * Advisory locks are seen within one database alone. So each database that rehearsals are entered by has kept ones of its own, which
+ * bear its oid in their names: nobody copies or drops what somebody works in who came by another one.
  */
 import { randomBytes } from 'node:crypto'
 import { withLock, withSession } from '../../engines/brackets.ts'
 import type { Engine, Session } from '../../engines/engine.ts'
 import { silent } from '../../telemetry/event.ts'
-import { restingName } from './kept-sessions.ts'
 
 export interface Server {
   readonly engine: Engine
@@ -50,11 +52,12 @@ export async function onHistory<T>(
     return onFresh(server, history, work)
   }
   const maintenance = opened ?? (await engine.open(url, { applicationName: application }))
-  const key = history.keys.at(-1) ?? ''
   const copy = copyName()
   try {
+    const keys = await ownKeys(maintenance, history)
+    const key = keys.at(-1) ?? ''
     const done = await whileLocked(server, maintenance, key, async () => {
-      const told = await ensureKept(server, maintenance, history)
+      const told = await ensureKept(server, maintenance, { ...history, keys })
       const whole = (session: Session) => work(session, told)
       if (use === 'lent') return { result: await inDatabase(server, nameOf(key), whole), whole }
       await copyOf(maintenance, key, copy)
@@ -77,6 +80,16 @@ const keptDefault = 6
 const prefix = 'plinth_rehearsal_'
 const copyPrefix = 'plinth_rehearsing_'
 const copyLivesMs = 3_600_000
+
+/** With the database in front that we came by. */
+async function ownKeys(maintenance: Session, { keys }: History): Promise<string[]> {
+  const { rows } = await maintenance.query<{ oid: string }>(
+    'select d.oid::text as oid from pg_catalog.pg_database d where d.datname = pg_catalog.current_database()',
+    [],
+    { prepared: true },
+  )
+  return keys.map(key => `${rows[0]?.oid}_${key}`)
+}
 
 function nameOf(key: string): string {
   return `${prefix}${key}`
@@ -116,10 +129,13 @@ async function whileLocked<T>({ signal }: Server, maintenance: Session, key: str
   )
 }
 
-/** Under the lock of the key. Nobody may be in a database that is copied, so sessions that only rest there are ended. */
+/**
+ * Under the lock of the key. Nobody may be in a database that is copied: sessions that rest there are ended, and so is a visitor's, which is a client
+ * that was pointed at it, as far as this role may.
+ */
 async function copyOf(maintenance: Session, key: string, name: string): Promise<void> {
   await maintenance.query(
-    `select pg_catalog.pg_terminate_backend(pid) from pg_catalog.pg_stat_activity where datname = $1 and application_name = '${restingName}'`,
+    'select pg_catalog.pg_terminate_backend(pid) from pg_catalog.pg_stat_activity where datname = $1 and usename = current_user',
     [nameOf(key)],
   )
   await maintenance.query(`create database ${name} template ${nameOf(key)}`)
@@ -127,6 +143,8 @@ async function copyOf(maintenance: Session, key: string, name: string): Promise<
 
 interface Kept {
   readonly key: string
+  /** `others`: of another database; `nobody's`: of one that is gone. */
+  readonly whose: 'ours' | 'others' | "nobody's"
   /** ISO 8601; null while it is being made, and when its maker died. */
   readonly usedAt: string | null
   readonly told: Told
@@ -186,14 +204,17 @@ async function fromPrefix(
 
 /** Most recently used first; what is unfinished comes last. */
 async function listKept(maintenance: Session): Promise<Kept[]> {
-  const { rows } = await maintenance.query<{ name: string; comment: string | null }>(
-    `select d.datname::text as name, pg_catalog.shobj_description(d.oid, 'pg_database') as comment
-    from pg_catalog.pg_database d
-    where pg_catalog.starts_with(d.datname, $1)`,
+  const { rows } = await maintenance.query<Pick<Kept, 'whose'> & { name: string; comment: string | null }>(
+    `select kept.datname::text as name, pg_catalog.shobj_description(kept.oid, 'pg_database') as comment,
+      case when entered.oid is null then 'nobody''s' when entered.datname = pg_catalog.current_database() then 'ours' else 'others' end as whose
+    from pg_catalog.pg_database kept
+    left join pg_catalog.pg_database entered
+      on entered.oid::text = pg_catalog.split_part(pg_catalog.substr(kept.datname, pg_catalog.length($1) + 1), '_', 1)
+    where pg_catalog.starts_with(kept.datname, $1)`,
     [prefix],
   )
   return rows
-    .map(({ name, comment }) => ({ key: name.slice(prefix.length), ...readMark(comment) }))
+    .map(({ name, comment, whose }) => ({ key: name.slice(prefix.length), whose, ...readMark(comment) }))
     .sort((a, b) => (b.usedAt ?? '').localeCompare(a.usedAt ?? ''))
 }
 
@@ -216,9 +237,12 @@ async function touch(maintenance: Session, { key, usedAt, told }: Kept): Promise
   if (Date.now() - Date.parse(usedAt ?? '') > 3_600_000) await mark(maintenance, key, told)
 }
 
-/** Databases that somebody works with are left alone, and so are those that come after the ones that stay. */
+/** Databases that somebody works with are left alone. */
 async function dropOldest({ kept = keptDefault }: Server, maintenance: Session, own: string): Promise<void> {
-  const others = (await listKept(maintenance)).filter(({ key }) => key !== own)
+  const there = await listKept(maintenance)
+  for (const { key, whose } of there)
+    if (whose === "nobody's") await drop(maintenance, nameOf(key)).catch(() => undefined)
+  const others = there.filter(({ key, whose }) => whose === 'ours' && key !== own)
   for (const { key } of others.slice(Math.max(0, kept - 1))) {
     if (!(await maintenance.tryLock(`plinth rehearsal ${key}`))) continue
     await drop(maintenance, nameOf(key)).catch(() => undefined)

@@ -14,6 +14,8 @@ export interface Known {
   /** What is known now is what `goBack` leads back to. */
   readonly begin: () => void
   readonly goBack: () => void
+  /** Each object that was written or lost since it began: as it was, and as it is. */
+  readonly changed: () => readonly (readonly [then: ObjectRow | undefined, now: ObjectRow | undefined])[]
   /** As it was when it began. */
   readonly relationAtBegin: (oid: number) => RelationRow | undefined
 }
@@ -64,7 +66,8 @@ export function knowCatalog(rows: CatalogRows): Known {
   for (const row of rows.relations) setRelation(row.oid, row)
   const stands = (row: ObjectRow): boolean => (standing.get(nameOf(row)) ?? 0) > 0
   const relationAtBegin = (oid: number) => (relationsThen.has(oid) ? relationsThen.get(oid) : relations.get(oid))
-  return { objects, relations, stands, learn, begin, goBack, relationAtBegin }
+  const changed = () => [...objectsThen].map(([key, then]) => [then, objects.get(key)] as const)
+  return { objects, relations, stands, learn, begin, goBack, changed, relationAtBegin }
 }
 
 function keyed(row: ObjectRow): readonly [string, ObjectRow] {

@@ -2,6 +2,7 @@
 import type { Session } from '../../engines/engine.ts'
 import type { LockMode } from '../../schema/rehearsal.ts'
 import { catalogColumns, catalogKeys, type CatalogRows, catalogOf, type RawCatalog } from './catalog-rows.ts'
+import { type Touched, touchedQuery } from './touched.ts'
 
 /** Counters of one table; they only grow within a transaction. */
 export interface Counters {
@@ -26,7 +27,7 @@ export type Moment = 'in transaction' | 'at rest'
 /** Locks are told of relations whose oid is not above `oidMax`. */
 export async function lookAtActivity(session: Session, moment: Moment, oidMax: number): Promise<Activity> {
   const inside = moment === 'in transaction'
-  if (!inside) await session.query('select pg_catalog.pg_stat_force_next_flush()')
+  if (!inside) await tellCounters(session)
   const { rows } = await session.query<RawActivity & Record<string, unknown>>(
     activity[moment],
     inside ? [oidMax] : [],
@@ -42,6 +43,12 @@ export async function lookAtActivity(session: Session, moment: Moment, oidMax: n
     ),
     catalogs: new Map((catalogs ?? []).map(([name, writes, drops]) => [name, { writes, drops }])),
   }
+}
+
+/** So that what ended is counted. Before 15 a collector hears of it where the session rests, twice a second at most, and answers what may be as old again. */
+async function tellCounters(session: Session): Promise<void> {
+  if (session.serverVersion >= 15) return void (await session.query('select pg_catalog.pg_stat_force_next_flush()'))
+  for (const _ of ['told', 'answered']) await session.query('select pg_catalog.pg_sleep(0.6), pg_stat_clear_snapshot()')
 }
 
 /** The number that the next transaction will have. */
@@ -69,17 +76,16 @@ export interface Looks {
   /** What these catalogs hold that was written since; without names what all of them do. */
   written(since: Since, catalogs?: ReadonlySet<string>): Promise<Written>
   everything(): Promise<CatalogRows>
+  /** What was written since, and whose definition names it. */
+  touched(transaction: string): Promise<Touched>
   /** The keys of all that these catalogs hold. */
   keys(catalogs: ReadonlySet<string>): Promise<{ readonly objects: Set<string>; readonly relations: Set<number> }>
 }
 
-/** Planning costs more than running, so the session keeps the plan of what is asked more than once. */
+/** Planning costs more than running, so the session keeps the plans: for the next statement, and where it rests for the next rehearsal. */
 export function openLooks(session: Session): Looks {
-  const asked = new Set<string>()
   const ask = async <R>(text: string, values: readonly (string | number | null)[]): Promise<R> => {
-    const prepared = asked.has(text)
-    asked.add(text)
-    const { rows } = await session.query<Record<string, unknown>>(text, values, { prepared })
+    const { rows } = await session.query<Record<string, unknown>>(text, values, { prepared: true })
     return rows[0] as R
   }
   return {
@@ -87,6 +93,7 @@ export function openLooks(session: Session): Looks {
       const raw = await ask<RawCatalog>(`select ${catalogColumns(catalogs)}`, [transaction, mark])
       return { ...catalogOf(raw), mark: raw.mark === null ? null : Number(raw.mark), dropped: raw.dropped ?? [] }
     },
+    touched: transaction => ask<Touched>(touchedQuery, [transaction]),
     everything: () => lookAtCatalog(session),
     async keys(catalogs) {
       const raw = await ask<RawKeys>(`select ${catalogKeys(catalogs)}`, [null, null])

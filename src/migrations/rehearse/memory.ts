@@ -1,6 +1,8 @@
 /** What a kept database knows of its own catalog, since asking takes longer than a small rehearsal. It lies in our schema, which no look sees. */
 import { createHash } from 'node:crypto'
 import { catalogQuery } from '../../engines/postgres/catalog.ts'
+import { supported } from '../../engines/postgres/supported.ts'
+import { rareQuery } from '../../engines/postgres/rare/index.ts'
 import type { Session } from '../../engines/engine.ts'
 import { asPlinthError } from '../../errors.ts'
 import type { Schema } from '../../schema/model.ts'
@@ -41,5 +43,7 @@ async function ask(session: Session): Promise<Memory> {
 
 /** Another version of us may ask otherwise, and then nothing that this one kept is of use to it. */
 export function questions(): string {
-  return createHash('sha256').update(`${catalogQuery()} ${catalogColumns()}`).digest('hex')
+  return createHash('sha256')
+    .update(`${catalogQuery(supported.newest)} ${rareQuery(supported.newest)} ${catalogColumns()}`)
+    .digest('hex')
 }

@@ -3,12 +3,14 @@ import type { Session } from '../../engines/engine.ts'
 import { hasChanged } from '../checksum.ts'
 import { readStoredSql } from '../history.ts'
 import { type MigrationFile, type VersionHistory, versionKey } from '../migration.ts'
+import { standingRepeatables } from '../repeat-standing.ts'
 import type { PlanInFull } from '../track.ts'
 import type { Scripts } from './rehearse.ts'
 import type { ScriptToRehearse } from './script.ts'
 
 /** What was applied counts as it ran, which the folder may have otherwise or not at all by now. */
-export async function scriptsOfPlan(session: Session, { planned, folder, history }: PlanInFull): Promise<Scripts> {
+export async function scriptsOfPlan(session: Session, full: PlanInFull): Promise<Scripts> {
+  const { planned, folder, history, repeatables } = full
   const files = new Map(folder.migrations.map(migration => [versionKey(migration.version), migration.up]))
   const applied = history
     .filter(one => one.state === 'applied')
@@ -19,8 +21,8 @@ export async function scriptsOfPlan(session: Session, { planned, folder, history
     const script = await asItRan(session, one, file)
     if (script) past.push(script)
   }
-  const standing = (folder.repeatables ?? []).map(file => ({
-    ...scriptOf(file, 'repeatable'),
+  const standing = (await standingRepeatables(session, folder, repeatables)).map(({ up, version }) => ({
+    ...scriptOf(up, version),
     optional: true as const,
   }))
   const pending = planned.plan.steps.flatMap(({ version, direction, file }): ScriptToRehearse[] => {

@@ -2,7 +2,8 @@
  * Watches one session run statements, and says of each what it locked, rewrote, read, wrote, made, altered and dropped. It reads the catalog and the
  * session's own locks and counters, changes nothing, and works on a scratch database as on any other.
  */
-import type { Session } from '../../engines/engine.ts'
+import type { Session, Since } from '../../engines/engine.ts'
+import type { Schema } from '../../schema/model.ts'
 import {
   lockStrength,
   type LockMode,
@@ -26,6 +27,7 @@ import {
   openLooks,
   type Written,
 } from './looks.ts'
+import { sinceOf } from './touched.ts'
 
 export interface Recorder {
   /** Between transactions, before the first statement of a step: what is there now is what others use. */
@@ -34,6 +36,8 @@ export interface Recorder {
   begin(moment: Moment): Promise<void>
   /** What was done since the last look. */
   look(): Promise<Seen>
+  /** What has to be read again of the schema that was there when this transaction began; null for everything. */
+  since(schema: Schema): Promise<Since | null>
   /** What was begun last was rolled back. */
   forget(): void
   /** The session lost its prepared statements. */
@@ -51,9 +55,10 @@ export async function openRecorder(session: Session, rows?: CatalogRows): Promis
   const known = knowCatalog(rows ?? (await lookAtCatalog(session)))
   let before = relationsOf(known)
   let moment: Moment = 'in transaction'
-  let since = await nextTransaction(session)
+  let since = '3'
   let mark: number | null = null
   let last: Activity = idle
+  let begun: Activity = idle
   return {
     async beginStep() {
       before = relationsOf(known)
@@ -64,6 +69,7 @@ export async function openRecorder(session: Session, rows?: CatalogRows): Promis
       since = await nextTransaction(session)
       mark = null
       last = await lookAtActivity(session, now, before.oidMax)
+      begun = last
     },
     async look() {
       const activity = await lookAtActivity(session, moment, before.oidMax)
@@ -73,6 +79,14 @@ export async function openRecorder(session: Session, rows?: CatalogRows): Promis
       const seen = compare({ known, learned, before: before.oids, last, activity })
       last = activity
       return seen
+    },
+    async since(schema) {
+      if (moment !== 'in transaction') return null
+      const written = [...last.catalogs].flatMap(([name, now]) => {
+        const then = begun.catalogs.get(name) ?? { writes: 0, drops: 0 }
+        return now.writes === then.writes ? [] : [[name, { drops: now.drops - then.drops }] as const]
+      })
+      return sinceOf(schema, { catalogs: new Map(written), known, touched: await looks.touched(since) })
     },
     forget: known.goBack,
     renew: () => keepPlans(session),

@@ -2,10 +2,11 @@
  * The rehearsal: replays a history on a scratch database, then runs the pending steps one statement at a time and says what really happened.
  * The target is neither read nor changed.
  */
-import type { Session } from '../../engines/engine.ts'
+import type { Session, Since } from '../../engines/engine.ts'
 import type { Schema } from '../../schema/model.ts'
 import type { Rehearsal, RehearsedStep } from '../../schema/rehearsal.ts'
 import { openParser, type Script } from '../../sql/parse.ts'
+import { cancellable } from '../patience.ts'
 import { resetStatements } from '../session-state.ts'
 import { onHistory, type Server, type Told } from './kept.ts'
 import { questions, recall, writeMemory } from './memory.ts'
@@ -29,10 +30,11 @@ export interface Scripts {
 }
 
 /**
- * Throws REHEARSAL_FAILED or PRELUDE_FAILED when the history cannot be replayed, and what connecting throws. A pending step that fails is a value: its file ends
+ * Throws INTERRUPTED, REHEARSAL_FAILED or PRELUDE_FAILED when the history cannot be replayed, and what connecting throws. A pending step that fails is a value: its file ends
  * there, and the later ones are still tried.
  */
 export async function rehearseScripts(place: RehearsalPlace, { history, pending }: Scripts): Promise<Rehearsal> {
+  const { signal } = place
   const parse = await openParser('postgres')
   const around = openSurroundings(place.missingRoles ?? 'leave')
   const steps = pending.map(input => arrangeScript(input, parse))
@@ -41,7 +43,7 @@ export async function rehearseScripts(place: RehearsalPlace, { history, pending 
     replay: async (session: Session, done: number, told: Told) => {
       hear(told, around)
       await session.script(calm)
-      await replay(session, history.slice(done), parse, around)
+      await cancellable({ session, signal }, () => replay(session, history.slice(done), { parse, around, signal }))
       return { gaps: [...around.gaps], missing: [...around.missing] }
     },
     remember: writeMemory,
@@ -51,8 +53,8 @@ export async function rehearseScripts(place: RehearsalPlace, { history, pending 
     await session.script(calm)
     const { schema: before, rows } = await recall(session)
     const recorder = await openRecorder(session, rows)
-    const stage = { session, recorder, around, ending: canBeTakenBack(steps) ? 'rollback' : 'commit' } as const
-    const done = await rehearseSteps(stage, steps, before)
+    const stage = { session, recorder, around, signal, ending: canBeTakenBack(steps) ? 'rollback' : 'commit' } as const
+    const done = await cancellable({ session, signal }, () => rehearseSteps(stage, steps, before))
     if (steps.some(({ script }) => script?.statements.some(({ kind }) => rowByRow.has(kind))))
       around.gaps.add(emptyTables)
     const gaps = [...around.gaps]
@@ -79,9 +81,10 @@ function canBeTakenBack(steps: readonly Arranged[]): boolean {
 const calm = 'set enable_seqscan = off;\nset jit = off;\nset synchronous_commit = off;\nset client_min_messages = error'
 
 /** Catalogs are not empty, so whoever reads all of one is better off without its indexes. */
-async function readSchema(session: Session): Promise<Schema> {
+async function readSchema(session: Session, sinceWhen?: () => Promise<Since | null>): Promise<Schema> {
   await session.script('set enable_seqscan = on')
-  const schema = await session.introspect()
+  const since = await sinceWhen?.()
+  const schema = await session.introspect({ prepared: true, ...(since ? { since } : {}) })
   await session.script('set enable_seqscan = off')
   return schema
 }
@@ -95,6 +98,8 @@ async function rehearseSteps(
   const reset = (await resetStatements(session)).filter(one => !one.startsWith('deallocate'))
   const done: RehearsedStep[] = []
   let after = before
+  /** A step that failed is told with its good part, of which nothing stays. */
+  let there = before
   for (const { input, script, failure } of steps) {
     const { version, direction, file } = input
     let ran: Pick<Ran, 'statements' | 'failure'> = { statements: [], failure }
@@ -104,22 +109,30 @@ async function rehearseSteps(
         {
           ...stage,
           atEnd: async () => {
-            after = await readSchema(session)
+            const isTold = script.mode === 'transactional' && !mayExtend(script)
+            after = await readSchema(session, isTold ? () => recorder.since(there) : undefined)
           },
         },
         script,
         file ?? version,
       )
       await session.script(reset.join(';\n'))
-      if (whole.failure || whole.stopped) {
+      const isWhole = !whole.failure && !whole.stopped
+      if (!isWhole) {
         recorder.forget()
         after = await catalogBehind(stage, { script, ran: whole, after })
       }
+      if (isWhole || script.mode !== 'transactional') there = after
       ran = whole.failure && done.some(step => step.failure) ? blamedEarlier(whole, version, around) : whole
     }
     done.push({ version, direction, file, after, statements: ran.statements, failure: ran.failure })
   }
   return done
+}
+
+/** What joins or leaves an extension comes into sight or goes out of it, and nothing of it is written. */
+function mayExtend({ text }: Script): boolean {
+  return /\balter\s+extension\b/i.test(text)
 }
 
 /** What came after a failure may fail for want of it, and nobody can tell before that is mended. */

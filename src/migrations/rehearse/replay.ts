@@ -7,12 +7,17 @@ import { type Ran, runScript } from './run-script.ts'
 import { arrangeScript, type ScriptToRehearse } from './script.ts'
 import type { Surroundings } from './surroundings.ts'
 
-/** Throws REHEARSAL_FAILED, and PRELUDE_FAILED where it does not come so far. */
+export interface Means {
+  readonly parse: Parse
+  readonly around: Surroundings
+  readonly signal: AbortSignal | undefined
+}
+
+/** Throws INTERRUPTED, REHEARSAL_FAILED, and PRELUDE_FAILED where it does not come so far. */
 export async function replay(
   session: Session,
   history: readonly ScriptToRehearse[],
-  parse: Parse,
-  around: Surroundings,
+  { parse, around, signal }: Means,
 ): Promise<void> {
   const reset = await resetStatements(session)
   for (const input of history) {
@@ -20,7 +25,7 @@ export async function replay(
     const file = input.file ?? input.version
     const ran = script
       ? ((await inOneMessage(session, script.mode === 'transactional' ? script.body : null, reset)) ??
-        (await runScript({ session, recorder: null, around, ending: 'commit' }, script, file)))
+        (await runScript({ session, recorder: null, around, signal, ending: 'commit' }, script, file)))
       : { failure }
     if (ran.failure && !input.optional) throw unreplayable(ran.failure, input, around)
     if (ran.failure) around.gaps.add(`${file} could not be run on the rehearsal server: ${ran.failure.message}`)

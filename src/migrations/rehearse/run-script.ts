@@ -4,6 +4,7 @@ import { asPlinthError, type PlinthError } from '../../errors.ts'
 import type { RehearsalFailure, RehearsedStatement } from '../../schema/rehearsal.ts'
 import type { Script, Statement } from '../../sql/parse.ts'
 import { composeMessage, placeFailure } from '../message.ts'
+import { refuseInterrupted } from '../patience.ts'
 import { type Segment, segmentsOf } from '../segments.ts'
 import { seeLocks } from './bare.ts'
 import type { Recorder, Seen } from './recorder.ts'
@@ -15,6 +16,8 @@ export interface Stage {
   /** Null where nobody looks. */
   readonly recorder: Recorder | null
   readonly around: Surroundings
+  /** Ends the work before its next statement. */
+  readonly signal?: AbortSignal | undefined
   /** What becomes of a file that is one transaction. */
   readonly ending: 'commit' | 'rollback'
   /** Called with everything done, before the end. */
@@ -32,7 +35,7 @@ export interface Ran {
 export async function runScript(stage: Stage, script: Script, file: string): Promise<Ran> {
   const statements: RehearsedStatement[] = []
   for (const segment of script.mode === 'transactional' ? wholeOf(script) : segmentsOf(script)) {
-    const ran = await tryOften(stage, () => runSegment(stage, { script, file, segment }))
+    const ran = await tryOften(stage, { script, file, segment })
     statements.push(...ran.statements)
     if (ran.failure || ran.stopped) return { ...ran, statements }
   }
@@ -51,11 +54,14 @@ interface Part {
   readonly segment: Segment
 }
 
-async function tryOften({ session, around, recorder }: Stage, work: () => Promise<Ran>): Promise<Ran> {
+async function tryOften(stage: Stage, part: Part): Promise<Ran> {
+  const { session, around, recorder } = stage
   for (let tries = 1; ; tries++) {
-    const ran = await work()
-    if (!ran.error) return ran
-    const answer = tries < triesMax ? await answerFailure(session, ran.error, around) : 'fail'
+    const ran = await runSegment(stage, part)
+    const { error, failure } = ran
+    if (!error) return ran
+    const statement = part.script.statements.find(({ index }) => index === failure?.statement)
+    const answer = tries < triesMax ? await answerFailure(session, { error, statement }, around) : 'fail'
     if (answer === 'fail') return ran
     if (answer === 'stop') return { ...ran, failure: null, error: null, stopped: true }
     recorder?.forget()
@@ -99,8 +105,9 @@ async function inTransaction(stage: Stage, part: Part): Promise<Ran> {
 }
 
 async function runOne(stage: Stage, part: Part, statement: Statement): Promise<RehearsedStatement> {
-  const { session, recorder, around } = stage
+  const { session, recorder, around, signal } = stage
   const { index } = statement
+  refuseInterrupted(signal)
   if (await leavesOut(session, statement, around)) return unseen(statement)
   const started = performance.now()
   await send(stage, part, statement)
@@ -110,9 +117,10 @@ async function runOne(stage: Stage, part: Part, statement: Statement): Promise<R
 }
 
 async function runAlone(stage: Stage, part: Part): Promise<Ran> {
-  const { session, recorder } = stage
+  const { session, recorder, signal } = stage
   const [statement] = part.segment.statements
   if (!statement) return { statements: [], failure: null, error: null, stopped: false }
+  refuseInterrupted(signal)
   await recorder?.begin('at rest')
   try {
     const started = performance.now()

@@ -6,6 +6,8 @@ import type { Session } from '../../engines/engine.ts'
 import type { PlinthError } from '../../errors.ts'
 import type { Statement } from '../../sql/parse.ts'
 import { openNode, textOf } from '../../sql/tree.ts'
+import { isOfDatabase } from '../server-wide.ts'
+import { missingRole } from './missing-role.ts'
 
 /** `make`: a server that is there for rehearsals, so a role without login does no harm. `leave`: somebody else's. */
 export type MissingRoles = 'make' | 'leave'
@@ -31,6 +33,10 @@ export async function leavesOut(session: Session, statement: Statement, around: 
     around.gaps.add('Roles belong to a whole server, so "drop role" was not rehearsed.')
     return true
   }
+  if (isOfDatabase(statement)) {
+    around.gaps.add('A scratch database has another name, so what is said of a database by its name was not rehearsed.')
+    return true
+  }
   if (kind === 'CreateRoleStmt') return exists(session, 'pg_catalog.pg_roles', 'rolname', textOf(fields, 'role'))
   if (kind !== 'CreateExtensionStmt') return false
   const name = textOf(fields, 'extname')
@@ -46,8 +52,12 @@ export async function leavesOut(session: Session, statement: Statement, around: 
 export type Answer = 'try again' | 'stop' | 'fail'
 
 /** Outside of any transaction. */
-export async function answerFailure(session: Session, error: PlinthError, around: Surroundings): Promise<Answer> {
-  const role = missingRole(error)
+export async function answerFailure(
+  session: Session,
+  { error, statement }: { readonly error: PlinthError; readonly statement: Statement | undefined },
+  around: Surroundings,
+): Promise<Answer> {
+  const role = await missingRole(session, error, statement ? [statement.tree] : [])
   const raced = racedRole(error)
   if (raced !== null && !around.raced.has(raced)) {
     around.raced.add(raced)
@@ -72,11 +82,6 @@ export async function answerFailure(session: Session, error: PlinthError, around
 export async function makeRole(session: Session, role: string): Promise<boolean> {
   await session.query(`create role "${role.replaceAll('"', '""')}" nologin`).catch(() => undefined)
   return exists(session, 'pg_catalog.pg_roles', 'rolname', role)
-}
-
-/** The role that a statement names and the server does not have; null for any other failure. */
-export function missingRole({ sqlState, message }: PlinthError): string | null {
-  return sqlState === '42704' ? (/role "(.+)" does not exist/i.exec(message)?.[1] ?? null) : null
 }
 
 /** A role that was not there when it was looked for, and is when it is made: all rehearsals of a server share them. */
