@@ -73,12 +73,14 @@ export function inventory(schema: Schema): Map<string, Properties> {
   for (const extension of schema.extensions) objects.set(`extension ${extension}`, {})
   for (const { role, schema: of, kind, grants } of schema.defaultGrants ?? [])
     objects.set(`default privileges of ${role} for ${kind}${of === null ? '' : ` in ${of}`}`, { grants })
+  for (const { kind, name, schema: _schema, ...own } of schema.others ?? []) objects.set(`${kind} ${name}`, own)
   const note = (object: string, property: Properties): void => {
     const known = objects.get(object)
     if (known) objects.set(object, { ...known, ...property })
   }
   for (const { object, text } of schema.comments ?? []) note(object, { comment: text })
   for (const { object, role } of schema.owners?.objects ?? []) note(object, { owner: role })
+  for (const { object, property, value } of schema.settings ?? []) note(object, { [property]: value })
   return objects
 }
 
@@ -117,5 +119,6 @@ export function mapObjects(schema: Schema, change: <T extends object>(object: st
     ),
     sequences: schema.sequences.map(standing('sequence')),
     schemas: schema.schemas.map(namespace => change(`schema ${namespace.name}`, namespace)),
+    ...(schema.others ? { others: schema.others.map(one => change(`${one.kind} ${one.name}`, one)) } : {}),
   }
 }

@@ -1,3 +1,7 @@
+import type { Other, Setting } from './others.ts'
+
+export type { Other, Setting } from './others.ts'
+
 /**
  * A database as plain data. Everything left of it fills it (an engine's `introspect.ts`), everything right of it reads it
  * (contract, drift, verify, lint, governance). Every list is sorted by name unless its order carries meaning, so that equal databases
@@ -19,6 +23,10 @@ export interface Schema {
   readonly owners?: Owners
   /** What new objects are granted; absent where the engine knows no such thing. */
   readonly defaultGrants?: readonly DefaultGrants[]
+  /** What has no list of its own, such as rules and publications; absent where there are none or the engine knows none. */
+  readonly others?: readonly Other[]
+  /** What is not as usual of these and of all other objects; absent likewise. */
+  readonly settings?: readonly Setting[]
 }
 
 /** A comment on an index, constraint, trigger, policy or sequence. */

@@ -314,9 +314,14 @@ function usesAddedValue(statement: Statement, statements: readonly Statement[], 
 /** A transaction left open would swallow the history row; a chained one never ends. */
 function assertBalanced(text: string, statements: readonly Statement[], file: string | undefined): void {
   let open: Statement | null = null
+  // A file may end the transaction that its tool put around it, and begin another one for the tool to end.
+  let endsAnother = false
   for (const statement of statements) {
     if (statement.control === 'begin') open ??= statement
-    if (statement.control === 'commit' || statement.control === 'rollback') open = null
+    if (statement.control === 'commit' || statement.control === 'rollback') {
+      endsAnother ||= open === null
+      open = null
+    }
     if (statement.control !== null && openNode(statement.tree)[1]['chain'] === true) {
       throw unsupported(
         'A chained transaction',
@@ -327,7 +332,8 @@ function assertBalanced(text: string, statements: readonly Statement[], file: st
       )
     }
   }
-  if (open) throw unsupported('A transaction that the file never ends', text, open.start, file, 'Add the commit.')
+  if (open && !endsAnother)
+    throw unsupported('A transaction that the file never ends', text, open.start, file, 'Add the commit.')
 }
 
 function isPlain(statement: Statement): boolean {

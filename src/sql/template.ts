@@ -23,9 +23,9 @@ export interface Rendered {
 }
 
 /** Parses a template. Throws TRANSFORM_INVALID with file and line. */
-export function parseTemplate({ file, source }: TemplateFile): Template {
+export function parseTemplate({ file, source, owner }: TemplateFile): Template {
   const body = parse(file, source)
-  return { file, source, body, macros: body.flatMap(one => (one.type === 'macro' ? [one.name] : [])) }
+  return { file, source, owner, body, macros: body.flatMap(one => (one.type === 'macro' ? [one.name] : [])) }
 }
 
 export interface RenderScope {

@@ -259,6 +259,7 @@ test('views, types, routines and sequences', async () => {
 test('owners, comments on parts, privileges of sequences and of what is yet to come', async () => {
   const schema = await catalogOf(`
     create sequence s;
+    create type span as range (subtype = timestamptz);
     create table t (n serial primary key, constraint positive check (n > 0));
     create index odd on t ((n % 2));
     create view v as select 1 as one;
@@ -281,6 +282,7 @@ test('owners, comments on parts, privileges of sequences and of what is yet to c
     ['schema app', maker],
     ['sequence app.s', maker],
     ['table app.t', maker],
+    ['type app.span', maker],
     ['view app.v', 'pg_monitor'],
   ])
   expect(schema.sequences[0]?.grants).toEqual([{ role: 'pg_monitor', privileges: ['usage'] }])

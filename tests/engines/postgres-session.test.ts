@@ -189,6 +189,17 @@ describe('failures', () => {
     ).not.toContain(secret)
   })
 
+  test.each([
+    [
+      "convert_to('5 €', 'LATIN1')",
+      'Character with byte sequence in encoding "UTF8" has no equivalent in encoding "LATIN1".',
+    ],
+    ["convert_from('\\xe282', 'UTF8')", 'Invalid byte sequence for encoding "UTF8".'],
+  ])('encodings are named, bytes are not: %s', async (expression, message) => {
+    const session = await open()
+    expect((await failureOf(session.query(`select ${expression}`))).message).toBe(message)
+  })
+
   test('a violation names table, column and constraint', async () => {
     const session = await open()
     await session.script(

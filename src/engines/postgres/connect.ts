@@ -4,6 +4,7 @@ import type { OpenOptions } from '../engine.ts'
 import { type Client, Connection } from './driver.ts'
 import { isStarting, translate } from './failure.ts'
 import { connectToOne, tlsAttempts } from './reach.ts'
+import { refuseOlder, supported } from './supported.ts'
 import { atTarget, describeTargets, parseTargets, wantedServer } from './url.ts'
 
 export interface Connected {
@@ -18,7 +19,7 @@ export interface Connected {
   readonly pooled: boolean
 }
 
-/** Throws DATABASE_URL_INVALID, DATABASE_UNREACHABLE, DATABASE_AUTHENTICATION, DATABASE_UNKNOWN. */
+/** Throws DATABASE_URL_INVALID, DATABASE_UNREACHABLE, DATABASE_AUTHENTICATION, DATABASE_UNKNOWN, SERVER_UNSUPPORTED. */
 export async function connect(url: string, options: OpenOptions = {}): Promise<Connected> {
   const targets = parseTargets(url)
   const wanted = wantedServer(url)
@@ -28,7 +29,7 @@ export async function connect(url: string, options: OpenOptions = {}): Promise<C
     client = reached.client
     const address = describeTargets([reached.target])
     const own = targets.length > 1 ? atTarget(url, reached.target) : url
-    return { client, address, url: own, ...(await prepare(client, options)) }
+    return { client, address, url: own, ...(await prepare(client, address, options)) }
   } catch (error) {
     client?.end().catch(() => undefined)
     throw translate(error, { address: describeTargets(targets), phase: 'connect' })
@@ -82,7 +83,7 @@ type Prepared = Pick<Connected, 'serverVersion' | 'backendId' | 'pooled'>
  * Sets what the value conventions rest on, also where role or database have other defaults. Whoever answered the connection named its process:
  * where a query is answered by another one, a pooler stands between, and settings would stay with a process that others use next.
  */
-async function prepare(client: Client, options: OpenOptions): Promise<Prepared> {
+async function prepare(client: Client, address: string, options: OpenOptions): Promise<Prepared> {
   const settings = Object.entries({ ...sessionSettings, ...options.settings })
   const values = settings.flat()
   const calls = settings.map((_, i) => `case when direct then set_config($${i * 2 + 2}, $${i * 2 + 3}, false) end`)
@@ -93,15 +94,37 @@ async function prepare(client: Client, options: OpenOptions): Promise<Prepared> 
       [processOf(client), ...values],
     )
   // Some systems cannot watch the socket, which is no reason to fail.
-  const { rows } = await ask([watchedSocket]).catch(error =>
-    isRefusedSetting(error) ? ask([]) : Promise.reject(error),
-  )
+  const { rows } = await ask([watchedSocket, inEnglish]).catch(async error => {
+    if (isRefusedSetting(error)) return ask([inEnglish])
+    // So old that it does not even understand the question.
+    refuseOlder(await versionOf(client).catch(() => supported.oldest), address)
+    throw error
+  })
   const row = rows[0]
+  const serverVersion = majorOf(row?.version)
+  refuseOlder(serverVersion, address)
   const pooled = row?.pid !== processOf(client)
   if (pooled) await client.query(followedSettings)
   else if (row?.limited) await client.query(unlimited)
-  return { serverVersion: Math.floor(Number(row?.version) / 10_000), backendId: row?.pid ?? 0, pooled }
+  return { serverVersion, backendId: row?.pid ?? 0, pooled }
 }
+
+async function versionOf(client: Client): Promise<number> {
+  const { rows } = await client.query<{ server_version_num: string }>('show server_version_num')
+  return majorOf(rows[0]?.server_version_num)
+}
+
+/** `180004` → 18. */
+function majorOf(number: string | undefined): number {
+  return Math.floor(Number(number ?? 0) / 10_000)
+}
+
+/**
+ * Messages are read for what they name, and cleared of the values that they quote, which is surest in one language. Only who may set this has it
+ * set: for anybody else they stay in the server's own.
+ */
+const inEnglish = `case when direct and current_setting('is_superuser') = 'on' and current_setting('lc_messages') not in ('C', 'POSIX', '')
+  then set_config('lc_messages', 'C', false) end`
 
 /** A statement whose client died stops within seconds. Servers before 14 do not know of it. */
 const watchedSocket = `case when direct and current_setting('server_version_num')::integer >= 140000

@@ -97,7 +97,7 @@ function poolerHint(sqlState: string, message: string): string | undefined {
 
 /** The server speaks one SQLSTATE for both; the message may be in the server's own language. */
 function whyCancelled(message: string, context: FailureContext): Code {
-  if (/COPY .*failed/i.test(message)) return 'SQL_UNSUPPORTED'
+  if (/\bCOPY\b/.test(message)) return 'SQL_UNSUPPORTED'
   if (/user request/.test(message) || context.cancelled) return 'INTERRUPTED'
   return 'STATEMENT_TIMEOUT'
 }
@@ -145,9 +145,16 @@ const stateHints: Readonly<Record<string, string>> = {
   '25P02': 'An earlier statement of the transaction failed; roll it back first.',
   '3F000':
     'No schema of the search path is there: create it, or write names with their schema. The path comes from the role, the database or the URL.',
+  '22P02': 'A row holds a text that is no such value. Correct the row, or convert what can be converted with a case.',
+  '23502': 'A row has no value there. Give it one before this statement.',
+  '23503': 'A row refers to one that is not there. Insert that one, or delete the row, before this statement.',
+  '23505': 'Rows have the same key: group by it, having count(*) > 1. Part them before this statement.',
+  '23514': 'A row breaks the check. Correct it before this statement, or add the constraint as not valid.',
   '40001': 'Another transaction changed the same rows. Safe to run again.',
   '40P01': 'Two sessions waited for each other. Safe to run again.',
   '42P01': 'Check the spelling and the schema of the name; is an earlier migration missing?',
+  '42P07':
+    'It is there already: made by hand, by another tool (plinth adopt, plinth baseline VERSION), or left by a down that does not undo its up (plinth verify).',
   '55006': 'Close the other sessions that use it.',
 }
 
@@ -160,12 +167,20 @@ function messageOf(error: ServerFailure, code: Code, context: FailureContext): s
 
 /** Class 22 (data exception) and syntax errors quote values; names of objects appear elsewhere. */
 function redact(message: string, sqlState: string): string {
+  // These quote the names of encodings, and the bytes of a value.
+  if (sqlState === '22P05' || sqlState === '22021') return message.replace(/:?(?: 0x[0-9a-f]{2})+/gi, '')
   if (sqlState.startsWith('22'))
-    return message.replace(/:? ?"[^]*"/g, ' "…"').replace(/: [^:]*$/, match => (match.includes('…') ? match : ''))
-  if (sqlState === '42601')
+    return message.replace(quoted, ' "…"').replace(/: [^:]*$/, match => (match.includes('…') ? match : ''))
+  if (sqlState !== '42601') return message
+  if (/ at or near "/.test(message))
     return message.replace(/ at or near "(?![\p{L}_][\p{L}\p{N}_.$]*"$)(?![^\p{L}\p{N}'"$]{1,3}"$)[^]*"$/u, '')
-  return message
+  return message.replace(quoted, (span, inner: string) =>
+    /^(?:[\p{L}_][\p{L}\p{N}_.$]*|[^\p{L}\p{N}'"$]{1,3})$/u.test(inner) ? span : '',
+  )
 }
+
+/** From the first mark of a quotation to the last, in the marks of every language that the server speaks. */
+const quoted = /:? ?["«»„“”‹›「『]([^]*)["«»“”‹›」』]/gu
 
 function placeOfFailure(error: ServerFailure, code: Code, context: FailureContext): PlinthErrorOptions['at'] {
   const object =

@@ -1,6 +1,7 @@
-/** PostgreSQL 15 and newer. What opens a connection loads when it is first asked for. */
+/** PostgreSQL. What opens a connection loads when it is first asked for. */
 import { PlinthError } from '../../errors.ts'
 import type { Engine } from '../engine.ts'
+import { untried } from './supported.ts'
 import { describeTargets, parseTargets, withDatabase } from './url.ts'
 
 export const postgres: Engine = {
@@ -34,6 +35,7 @@ export const postgres: Engine = {
     const { createScratch } = await import('./scratch.ts')
     return createScratch(postgres, url, name, options.template)
   },
+  untried,
   beside: withDatabase,
   async writeChanges(from, to) {
     const { writeChanges } = await import('./changes/index.ts')

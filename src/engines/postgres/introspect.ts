@@ -15,33 +15,55 @@ import type {
   View,
 } from '../../schema/model.ts'
 import type { IntrospectOptions, Session } from '../engine.ts'
-import {
-  type Acl,
-  type CatalogRows,
-  type ColumnRow,
-  type ConstraintRow,
-  catalogQuery,
-  type IndexRow,
-  type PolicyRow,
-  type RoutineRow,
-} from './catalog.ts'
+import type { Acl, CatalogRows, ColumnRow, ConstraintRow, IndexRow, PolicyRow, RoutineRow } from './catalog/rows.ts'
+import { catalogQuery } from './catalog.ts'
+import { gateQuery, ofColumns, type RareRows, rareQuery } from './rare/index.ts'
+import { compare, sorted, sortedByName } from './order.ts'
+import { takeOver } from './take-over.ts'
 
 export async function introspect(session: Session, options: IntrospectOptions = {}): Promise<Schema> {
-  return toSchema(session.engine.name, await readCatalog(session, options))
+  const { common, rare } = await readCatalog(session, options)
+  const schema = withRare(toSchema(session.engine.name, common), rare)
+  return options.since ? takeOver(options.since, schema) : schema
+}
+
+interface Catalog {
+  readonly common: CatalogRows
+  /** Null where there are none. */
+  readonly rare: RareRows | null
 }
 
 /**
  * With nothing but the system's schema in the path, PostgreSQL writes every name with its schema, whatever the session's path was. All in one
- * message, so one transaction: behind a pooler the settings would stay with a server process that others use next.
+ * message, so one transaction: behind a pooler the settings would stay with a server process that others use next. What is rare is read whole
+ * also where the rest is not, since it is little.
  */
-async function readCatalog(session: Session, { schemas }: IntrospectOptions): Promise<CatalogRows> {
+async function readCatalog(session: Session, { schemas, prepared, since }: IntrospectOptions): Promise<Catalog> {
+  const { serverVersion } = session
   const list = schemas ? `{${schemas.map(name => `"${name.replace(/[\\"]/g, '\\$&')}"`).join(',')}}` : null
-  const [, catalog] = await session.send([
+  const [, catalog, gate] = await session.send([
     { text: plainNames },
-    { text: catalogQuery(), values: [list] },
+    since
+      ? {
+          text: catalogQuery(serverVersion, 'part'),
+          values: [list, `{${since.relations.join(',')}}`, since.routines === 'changed'],
+          prepared,
+        }
+      : { text: catalogQuery(serverVersion), values: [list], prepared },
+    { text: gateQuery(serverVersion), prepared },
     { text: formerNames },
   ])
-  return catalog?.rows[0] as unknown as CatalogRows
+  const common = catalog?.rows[0] as unknown as CatalogRows
+  const isOdd = common.columns.some(column => column.odd) || since?.schema.settings !== undefined
+  const found = gate?.rows[0] as unknown as { readonly kinds: readonly string[] }
+  const kinds = [...found.kinds, ...(isOdd ? ofColumns : [])]
+  if (kinds.length === 0) return { common, rare: null }
+  const [, rare] = await session.send([
+    { text: plainNames },
+    { text: rareQuery(serverVersion, kinds), values: [list], prepared },
+    { text: formerNames },
+  ])
+  return { common, rare: rare?.rows[0] as unknown as RareRows }
 }
 
 /** Read from left to right, so that each setting is read before it is set. */
@@ -78,6 +100,26 @@ function toSchema(engine: string, rows: CatalogRows): Schema {
     defaultGrants: rows.defaults
       .map(({ acl, ...one }) => ({ ...one, grants: grantsOf(acl) }))
       .sort((a, b) => compare(JSON.stringify([a.schema, a.kind, a.role]), JSON.stringify([b.schema, b.kind, b.role]))),
+  }
+}
+
+/** Absent where there are none, so that most databases have nothing to say of them. */
+function withRare(schema: Schema, rare: RareRows | null): Schema {
+  if (!rare || rare.others.length + rare.settings.length === 0) return schema
+  const nameOf = ({ kind, name }: { readonly kind: string; readonly name: string }) => `${kind} ${name}`
+  const others = rare.others.map(({ owner: _owner, ...other }) => other)
+  const owned = rare.others.flatMap(({ owner, schema: of, ...one }) =>
+    owner === null || of === null ? [] : [{ object: nameOf(one), schema: of, role: owner }],
+  )
+  const settings = rare.settings.toSorted(
+    (a, b) => compare(a.object, b.object) || a.position - b.position || compare(a.property, b.property),
+  )
+  const { database = '', objects = [] } = schema.owners ?? {}
+  return {
+    ...schema,
+    others: others.sort((a, b) => compare(nameOf(a), nameOf(b))),
+    settings: settings.map(({ position: _position, ...setting }) => setting),
+    owners: { database, objects: [...objects, ...owned].sort((a, b) => compare(a.object, b.object)) },
   }
 }
 
@@ -219,17 +261,4 @@ function byTable<T extends { readonly table: number }>(rows: readonly T[]): Map<
     else groups.set(row.table, [row])
   }
   return groups
-}
-
-function sorted<T extends { readonly schema: string; readonly name: string }>(objects: readonly T[]): T[] {
-  return [...objects].sort((a, b) => compare(a.schema, b.schema) || compare(a.name, b.name))
-}
-
-function sortedByName<T extends { readonly name: string }>(objects: readonly T[]): T[] {
-  return [...objects].sort((a, b) => compare(a.name, b.name))
-}
-
-/** By code unit, the same on every machine. */
-function compare(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0
 }

@@ -88,13 +88,21 @@ class LockWatch implements Watch {
     const session = this.#session
     const [processId, application] =
       'processId' in this.#watched ? [this.#watched.processId, null] : [null, this.#watched.application]
-    const { rows } = await session.query<WaiterRow>(waitersQuery, [processId, application])
+    const sampled = await session.query<WaiterRow>(waitersQuery, [processId, application])
+    const rows = sampled.rows.map(row => this.#asSeen(row))
     this.#samples++
     const ours = rows.filter(row => row.ours)
     const blocked = behindUs(rows)
     this.#settle(ours, blocked)
     this.#blockedSessionsMax = Math.max(this.#blockedSessionsMax, new Set(blocked.map(row => row.pid)).size)
     if (ours.length > 0 && !this.#isOver) await this.#name(session, ours)
+  }
+
+  /** Servers before 14 do not say since when a session waits: at least for as long as it was seen waiting. */
+  #asSeen(row: WaiterRow): WaiterRow {
+    const seen = this.#ours.get(keyOf(row)) ?? this.#others.get(keyOf(row))
+    if (!seen) return row
+    return { ...row, waited_ms: Math.max(row.waited_ms, seen.waitedMs + performance.now() - seen.atMs) }
   }
 
   /** Waits that are gone since the last sample ended in between; they are counted until now, so that nothing is made smaller than it was. */
@@ -139,7 +147,7 @@ interface WaiterRow {
   readonly pid: number
   readonly ours: boolean
   readonly waited_ms: number
-  /** When the wait began, which tells one wait from the next of the same session. */
+  /** When the wait began, else what is waited for, which tells one wait from the next of the same session. */
   readonly began: string
   readonly blockers: readonly number[]
   /** Columns of pg_locks that say what is waited for. */
@@ -186,7 +194,7 @@ with us as (
   select pid from pg_catalog.pg_stat_activity
   where pid = $1::integer or (application_name = $2 and pid <> pg_backend_pid())
 ), waiting as (
-  select distinct on (l.pid) l.pid, l.waitstart, to_jsonb(array[
+  select distinct on (l.pid) l.pid, (to_jsonb(l) ->> 'waitstart')::timestamptz as waitstart, to_jsonb(array[
     l.locktype, l.database::text, l.relation::text, l.transactionid::text, l.virtualxid, l.objid::text]) as target
   from pg_catalog.pg_locks l
   join pg_catalog.pg_stat_activity a on a.pid = l.pid and a.datid = (select oid from pg_catalog.pg_database where datname = current_database())
@@ -194,7 +202,7 @@ with us as (
 )
 select w.pid, w.pid in (select pid from us) as ours,
   greatest(0, extract(epoch from clock_timestamp() - coalesce(w.waitstart, clock_timestamp())) * 1000)::double precision as waited_ms,
-  coalesce(w.waitstart::text, '') as began, w.target,
+  coalesce(w.waitstart::text, w.target::text) as began, w.target,
   array(select case when b in (select pid from us) then -b else b end from unnest(pg_blocking_pids(w.pid)) as b)::integer[] as blockers
 from waiting w`
 

@@ -29,7 +29,7 @@ const options = { applicationName: 'plinth scratch' }
 /** So that a rehearsal sorts and compares as the real database does. Column names differ between server versions, hence the JSON. */
 async function likeThisOne(query: (text: string) => Promise<{ rows: Record<string, unknown>[] }>): Promise<string> {
   const { rows } = await query(`
-    select pg_encoding_to_char(d.encoding) as encoding, d.datcollate, d.datctype, d.datlocprovider::text as provider,
+    select pg_encoding_to_char(d.encoding) as encoding, d.datcollate, d.datctype, to_jsonb(d) ->> 'datlocprovider' as provider,
       coalesce(to_jsonb(d) ->> 'datlocale', to_jsonb(d) ->> 'daticulocale') as locale
     from pg_database d
     where d.datname = current_database()`)
@@ -40,6 +40,8 @@ async function likeThisOne(query: (text: string) => Promise<{ rows: Record<strin
       ? ` locale_provider icu icu_locale ${text(locale)}`
       : provider === 'b'
         ? ` locale_provider builtin builtin_locale ${text(locale)}`
-        : ' locale_provider libc'
+        : provider === 'c'
+          ? ' locale_provider libc'
+          : ''
   return ` encoding ${text(encoding)} lc_collate ${text(datcollate)} lc_ctype ${text(datctype)}${own}`
 }

@@ -5,6 +5,8 @@ export interface TemplateFile {
   /** Path as people should read it in messages. */
   readonly file: string
   readonly source: string
+  /** Whose it is, where not everybody's macros mean the same to it. */
+  readonly owner?: string | undefined
 }
 
 /** What a template can hold and a function can answer. */

@@ -8,7 +8,8 @@ export function parseTarget(reader: Reader): Target {
   const first = parseOneTarget(reader)
   if (!isAt(reader, 'operator', ',')) return first
   const targets = [first]
-  while (takes(reader, 'operator', ',') && isAt(reader, 'name')) targets.push(parseOneTarget(reader))
+  while (takes(reader, 'operator', ',') && (isAt(reader, 'name') || isAt(reader, 'operator', '(')))
+    targets.push(parseOneTarget(reader))
   return { type: 'tuple', at, targets }
 }
 

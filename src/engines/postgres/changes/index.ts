@@ -1,6 +1,6 @@
 /**
  * The statements that lead a database from one catalog to another, in an order in which PostgreSQL takes them, in one transaction. What the
- * model of a catalog does not hold (composite types, storage of columns) is neither compared nor written.
+ * model of a catalog does not hold is neither compared nor written.
  */
 import { type Column, qualified, type Schema, type Table } from '../../../schema/model.ts'
 import type { Change } from '../../engine.ts'
@@ -15,6 +15,7 @@ import {
 } from './columns.ts'
 import { absent, byName, missing, names } from './lookup.ts'
 import { comments, defaultPrivileges, ownerChanges, partComments, privileges, viewOptions } from './outside.ts'
+import { otherChanges, otherNotes, otherRemarks, settingChanges } from './others.ts'
 import { type Part, partsOf } from './parts.ts'
 import { type Ground, rebuiltParts } from './rebuild.ts'
 import { createRoutine, dropRoutine, routineChanges } from './routines.ts'
@@ -27,10 +28,13 @@ import { domainChanges, rebuiltEnums } from './types.ts'
 export function writeChanges(from: Schema, to: Schema): Change[] {
   const notes = notesOf(from, to)
   const enums = rebuiltEnums(from, to)
-  const routines = routineChanges(from, to, enums)
+  const types = otherChanges(from, to, enums, ['types'])
+  const routines = routineChanges(from, to, [...enums, ...types.gone])
+  const replaced = [...enums, ...types.gone, ...routines.removed, ...routines.rebuilt]
+  const means = otherChanges(from, to, replaced, ['functions', 'tables'])
   const columns = columnsOf(from, to)
   const ground: Ground = {
-    gone: [...enums, ...routines.removed, ...routines.rebuilt],
+    gone: [...replaced, ...means.gone],
     moved: [
       ...columns.pairs.filter(isRecast).map(({ table }) => table),
       ...columns.extra.map(({ table }) => table),
@@ -44,12 +48,25 @@ export function writeChanges(from: Schema, to: Schema): Change[] {
   const isGone = (name: string): boolean => tables.dropped.some(table => qualified(table) === name)
   const sequences = sequenceSteps(from, to)
   const domains = domainSteps(from, to)
+  const ownTypes = (to.others ?? []).filter(({ kind }) => kind === 'type')
+  const isOnOther = (text: string): boolean =>
+    ownTypes.some(({ schema, name }) =>
+      mentions(text, { schema: schema ?? '', name: name.slice((schema ?? '').length + 1) }),
+    )
+  const views = parts.made.flatMap(part => part.name ?? [])
+  const hanging = otherChanges(from, to, [...ground.gone, ...ground.moved, ...views], ['late', 'last'])
+  const remade = new Set([...types.made, ...means.made, ...hanging.made])
+  const settings = settingChanges(from, to, remade, { ...ground, parts: parts.made })
   const statements = [
     ...(routines.made.length > 0 ? ['set local check_function_bodies = off'] : []),
     ...missing(from.extensions, to.extensions).map(name => `create extension if not exists ${quoteName(name)}`),
     ...missing(names(from.schemas), names(to.schemas)).map(name => `create schema ${quoteName(name)}`),
     ...defaultPrivileges(from, to),
+    ...hanging.dropped.last,
+    ...hanging.dropped.late,
+    ...settings.undone,
     ...parts.dropped.map(part => part.drop),
+    ...means.dropped.tables,
     ...defaults.dropped,
     ...columns.pairs.flatMap(columnLoosening),
     ...routines.early.map(dropRoutine),
@@ -57,11 +74,18 @@ export function writeChanges(from: Schema, to: Schema): Change[] {
     ...columns.extra
       .filter(({ table }) => !isGone(qualified(table)))
       .map(({ table, name }) => `alter table ${quotePath(table)} drop column ${quoteName(name)}`),
+    ...means.dropped.functions,
     ...routines.rebuilt.map(dropRoutine),
+    ...types.dropped.types,
     ...enumSteps(from, to, enums),
-    ...domains.made,
+    ...types.created.types,
     ...sequences.made,
+    ...domains.made.filter(text => !isOnOther(text)),
+    ...settings.made.types,
+    ...domains.made.filter(isOnOther),
     ...routines.first.flatMap(createRoutine),
+    ...means.created.functions,
+    ...settings.made.functions,
     ...tables.created.map(table => createTable(tables.later.includes(table) ? standalone(table) : table)),
     ...columns.pairs.filter(pair => !isRemade(pair, columns.pairs)).flatMap(columnRecast),
     // A generated column may read one that comes back.
@@ -79,9 +103,14 @@ export function writeChanges(from: Schema, to: Schema): Change[] {
     ...routines.second.flatMap(createRoutine),
     ...ofKinds(parts.made, ['key', 'exclusion', 'check', 'index']),
     ...tables.attached,
+    ...means.created.tables,
+    ...settings.made.tables,
     ...ofKinds(parts.made, ['foreign key', 'view']),
     ...routines.third.flatMap(createRoutine),
     ...ofKinds(parts.made, ['trigger', 'policy']),
+    ...hanging.created.late,
+    ...settings.rest,
+    ...settings.made.late,
     ...ownerChanges(from, to, parts.made, routines.rebuilt),
     ...sequences.owned,
     ...viewOptions(from, to, parts.made),
@@ -91,9 +120,13 @@ export function writeChanges(from: Schema, to: Schema): Change[] {
     ...routines.late.map(dropRoutine),
     ...sequences.dropped,
     ...domains.dropped,
+    ...types.droppedTypes,
     ...absent(from.enums, to.enums).map(type => `drop type if exists ${quotePath(type)}`),
     ...missing(to.extensions, from.extensions).map(name => `drop extension if exists ${quoteName(name)}`),
     ...missing(names(to.schemas), names(from.schemas)).map(name => `drop schema if exists ${quoteName(name)}`),
+    ...hanging.created.last,
+    ...settings.made.last,
+    ...otherRemarks(from, to, remade),
   ]
   return [
     ...notes.map((text): Change => ({ kind: 'note', text })),
@@ -119,7 +152,7 @@ function notesOf(from: Schema, to: Schema): string[] {
       ? [`The domain ${qualified(domain)} is of another type; only a new domain could mend that.`]
       : []
   })
-  return [...divided, ...domains, ...losses(from, to)]
+  return [...divided, ...domains, ...losses(from, to), ...otherNotes(from, to)]
 }
 
 function losses(from: Schema, to: Schema): string[] {

@@ -2,9 +2,10 @@
 import { qualified, type Routine, type Schema } from '../../../schema/model.ts'
 import { absent } from './lookup.ts'
 import { headOf, isBound } from './rebuild.ts'
-import { mentions, quotePath } from './spelling.ts'
+import { mentions, type Name, quotePath } from './spelling.ts'
 
-export function routineChanges(from: Schema, to: Schema, enums: Schema['enums']) {
+/** `types` are those that are made anew. */
+export function routineChanges(from: Schema, to: Schema, types: readonly Name[]) {
   const key = (routine: Routine): string => `${qualified(routine)}(${routine.arguments})`
   const old = new Map(from.routines.map(routine => [key(routine), routine]))
   const now = new Set(to.routines.map(key))
@@ -15,7 +16,7 @@ export function routineChanges(from: Schema, to: Schema, enums: Schema['enums'])
     const before = old.get(key(routine))
     if (!before) return false
     const bound = isBound(before) ? before.definition : headOf(before)
-    return headOf(before) !== headOf(routine) || enums.some(type => mentions(bound, type))
+    return headOf(before) !== headOf(routine) || types.some(type => mentions(bound, type))
   }
   const rebuilt = to.routines.filter(isRebuilt)
   const made = to.routines.filter(
@@ -39,15 +40,7 @@ export function routineChanges(from: Schema, to: Schema, enums: Schema['enums'])
 
 export function createRoutine(routine: Routine): string[] {
   if (routine.kind !== 'aggregate') return [routine.definition.trim()]
-  const [, sfunc, stype, finalfunc, initcond] =
-    /^sfunc (\S+) stype (.+?)(?: finalfunc (\S+))?(?: initcond (.*))?$/s.exec(routine.definition) ?? []
-  const clauses = [
-    `sfunc = ${sfunc}`,
-    `stype = ${stype}`,
-    ...(finalfunc === undefined ? [] : [`finalfunc = ${finalfunc}`]),
-    ...(initcond === undefined ? [] : [`initcond = ${initcond}`]),
-  ]
-  return [`create or replace aggregate ${quotePath(routine)}(${routine.arguments}) (${clauses.join(', ')})`]
+  return [`create or replace aggregate ${quotePath(routine)}(${routine.arguments}) (${routine.definition})`]
 }
 
 export function dropRoutine(routine: Routine): string {

@@ -76,9 +76,9 @@ export function domainChanges(old: Domain, now: Domain): string[] | null {
 
 /** `default 'x' not null constraint a CHECK (…) constraint b CHECK (…)`, each part of it optional. */
 function readDomain(definition: string) {
-  const [head = '', ...constraints] = definition.split(/(?:^| )(?=constraint (?:"(?:[^"]|"")+"|\S+) CHECK )/)
-  const strict = /(?:^| )not null$/.test(head)
-  const start = head.replace(/ ?not null$/, '')
+  const [head = '', ...constraints] = ` ${definition}`.split(/ (?=constraint (?:"(?:[^"]|"")+"|\S+) CHECK )/)
+  const strict = head.endsWith(' not null')
+  const start = head.replace(/ not null$/, '').trimStart()
   return { default: start.startsWith('default ') ? start.slice('default '.length) : null, strict, constraints }
 }
 
