@@ -1,6 +1,6 @@
 {{ config(
     unique_key=['bucket_day', 'shard'],
-    meta={'plinth': {'bucket': 'bucket_day', 'grain': 'day', 'shard': 'shard'}}
+    meta={'plinth': {'bucket': 'bucket_day', 'grain': 'day', 'shard': 'shard', 'organization': 'organization_id'}}
 ) }}
 
 select
@@ -12,7 +12,7 @@ select
   cast(sum(latency.requests) as bigint) as requests
 from {{ ref('latency_hourly') }} as latency
 {% if is_incremental() %}
-where {{ in_changed_cells('latency.bucket_hour', 'latency.shard', 'day') }}
+where {{ in_changed_cells('latency.bucket_hour', 'latency.shard', 'day', 'latency.organization_id') }}
 {% endif %}
 group by
   {{ utc_day('latency.bucket_hour') }},

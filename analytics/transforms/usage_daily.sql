@@ -1,6 +1,6 @@
 {{ config(
     unique_key=['bucket_day', 'shard'],
-    meta={'plinth': {'bucket': 'bucket_day', 'grain': 'day', 'shard': 'shard'}}
+    meta={'plinth': {'bucket': 'bucket_day', 'grain': 'day', 'shard': 'shard', 'organization': 'organization_id'}}
 ) }}
 
 -- The hours are replaced before this runs, so a day is always the sum of the hours that stand beside it.
@@ -19,7 +19,7 @@ select
   sum(usage.cost) as cost
 from {{ ref('usage_hourly') }} as usage
 {% if is_incremental() %}
-where {{ in_changed_cells('usage.bucket_hour', 'usage.shard', 'day') }}
+where {{ in_changed_cells('usage.bucket_hour', 'usage.shard', 'day', 'usage.organization_id') }}
 {% endif %}
 group by
   {{ utc_day('usage.bucket_hour') }},

@@ -1,7 +1,7 @@
 {{ config(
     unique_key=['bucket_hour', 'shard'],
     meta={'plinth': {
-        'bucket': 'bucket_hour', 'grain': 'hour', 'shard': 'shard',
+        'bucket': 'bucket_hour', 'grain': 'hour', 'shard': 'shard', 'organization': 'organization_id',
         'measures': {
             'requests': 'sum', 'input_tokens': 'sum', 'output_tokens': 'sum', 'errors': 'sum', 'rate_limited': 'sum',
             'latency_ms_sum': 'sum', 'latency_ms_max': 'max', 'cost': 'sum',
@@ -24,7 +24,7 @@ select
   sum(event.cost) as cost
 from {{ source('raw', 'usage_events') }} as event
 {% if is_incremental() %}
-where {{ in_changed_cells('event.bucket_hour', 'event.shard') }}
+where {{ in_changed_cells('event.bucket_hour', 'event.shard', 'hour', 'event.organization_id') }}
 {% endif %}
 group by
   event.bucket_hour,

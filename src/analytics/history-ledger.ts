@@ -94,7 +94,7 @@ export interface HistoryEntry {
 
 export async function readHistory(session: Session, limit: number): Promise<HistoryEntry[]> {
   const { rows } = await session.query<Record<string, string | number | null>>(`
-    select finished_at as at, 'run' as kind, source, run_id, mode as word, marks as a, cells as b, rows as c, 0 as bad, duration_ms from plinth.rollup_runs
+    select finished_at as told_at, 'run' as kind, source, run_id, mode as word, marks as a, cells as b, rows as c, 0 as bad, duration_ms from plinth.rollup_runs
     union all
     select finished_at, 'reconciliation', source, run_id, '', cells, different, repaired, different - repaired, duration_ms from plinth.reconciliations
     union all
@@ -109,7 +109,7 @@ export async function readHistory(session: Session, limit: number): Promise<Hist
     const kind = row['kind'] as HistoryEntry['kind']
     const [a, b, c] = [Number(row['a']), Number(row['b']), Number(row['c'])]
     return {
-      at: String(row['at']),
+      at: String(row['told_at']),
       kind,
       source: String(row['source']),
       runId: String(row['run_id']),

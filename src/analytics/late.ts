@@ -1,7 +1,7 @@
 /** How much came late: rows that joined cells whose hour had ended when the warehouse was last brought up to date. */
 import type { Session } from '../engines/engine.ts'
 import type { CellDigest } from './run/capture.ts'
-import { type ListedBatch, rawCondition } from './run/cells.ts'
+import { cellCondition, type ListedBatch } from './run/cells.ts'
 import { keyOf } from './prove/digest.ts'
 import { hourAfter } from './run/plan.ts'
 import type { CapturedSource } from './project/project.ts'
@@ -61,7 +61,7 @@ async function rowsOf(
   const table = source.capture.reconciledCells
   if (table === null) return null
   const { rows } = await warehouse.query<{ hour: string; shard: number | string; source_rows: string }>(
-    `select bucket_hour as hour, shard, source_rows from ${table} as raw where ${rawCondition(batch)}`,
+    `select bucket_hour as hour, shard, source_rows from ${table} as raw where ${cellCondition(batch)}`,
   )
   return new Map(rows.map(row => [keyOf({ hour: row.hour, shard: Number(row.shard) }), Number(row.source_rows)]))
 }

@@ -67,7 +67,9 @@ export async function readLevels(project: Project, options: LevelsOptions): Prom
     staleSources: await lastStale(warehouse),
   }))
   const { engine, url } = options.source
-  const pending = await withSession(engine, url, { applicationName: 'plinth levels' }, reader =>
+  const onSource = (work: (reader: Session) => Promise<{ readonly marks: number; readonly cells: number }[]>) =>
+    sources.length === 0 ? [] : withSession(engine, url, { applicationName: 'plinth levels' }, work)
+  const pending = await onSource(reader =>
     inOrder(sources, async (source, index) => {
       const snapshot = stored.sources[index]?.snapshot ?? null
       if (snapshot === null) return { marks: 0, cells: 0 }
@@ -162,17 +164,22 @@ async function newestEvent(warehouse: Session, source: CapturedSource): Promise<
 async function lastChecks(warehouse: Session): Promise<Levels['checks']> {
   const { rows } = await warehouse.query<Record<string, string>>(
     `select count(*) as ran, sum(case when status in ('failed', 'error') then 1 else 0 end) as failed,
-       sum(case when status = 'warned' then 1 else 0 end) as warned, max(finished_at) as at
+       sum(case when status = 'warned' then 1 else 0 end) as warned, max(finished_at) as told_at
      from plinth.check_runs group by run_id order by 4 desc limit 1`,
   )
   const row = rows[0]
   if (!row) return null
-  return { ran: Number(row['ran']), failed: Number(row['failed']), warned: Number(row['warned']), at: row['at'] ?? '' }
+  return {
+    ran: Number(row['ran']),
+    failed: Number(row['failed']),
+    warned: Number(row['warned']),
+    at: row['told_at'] ?? '',
+  }
 }
 
 async function lastStale(warehouse: Session): Promise<number | null> {
   const { rows } = await warehouse.query<{ stale: string }>(
-    `select sum(case when status in ('failed', 'error') then 1 else 0 end) as stale, max(finished_at) as at
+    `select sum(case when status in ('failed', 'error') then 1 else 0 end) as stale, max(finished_at) as told_at
      from plinth.freshness_runs group by run_id order by 2 desc limit 1`,
   )
   return rows[0] ? Number(rows[0].stale) : null

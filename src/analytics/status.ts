@@ -15,11 +15,14 @@ import {
 } from './ledger.ts'
 import { capturedSources, type CapturedSource, type Project, sourceKey } from './project/project.ts'
 import { type RollupOptions, withWarehouse } from './run/desk.ts'
+import { uncapturedTransforms } from './run/uncaptured.ts'
 
 export type StatusOptions = Pick<RollupOptions, 'source' | 'warehouse' | 'waitMs' | 'emit'>
 
 export interface RollupStatus {
   readonly sources: readonly SourceStatus[]
+  /** Rows of the tables that read no captured source, seeds among them; null where one is not there yet. */
+  readonly others: Readonly<Record<string, number | null>>
 }
 
 export interface SourceStatus {
@@ -40,7 +43,7 @@ export interface SourceStatus {
 
 export async function rollupStatus(project: Project, options: StatusOptions): Promise<RollupStatus> {
   const full: RollupOptions = { ...options, runId: 'status', owner: 'status' }
-  const stored = await withWarehouse(full, async warehouse => {
+  const { stored, others } = await withWarehouse(full, async warehouse => {
     const found: { readonly source: CapturedSource; readonly cursor: StoredCursor | null; readonly rest: Stored }[] = []
     for (const source of capturedSources(project))
       found.push({
@@ -48,8 +51,11 @@ export async function rollupStatus(project: Project, options: StatusOptions): Pr
         cursor: await readCursor(warehouse, sourceKey(source)),
         rest: await readStored(warehouse, project, source),
       })
-    return found
+    const { before, after } = uncapturedTransforms(project)
+    const made = [...before, ...after].filter(({ materialized }) => materialized !== 'view')
+    return { stored: found, others: await rowsOf(warehouse, [...project.seeds, ...made]) }
   })
+  if (stored.length === 0) return { sources: [], others }
   return withSession(
     options.source.engine,
     options.source.url,
@@ -74,7 +80,7 @@ export async function rollupStatus(project: Project, options: StatusOptions): Pr
           ...rest,
         })
       }
-      return { sources }
+      return { sources, others }
     },
   )
 }
@@ -82,11 +88,20 @@ export async function rollupStatus(project: Project, options: StatusOptions): Pr
 type Stored = Pick<SourceStatus, 'lastRun' | 'lastReconciliation' | 'rows'>
 
 async function readStored(warehouse: Session, project: Project, source: CapturedSource): Promise<Stored> {
-  const rows: Record<string, number | null> = {}
   const tables = [
     { schema: source.schema, table: source.identifier },
     ...descendantsOf(project.transforms, sourceKey(source)).filter(({ materialized }) => materialized !== 'view'),
   ]
+  const rows = await rowsOf(warehouse, tables)
+  const key = sourceKey(source)
+  return { lastRun: await lastRun(warehouse, key), lastReconciliation: await lastReconciliation(warehouse, key), rows }
+}
+
+async function rowsOf(
+  warehouse: Session,
+  tables: readonly { readonly schema: string; readonly table: string }[],
+): Promise<Record<string, number | null>> {
+  const rows: Record<string, number | null> = {}
   for (const { schema, table } of tables) {
     const present = (await columnsOf(warehouse, schema, table)).length > 0
     const counted = present
@@ -96,6 +111,5 @@ async function readStored(warehouse: Session, project: Project, source: Captured
       : null
     rows[`${schema}.${table}`] = counted === null ? null : Number(counted.rows[0]?.row_count)
   }
-  const key = sourceKey(source)
-  return { lastRun: await lastRun(warehouse, key), lastReconciliation: await lastReconciliation(warehouse, key), rows }
+  return rows
 }

@@ -16,12 +16,14 @@ export interface Engine {
   readonly can: Capabilities
   /** What rollups need beyond plain SQL; present where `can.warehouse` is true. */
   readonly warehouse?: Warehouse
-  /** Opens a session. Throws DATABASE_URL_INVALID, DATABASE_UNREACHABLE, DATABASE_AUTHENTICATION, DATABASE_UNKNOWN, WAREHOUSE_BUSY. */
+  /** Opens a session. Throws DATABASE_URL_INVALID, DATABASE_UNREACHABLE, DATABASE_AUTHENTICATION, DATABASE_UNKNOWN, SERVER_UNSUPPORTED, WAREHOUSE_BUSY. */
   open(url: string, options?: OpenOptions): Promise<Session>
   /** `host:port/database` or a file path: safe to print, never with a password. */
   describe(url: string): string
   /** Makes an empty database beside `url` and answers its URL; `drop` removes it again. For verify, docs and tests. */
   createScratch(url: string, name: string, options?: { readonly template?: string }): Promise<Scratch>
+  /** What is to be said of a server of that major version, which nobody has tried yet; null where all is well. */
+  readonly untried?: (serverVersion: number) => string | null
   /** The URL of another database on the same server. Absent where a URL is one database. */
   readonly beside?: (url: string, database: string) => string
   /** What leads a database from one catalog to another, in one transaction. Absent where the engine cannot write it. */
@@ -50,8 +52,11 @@ export interface Warehouse {
   readonly localStart: (moment: string, offsetSeconds: string, unit: 'hour' | 'day' | 'week' | 'month') => string
   /** The moment at which that clock began its hour. */
   readonly localHour: (moment: string, offsetSeconds: string) => string
-  /** A condition: this bucket and shard are among the rows of a table with the columns `bucket` and `shard`. */
-  readonly isListed: (bucket: string, shard: string, cells: string) => string
+  /**
+   * A condition: this bucket and shard are among the rows of a table with the columns `bucket` and `shard`. With an organization, which an engine
+   * whose transactions are `deferred` is never given, all three are among them.
+   */
+  readonly isListed: (bucket: string, shard: string, cells: string, organization?: string) => string
   /** An aggregate over rows that does not depend on their order, to be held against the same over others; `columns` are expressions of equal types. */
   readonly fingerprint: (columns: readonly string[]) => string
   /**
@@ -86,6 +91,40 @@ export interface Warehouse {
   readonly estimateBytes?: (session: Session, query: string) => Promise<number>
   /** Present where sessions are not stateful. */
   readonly deferred?: DeferredWrites
+  /** Keeps descriptions with a table or view that stands, and with its columns; absent where it cannot. */
+  readonly comment?: (session: Session, described: Commented) => Promise<void>
+  /** What stands between the name of a table that is made and its query, out of dbt's settings; absent where these say nothing to the engine. */
+  readonly tableClause?: (settings: Readonly<Record<string, unknown>>) => string
+  /** Replaces the partitions that rows of another table lie in; absent where tables have none. Null where the settings name no partitions. */
+  readonly overwrite?: (settings: Readonly<Record<string, unknown>>) => Overwrite | null
+}
+
+/** What is said of a table or view; an empty text takes a description back. */
+export interface Commented {
+  readonly kind: 'table' | 'view'
+  readonly schema: string
+  readonly table: string
+  /** Absent where it stays as it is. */
+  readonly description?: string
+  /** By name in lower case; those of no column are passed over. */
+  readonly columns: ReadonlyMap<string, string>
+}
+
+/** How whole partitions of a table are replaced. */
+export interface Overwrite {
+  /** A query for the partitions of a table, as text in the column `partition_value`. */
+  readonly partitions: (table: string) => string
+  /** Puts the rows of `from` into the place of those partitions, which are what the query answered or expressions of SQL. */
+  readonly statement: (replacing: Replacing) => string
+}
+
+export interface Replacing {
+  readonly table: string
+  readonly from: string
+  /** Quoted. */
+  readonly columns: readonly string[]
+  readonly values: readonly string[]
+  readonly kind: 'answered' | 'expressions'
 }
 
 /** What takes the place of temporary tables and of looking at one's own writes, where a transaction is sent as a whole at its commit. */
@@ -253,6 +292,20 @@ export interface Session {
 export interface IntrospectOptions {
   /** Only these schemas; default all but system schemas and `plinth`. */
   readonly schemas?: readonly string[]
+  /** The session keeps the plan, for whoever asks in it again. */
+  readonly prepared?: boolean
+  /** Only what may have changed is read, and the rest is taken over. */
+  readonly since?: Since
+}
+
+/** A catalog as it was, and what may have changed in it: no name that stands in anything else. */
+export interface Since {
+  readonly schema: Schema
+  /** Tables, views and sequences that are there, by oid. */
+  readonly relations: readonly number[]
+  /** `schema.name` of these, and of those that are gone. */
+  readonly names: ReadonlySet<string>
+  readonly routines: 'same' | 'changed'
 }
 
 export interface WatchOptions {

@@ -37,8 +37,12 @@ describe.skipIf(withoutBigQuery)('rollups in BigQuery', { timeout: 240_000 }, ()
       `delete from platform.usage_events where occurred_at >= '2026-03-03T00:00:00Z' and latency_ms % 3 = 0`,
     )
     const reports = await runBoth(world, url)
-    expect(reports.far.sources[0]).toMatchObject({ mode: 'changes', rows: reports.near.sources[0]?.rows })
-    expect(reports.far.sources[0]?.tables).toEqual(reports.near.sources[0]?.tables)
+    expect(reports.far.sources[0]).toMatchObject({ mode: 'changes', marks: reports.near.sources[0]?.marks })
+    // Whole cells are replaced there, where the other reads the organizations that changed alone.
+    expect(reports.far.sources[0]?.rows).toBeGreaterThan(reports.near.sources[0]?.rows ?? Infinity)
+    expect(Object.keys(reports.far.sources[0]?.tables ?? {})).toEqual(
+      Object.keys(reports.near.sources[0]?.tables ?? {}),
+    )
     await expectEqual(world, url)
     expect((await runBoth(world, url)).far.status).toBe('nothing-to-do')
 

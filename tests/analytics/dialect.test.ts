@@ -177,16 +177,16 @@ describe('what is not supported says where it stands and what is', () => {
       /./,
     ],
     [
-      'a package that brings models',
+      'a transform of a package that has the name of another',
       {
         ...model,
         'dbt_packages/more/dbt_project.yml': 'name: more\n',
-        'dbt_packages/more/models/b.sql': 'select 1',
+        'dbt_packages/more/models/a.sql': 'select 1',
       },
-      'dbt_packages/more/models/b.sql',
+      'models/a.sql',
       1,
-      /brings models/,
-      /enabled/,
+      /two transforms named "a"/,
+      /dbt_packages\/more\/models\/a\.sql/,
     ],
     [
       'cells on a snapshot',
@@ -273,14 +273,6 @@ describe('what is not supported says where it stands and what is', () => {
       /./,
     ],
     ['a secret', { 'models/a.sql': "select '{{ env_var('API_TOKEN') }}'" }, 'models/a.sql', 1, /secret/, /printed/],
-    [
-      'a description of nothing',
-      { ...model, 'models/a.yml': 'models:\n  - name: aa\n' },
-      'models/a.yml',
-      2,
-      /aa/,
-      /"a"/,
-    ],
     [
       'a text that is not documented',
       { ...model, 'models/a.yml': 'models:\n  - name: a\n    description: "{{ doc(\'x\') }}"\n' },

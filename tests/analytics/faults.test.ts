@@ -202,6 +202,17 @@ describe('a source that is not the one of the cursor', () => {
     expect(await world.run()).toMatchObject({ status: 'nothing-to-do' })
   })
 
+  test('marks of transactions that only another server began, as a restored dump has them, are taken once', async () => {
+    const world = await makeWorld()
+    await fillEvents(world, 100)
+    await world.run()
+    await world.sql('update platform.usage_events set cost = cost + 1')
+    await world.sql('update platform.usage_event_marks set xid = xid + 1000000000')
+    expect((await world.run()).sources[0]).toMatchObject({ rows: 100 })
+    await expectExact(world)
+    expect(await world.run()).toMatchObject({ status: 'nothing-to-do' })
+  })
+
   test('a warehouse that was set back behind trimmed marks is loaded anew', async () => {
     const world = await makeWorld()
     await fillEvents(world, 100)

@@ -11,6 +11,14 @@ import { emit } from './support/project.ts'
 /** Columns that hold when a run was. */
 const times = new Set(['dbt_scd_id', 'dbt_updated_at', 'dbt_valid_from', 'dbt_valid_to'])
 
+const comment = `select said from (
+  select concat_ws(' ', schema_name, table_name, comment) as said from duckdb_tables() where comment <> ''
+  union all
+  select concat_ws(' ', schema_name, view_name, comment) from duckdb_views() where comment <> '' and not internal
+  union all
+  select concat_ws(' ', schema_name, table_name, column_name, comment) from duckdb_columns() where comment <> '' and not internal
+) where said not like 'plinth %' order by said`
+
 /** Columns with their types and rows of every table and view of a file; what a snapshot's clock says is told by whether it says it. */
 async function contents(file: string): Promise<Record<string, readonly string[]>> {
   return withSession(duckdb, `duckdb:${file}`, { waitMs: 10_000 }, async session => {
@@ -19,6 +27,8 @@ async function contents(file: string): Promise<Record<string, readonly string[]>
        where table_catalog = current_database() and table_schema <> 'plinth' order by 1`,
     )
     const found: Record<string, readonly string[]> = {}
+    const { rows: comments } = await session.query<{ said: string }>(comment)
+    found['descriptions'] = comments.map(({ said }) => said)
     for (const { place } of tables) {
       const { rows: columns } = await session.query<{ column_name: string; column_type: string }>(`describe ${place}`)
       const isClock = /by_check|gone/.test(place)
@@ -54,17 +64,19 @@ describe.skipIf(withoutDbt)(`beside dbt${withoutDbt ? `: ${withoutDbt}` : ''}`, 
       }
       expect(await dbt(project, build, variables), round).toMatchObject({ status: 0 })
       const report = await orchard.run()
-      expect(Object.keys(report.seeds).length, round).toBe(round === 'first' ? 4 : round === 'again' ? 0 : 1)
+      expect(Object.keys(report.seeds).length, round).toBe(round === 'first' ? 5 : round === 'again' ? 0 : 1)
       const ours = await contents(orchard.file)
-      expect(Object.keys(ours).length).toBe(17)
+      expect(Object.keys(ours).length).toBe(21)
+      expect(ours['descriptions']?.join('\n')).toMatch(/branches_by_time dbt_valid_to Until when/)
       expect(ours, round).toEqual(await contents(theirs))
     }
     const tested = await dbt(project, ['test'], variables)
-    expect(tested.output).toMatch(/PASS=7 WARN=1 ERROR=1/)
+    expect(tested.output).toMatch(/PASS=8 WARN=2 ERROR=1/)
     const checks = await orchard.on(async warehouse => runChecks(await orchard.load(), { warehouse, emit }))
     expect(
       checks.checks.filter(check => check.status !== 'passed').map(({ check, status }) => [check, status]),
     ).toEqual([
+      ['no_more_than_blades_in_use_sharpness', 'warned'],
       ['not_null_fruits_grams', 'failed'],
       ['tools_no_more_than_weights_grams', 'warned'],
     ])

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { nodesOf } from '../../src/analytics/project/nodes.ts'
 import { selectNodes } from '../../src/analytics/project/select.ts'
+import type { Session } from '../../src/engines/engine.ts'
 import { makeOrchard } from './support/orchard.ts'
 import { afterRun, compiled, failureOf, project } from './support/project.ts'
 
@@ -13,6 +14,7 @@ describe('a project that brings its own rows', () => {
     expect(first.seeds).toEqual({
       'analytics.branches': 3,
       'analytics.fruits': 3,
+      'analytics_box.blades': 3,
       'analytics_store.racks': 2,
       'analytics.trees': 0,
     })
@@ -132,6 +134,26 @@ describe('what cannot be', () => {
     const before = 'create schema analytics; create table analytics.a as select 0 as one'
     const failure = await failureOf(afterRun(strict, before, async () => null))
     expect(String(failure)).toMatch(/two \(new\)/)
+  })
+
+  test('a model that fails leaves what reads it, and everything else is made', async () => {
+    const broken = await project({
+      'models/a.sql': "{{ config(materialized='table') }}\nselect nowhere as one",
+      'models/b.sql': "{{ config(materialized='table') }}select * from {{ ref('a') }}",
+      'models/c.sql': "{{ config(materialized='table') }}select 3 as three",
+      'models/d.yml': 'models:\n  - name: e\n',
+    })
+    expect(broken.notes).toEqual([
+      'shop/models/d.yml:2 describes a transform "e", which is not there; did you mean "a"?',
+    ])
+    const before = 'create schema analytics; create table analytics.a as select 0 as one'
+    const failures: unknown[] = []
+    const made = 'select one, three from analytics.a, analytics.c'
+    const ask = async (session: Session) => (await session.query(made)).rows
+    const rows = await afterRun(broken, before, ask, error => failures.push(error))
+    expect(String(failures[0])).toMatch(/nowhere[\s\S]*In all, 2 were not made/)
+    expect(failures[0]).toMatchObject({ at: { file: 'shop/models/a.sql', line: 2 } })
+    expect(rows).toEqual([{ one: 0, three: 3 }])
   })
 
   test('asking a warehouse where there is none', async () => {

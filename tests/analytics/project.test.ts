@@ -47,12 +47,14 @@ const replace = (from: string, to: string) => (text: string) => {
 }
 
 function hourlyTransform(name: string) {
-  const cell = { bucket: 'bucket_hour', grain: 'hour', shard: 'shard' }
+  const whose = name.startsWith('platform') ? {} : { organization: 'organization_id' }
+  const cell = { bucket: 'bucket_hour', grain: 'hour', shard: 'shard', ...whose }
   return { name, schema: 'analytics', materialized: 'incremental', refs: [], sources: ['raw.usage_events'], cell }
 }
 
 function dailyTransform(name: string, ref: string) {
-  const cell = { bucket: 'bucket_day', grain: 'day', shard: 'shard' }
+  const whose = name.startsWith('platform') ? {} : { organization: 'organization_id' }
+  const cell = { bucket: 'bucket_day', grain: 'day', shard: 'shard', ...whose }
   return { name, schema: 'analytics', materialized: 'incremental', refs: [ref], sources: [], cell }
 }
 
@@ -332,7 +334,7 @@ describe('a transform that changed', () => {
     await fillEvents(world, 200)
     const forgetful = await project({
       'transforms/usage_hourly.sql': replace(
-        "{% if is_incremental() %}\nwhere {{ in_changed_cells('event.bucket_hour', 'event.shard') }}\n{% endif %}",
+        "{% if is_incremental() %}\nwhere {{ in_changed_cells('event.bucket_hour', 'event.shard', 'hour', 'event.organization_id') }}\n{% endif %}",
         '',
       ),
     })

@@ -22,41 +22,73 @@ describe('selection', () => {
 
   test.each([
     ['orders', 'orders unique_orders_id orders_have_items orders_add_up'],
-    ['+orders,resource_type:model', 'stg_orders middle orders'],
-    ['1+orders,resource_type:model', 'middle orders'],
-    ['stg_orders+,resource_type:model', 'stg_orders items middle orders'],
-    ['stg_orders+1,resource_type:model', 'stg_orders items middle'],
+    ['+orders', 'stg_orders middle orders', 'model'],
+    ['1+orders', 'middle orders', 'model'],
+    ['stg_orders+', 'stg_orders items middle orders', 'model'],
+    ['stg_orders+1', 'stg_orders items middle', 'model'],
     // A check looks at both, so that what it needs is selected with it.
-    ['@items,resource_type:model', 'stg_orders middle items orders'],
-    ['tag:nightly,resource_type:model', 'items orders'],
-    ['tag:nightly,tag:finance,resource_type:model', 'orders'],
-    ['tag:finance,resource_type:model tag:staging,resource_type:model', 'stg_orders orders'],
-    ['path:models/marts,resource_type:model', 'items orders'],
-    ['models/staging/stg_orders.sql,resource_type:model', 'stg_orders'],
-    ['stg_orders.sql,resource_type:model', 'stg_orders'],
-    ['staging,resource_type:model', 'stg_orders'],
-    ['shop.marts.*,resource_type:model', 'items orders'],
+    ['@items', 'stg_orders middle items orders', 'model'],
+    ['tag:nightly', 'items orders', 'model'],
+    ['tag:nightly,tag:finance', 'orders', 'model'],
+    ['tag:finance tag:staging', 'stg_orders orders', 'model'],
+    ['path:models/marts', 'items orders', 'model'],
+    ['models/staging/stg_orders.sql', 'stg_orders', 'model'],
+    ['stg_orders.sql', 'stg_orders', 'model'],
+    ['staging', 'stg_orders', 'model'],
+    ['shop.marts.*', 'items orders', 'model'],
     ['source:raw', 'raw.orders not_null_raw_orders_id'],
-    ['source:raw.orders+,resource_type:model', 'stg_orders items middle orders'],
-    ['config.materialized:table,resource_type:model', 'orders'],
+    ['source:raw.orders+', 'stg_orders items middle orders', 'model'],
+    ['config.materialized:table', 'orders', 'model'],
     ['test_type:singular', 'orders_have_items'],
     ['test_type:unit', 'orders_add_up'],
     ['test_name:unique', 'unique_orders_id'],
     ['resource_type:analysis', 'top'],
-    ['o*s,resource_type:model', 'orders'],
-  ])('%s', async (select, expected) => {
-    const nodes = selectNodes(nodesOf(await shop()), { select })
+    ['*.o*s', 'orders', 'model'],
+  ])('%s', async (select, expected, types = '') => {
+    const nodes = selectNodes(nodesOf(await shop()), { select, types })
     expect(nodes.map(({ name }) => name).sort()).toEqual(expected.split(' ').sort())
   })
 
   test('leaves out what is excluded, and says what answers nothing', async () => {
     const nodes = nodesOf(await shop())
-    const names = selectNodes(nodes, { select: 'resource_type:model', exclude: '+orders' }).map(({ name }) => name)
+    const names = selectNodes(nodes, { types: 'model', exclude: '+orders' }).map(({ name }) => name)
     expect(names).toEqual(['items'])
     expect(() => selectNodes(nodes, { select: '+order' })).toThrow(
       expect.objectContaining({ code: 'USAGE', hint: 'Did you mean "orders"?' }),
     )
-    expect(() => selectNodes(nodes, { select: 'state:modified' })).toThrow(/state:.*not supported/)
+    expect(() => selectNodes(nodes, { select: 'state:modified' })).toThrow(/state.*not supported/)
+    const said = (hint: RegExp) =>
+      expect.objectContaining({ code: 'USAGE', hint: expect.stringMatching(hint) as string })
+    expect(() => selectNodes(nodes, { select: 'source:a.b.c.d' })).toThrow(said(/package\.group\.table/))
+    expect(() => selectNodes(nodes, { select: 'exposure:a.b.c' })).toThrow(said(/package\.name/))
+    expect(() => selectNodes(nodes, { select: '@orders+' })).toThrow(said(/@orders/))
+    expect(() => selectNodes(nodes, { select: 'resource_type:modle' })).toThrow(said(/model, seed/))
+    expect(() => selectNodes(nodes, { select: 'version:second' })).toThrow(said(/latest, old/))
+    expect(() => selectNodes(nodes, { select: 'selector:nightly' })).toThrow(said(/selectors\.yml/))
+    expect(() => selectNodes(nodes, { types: 'modle' })).toThrow(said(/model, seed/))
+  })
+
+  test('knows checks by the names that dbt gives them as well', async () => {
+    const named = await project({
+      'models/sources.yml':
+        'sources: [{name: raw, tables: [{name: orders, columns: [{name: id, data_tests: [not_null]}]}]}]',
+      'models/orders.sql': "select * from {{ source('raw', 'orders') }}",
+      'models/orders.yml': `models:
+  - name: orders
+    columns:
+      - name: state
+        data_tests:
+          - accepted_values: {values: [in transit, 2, true, null], quote: false, config: {severity: warn}}
+          - relationships: {to: "source('raw', 'orders')", field: id}`,
+    })
+    const nodes = nodesOf(named)
+    expect(nodes.filter(({ kind }) => kind === 'test').map(({ address }) => address.at(-1))).toEqual([
+      'accepted_values_orders_state__False__in_transit__2__True__None',
+      'source_not_null_raw_orders_id',
+      'relationships_orders_state__id__source_raw_orders_',
+    ])
+    const select = 'source_not_null_raw_orders_id not_null_raw_orders_id'
+    expect(selectNodes(nodes, { select }).map(({ name }) => name)).toEqual(['not_null_raw_orders_id'])
   })
 
   test('is drawn', async () => {

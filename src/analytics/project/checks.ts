@@ -9,42 +9,51 @@ import { observed } from './observe.ts'
 import { contractChecks, type Declaration } from '../check/contract-checks.ts'
 import { entryOf, genericTemplate } from './generic.ts'
 import { checkConfig } from './keys.ts'
+import { dbtTestName } from './test-names.ts'
 import { renderSetting, schemaOf } from './naming.ts'
 import type { CheckDefinition, Transform } from './project.ts'
-import type { SettingsFile, TemplateAt } from './files.ts'
+import type { TemplateAt } from './files.ts'
+import type { Part } from './members.ts'
+import { namesIn } from './names.ts'
 import { conditionOf, severityOf } from './severity.ts'
 import { isYes, mappingOf, type PropertiesFile, textOf, wordsOf } from './shapes.ts'
 
-export interface Checking {
-  readonly settings: SettingsFile
-  readonly properties: readonly PropertiesFile[]
+export interface Checking extends Pick<Part, 'where' | 'settings' | 'outer' | 'properties'> {
   readonly names: Names
   readonly disabled: ReadonlySet<string>
 }
 
 /** Throws TRANSFORM_INVALID for tests that are not known or lack an argument, and for what they name. */
 export async function describeChecks(
-  checking: Checking,
-  singular: readonly TemplateAt[],
+  parts: readonly Part[],
+  { names, disabled }: Pick<Checking, 'names' | 'disabled'>,
   transforms: readonly Transform[],
 ): Promise<CheckDefinition[]> {
-  const { macros, packages } = checking.names
-  const own = new Set([
-    ...testsOf(macros),
-    ...[...packages].flatMap(([name, templates]) => testsOf(templates).map(test => `${name}.${test}`)),
-  ])
   const checks: CheckDefinition[] = []
   const add = (check: CheckDefinition | null) => {
     if (check) checks.push({ ...check, name: freeName(check.name, checks) })
   }
-  for (const declared of checking.properties.flatMap(file => declarations(file, checking.disabled)))
-    add(await genericCheck(declared, own, checking))
-  const looksAt = (subject: string, column: string) =>
-    checks.some(check => check.kind === 'not_null' && check.subject === subject && check.column === column)
-  for (const declared of transforms.flatMap(transform => contractChecks(transform, looksAt)))
-    add(await genericCheck(declared, own, checking))
-  for (const template of singular) add(await singularCheck(template, checking))
+  for (const part of parts) {
+    const { owner } = part.where
+    const checking = { ...part, names: namesIn(names, owner), disabled }
+    const own = testNames(checking.names)
+    for (const declared of part.properties.flatMap(file => declarations(file, disabled)))
+      add(await genericCheck(declared, own, checking))
+    const looksAt = (subject: string, column: string) =>
+      checks.some(check => check.kind === 'not_null' && check.subject === subject && check.column === column)
+    const ofPart = transforms.filter(transform => transform.owner === owner)
+    for (const declared of ofPart.flatMap(transform => contractChecks(transform, looksAt)))
+      add(await genericCheck(declared, own, checking))
+    for (const template of part.singular) add(await singularCheck(template, checking))
+  }
   return checks.sort((a, b) => (a.name < b.name ? -1 : 1))
+}
+
+function testNames({ macros, packages }: Names): ReadonlySet<string> {
+  return new Set([
+    ...testsOf(macros),
+    ...[...packages].flatMap(([name, templates]) => testsOf(templates).map(test => `${name}.${test}`)),
+  ])
 }
 
 function testsOf(templates: Names['macros']): string[] {
@@ -119,13 +128,14 @@ async function genericCheck(
     textOf(given['name']) ??
     `${kind.replace('.', '_')}_${subject.replace('.', '_')}${column === null ? '' : `_${column.replace(/\W+/g, '_')}`}`
   try {
-    const template = parseTemplate({ file, source })
+    const template = parseTemplate({ file, source, owner: checking.where.owner })
     const { refs, sources, layers: own } = await observed(name, template, names)
     // What the test says of itself holds where its use does not say otherwise.
     const all =
       own.length === 0 ? settings : await checkSettings(checking, declared.path, kind, [...own, ...layers], place)
     return {
       ...(await settingsOf(name, declared.path, all, names, place)),
+      dbtName: textOf(given['name']) ?? dbtTestName(kind, { relation, subject, column }, argumentsOf),
       kind,
       subject,
       column,
@@ -161,12 +171,13 @@ async function singularCheck({ template, path }: TemplateAt, checking: Checking)
   )
   const settings = await checkSettings(checking, path, name, [...patches, ...layers], first)
   if (!isEnabled(settings.values['enabled'])) return null
-  const known = { ...(await settingsOf(name, path, settings, names, first)), kind: null, subject: null, column: null }
+  const own = await settingsOf(name, path, settings, names, first)
+  const known = { ...own, dbtName: name, kind: null, subject: null, column: null }
   return { ...known, declared: null, template, path, refs, sources }
 }
 
 async function checkSettings(
-  { settings: { value, place }, names }: Checking,
+  { settings: { value, place }, outer, names }: Checking,
   path: string,
   last: string,
   layers: readonly Layer[],
@@ -176,7 +187,11 @@ async function checkSettings(
   const trees = (['tests', 'data_tests'] as const).flatMap(key =>
     treeLayers(value[key], steps, checkConfig, at => place([key, ...at])),
   )
-  const settings = layered([...trees, ...layers], checkConfig, subject)
+  // A project has the last word on what its packages bring.
+  const outermost = (['tests', 'data_tests'] as const).flatMap(key =>
+    outer ? treeLayers(outer.value[key], steps, checkConfig, at => outer.place([key, ...at])) : [],
+  )
+  const settings = layered([...trees, ...layers, ...outermost], checkConfig, subject)
   const values: Record<string, unknown> = {}
   for (const [key, given] of Object.entries(settings.values))
     values[key] = await renderSetting(given, names, settings.place(key))

@@ -2,11 +2,10 @@
 import type { Place } from '../../errors.ts'
 import { type Rendered, renderTemplate, type Template } from '../../sql/template.ts'
 import { type Ask, answered } from './asking.ts'
-import type { CompileOptions, Names } from './names.ts'
+import { type CompileOptions, type Names, namesIn } from './names.ts'
 import { type Project, sourceKey } from './project.ts'
 import { ephemeralName } from './references.ts'
-import { refusedWords } from './vocabulary.ts'
-import { wordsOf } from './words.ts'
+import { scopeOf } from './words.ts'
 
 export type { ChangedCells, CompileOptions, Names, Observer } from './names.ts'
 
@@ -23,6 +22,7 @@ export function namesOf(project: Omit<Project, 'checks' | 'unitTests' | 'analyse
     ephemerals: new Map(project.ephemerals.map(({ name, template }) => [name, template])),
     disabled: new Set(project.disabled),
     packageName: project.name,
+    members: project.members,
     surroundings: project.surroundings,
   }
 }
@@ -39,18 +39,11 @@ interface Rendering {
   readonly used: ReadonlySet<string>
 }
 
-function rendering(template: Template, names: Names, options: CompileOptions): Promise<Rendering> {
+function rendering(template: Template, whose: Names, options: CompileOptions): Promise<Rendering> {
+  const names = namesIn(whose, template.owner)
   const render = (ask: Ask | null): Rendering => {
     const used = new Set<string>()
-    const rendered = renderTemplate(template, {
-      macros: names.macros,
-      packages: names.packages,
-      values: wordsOf(names, options, used, ask),
-      namespaces: [names.packageName],
-      overrides: options.overrides ?? {},
-      refused: refusedWords,
-    })
-    return { rendered, used }
+    return { rendered: renderTemplate(template, scopeOf(names, options, used, ask)), used }
   }
   return answered(render, options.session, options.unanswered ?? 'refuse')
 }

@@ -45,7 +45,7 @@ export async function compileProject(
     const { sql } = await compile(template, names, { engine, quote, session, mode: 'whole', self })
     // A generic test stands in a file with others.
     const at = path.endsWith('.sql') ? path : `${path}/${name}.sql`
-    files.push({ id, kind, name, path: `${project.name}/${at}`, sql: `${sql.trim()}\n` })
+    files.push({ id, kind, name, path: `${template.owner ?? project.name}/${at}`, sql: `${sql.trim()}\n` })
   }
   for (const transform of [...project.ephemerals, ...project.transforms])
     await add(transform.kind, transform, transform)

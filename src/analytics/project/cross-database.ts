@@ -35,10 +35,13 @@ const common: Readonly<Record<string, Spelled>> = {
     (part = '', count = '', from = '') => `(${from} + ${timesOf(part, count)})`,
   ),
   datediff: word('first_date second_date datepart', (first = '', second = '', part = '') => {
-    // A week begins on Sunday to dbt and on Monday to DuckDB.
-    const week = (at: string) => `date_trunc('week', cast(${at} as timestamp) + interval 1 day)`
-    if (part.toLowerCase() === 'week') return `(date_diff('day', ${week(first)}, ${week(second)}) // 7)`
-    return `date_diff('${part}', cast(${first} as timestamp), cast(${second} as timestamp))`
+    const [from, until] = [`cast(${first} as timestamp)`, `cast(${second} as timestamp)`]
+    if (part.toLowerCase() !== 'week') return `date_diff('${part}', ${from}, ${until})`
+    // A week begins on Sunday to dbt and on Monday to DuckDB; backwards, dbt's adapter counts as this does.
+    const days = `date_diff('day', ${from}, ${until})`
+    const isEarlier = `date_part('dow', ${from}) <= date_part('dow', ${until})`
+    const isForward = `${from} <= ${until}`
+    return `(${days} // 7 + case when ${isEarlier} then case when ${isForward} then 0 else -1 end when ${isForward} then 1 else 0 end)`
   }),
   date_trunc: word('datepart date', (part = '', date = '') => `date_trunc('${part}', ${date})`),
   last_day: word(

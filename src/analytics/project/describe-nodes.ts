@@ -1,23 +1,75 @@
 /** Models, seeds and snapshots of a project out of their files, in the order of their dependencies. */
 import { basename, relative } from 'node:path'
 import { type Place, PlinthError } from '../../errors.ts'
-import { type Described, describeTransform, type Describing, type Draft, patchesOf } from './describe.ts'
-import { type Folder, listFiles, readTemplates } from './files.ts'
+import { type Described, describeTransform, type Draft, type Patches, patchesOf } from './describe.ts'
+import { listFiles, readTemplates } from './files.ts'
 import { orderTransforms } from './graph.ts'
 import { modelConfig, seedConfig, snapshotConfig, unknownSettings } from './keys.ts'
+import type { Part } from './members.ts'
+import { type Known, type Names, namesIn } from './names.ts'
 import type { Project, Seed, Transform } from './project.ts'
 import { describeSeed, listSeeds, seedName } from './seeds.ts'
 import { readSnapshots } from './snapshots.ts'
+import type { AllVersions } from './versions.ts'
 
-export type MadeNodes = Pick<Project, 'transforms' | 'ephemerals' | 'disabled' | 'seeds'>
+export interface MadeNodes extends Pick<Project, 'transforms' | 'ephemerals' | 'disabled' | 'seeds'> {
+  /** What describes nothing that is there, for people. */
+  readonly notes: readonly string[]
+}
 
 /** Names of all come first: what a transform says of itself is known by rendering it, and that needs the names of the others. */
-export async function describeNodes(where: Folder, describing: Describing): Promise<MadeNodes> {
-  const { settings, properties, names: bare } = describing
-  const { value } = settings
+export async function describeNodes(parts: readonly Part[], bare: Names): Promise<MadeNodes> {
+  const drafted: Drafted[] = []
+  for (const part of parts) drafted.push(await draft(part, bare.versions))
+  const { schema } = bare.surroundings
+  const known = drafted.flatMap(({ part, drafts, files }) => {
+    const { owner } = part.where
+    const seeds = files.map(seedName).map(name => ({ schema, name, owner, kind: 'seed' as const }))
+    return [...seeds, ...drafts.map(({ name, path, kind }) => ({ schema, name, owner, path, kind }))]
+  })
+  const listed: Names = { ...bare, transforms: new Map(known.map(one => [one.name, one])) }
+  const seeds: Seed[] = []
+  for (const { part, files, patches } of drafted)
+    for (const file of files) {
+      const seed = await describeSeed(file, patches[seedName(file)], {
+        ...part,
+        names: namesIn(listed, part.where.owner),
+      })
+      if (seed) seeds.push(seed)
+    }
+  const byName = new Map<string, Known>([...listed.transforms, ...seeds.map(one => [one.name, one] as const)])
+  const names: Names = { ...listed, transforms: byName }
+  const all: Described[] = []
+  for (const { part, drafts, patches } of drafted) {
+    const describing = { ...part, names: namesIn(names, part.where.owner) }
+    for (const one of drafts) all.push(await describeTransform(one, patches[one.name], describing))
+  }
+  const made = all.flatMap(({ transform }) => transform ?? [])
+  // Where a package has switched its own off, the project may have one of that name.
+  refuseDuplicates(
+    [...seeds, ...made.map(one => ({ name: one.name, place: { file: one.template.file, line: 1 } }))],
+    'transform',
+  )
+  const enabled = new Set([...seeds, ...made].map(({ name }) => name))
+  const disabled = [...new Set(known.map(({ name }) => name))].filter(name => !enabled.has(name))
+  return { seeds, disabled, notes: drafted.flatMap(({ notes }) => notes), ...(await ordered(made, disabled, seeds)) }
+}
+
+interface Drafted {
+  readonly part: Part
+  readonly drafts: readonly Draft[]
+  /** Of seeds. */
+  readonly files: readonly string[]
+  readonly patches: Patches
+  readonly notes: readonly string[]
+}
+
+async function draft(part: Part, all: AllVersions): Promise<Drafted> {
+  const { where, properties } = part
+  const { value } = part.settings
   const models = await readTemplates(where, await listFiles(where, value['model-paths'], /\.sql$/))
   const snapshots = await readSnapshots(where, value['snapshot-paths'], properties)
-  const versions = new Map([...bare.versions.values()].flatMap(one => [...one.files]))
+  const versions = new Map([...all.values()].flatMap(one => [...one.files]))
   const named = (file: string) => versions.get(file) ?? file
   const drafts: Draft[] = [
     ...models.map(one => ({ ...one, name: named(basename(one.template.file, '.sql')), kind: 'model' as const })),
@@ -31,31 +83,21 @@ export async function describeNodes(where: Folder, describing: Describing): Prom
     ],
     'transform',
   )
-  const namesOfKind = (kind: Draft['kind']) => drafts.flatMap(draft => (draft.kind === kind ? [draft.name] : []))
-  const patches = {
-    ...patchesOf(properties, 'models', namesOfKind('model')),
-    ...patchesOf(properties, 'snapshots', namesOfKind('snapshot')),
-    ...patchesOf(properties, 'seeds', files.map(seedName)),
-  }
-  const described: (Seed | null)[] = []
-  for (const file of files) described.push(await describeSeed(where, file, patches[seedName(file)], describing))
-  const seeds = described.filter(seed => seed !== null)
-  const { schema } = bare.surroundings
-  const known = [...seeds, ...drafts.map(({ name, path, kind }) => ({ schema, name, path, kind }))]
-  const names = { ...bare, transforms: new Map(known.map(one => [one.name, one])) }
-  const all: Described[] = []
-  for (const draft of drafts) all.push(await describeTransform(draft, patches[draft.name], { ...describing, names }))
-  const off = files.map(seedName).filter(name => !seeds.some(seed => seed.name === name))
-  const disabled = [...off, ...all.flatMap(({ name, transform }) => (transform ? [] : [name]))]
-  return { seeds, disabled, ...(await ordered(all, disabled, seeds)) }
+  const namesOfKind = (kind: Draft['kind']) => drafts.flatMap(one => (one.kind === kind ? [one.name] : []))
+  const found = [
+    patchesOf(properties, 'models', namesOfKind('model')),
+    patchesOf(properties, 'snapshots', namesOfKind('snapshot')),
+    patchesOf(properties, 'seeds', files.map(seedName)),
+  ]
+  const patches: Patches = Object.assign({}, ...found.map(one => one.patches)) as Patches
+  return { part, drafts, files, patches, notes: found.flatMap(({ notes }) => notes) }
 }
 
 async function ordered(
-  all: readonly Described[],
+  found: readonly NonNullable<Described['transform']>[],
   disabled: readonly string[],
   seeds: readonly Seed[],
 ): Promise<Pick<Project, 'transforms' | 'ephemerals'>> {
-  const found = all.flatMap(({ transform }) => transform ?? [])
   await refuseDisabled(found, disabled)
   const nodes = orderTransforms(
     found,
@@ -111,7 +153,7 @@ async function refuseDisabled(
 }
 
 /** What only other tools can mean, among the settings. */
-export function settingsOfOthers({ transforms, ephemerals, seeds }: MadeNodes): string[] {
+export function settingsOfOthers({ transforms, ephemerals, seeds }: Omit<MadeNodes, 'notes'>): string[] {
   const found = [
     ...[...transforms, ...ephemerals].map(one => ({ one, known: one.kind === 'model' ? modelConfig : snapshotConfig })),
     ...seeds.map(one => ({ one, known: seedConfig })),

@@ -22,6 +22,8 @@ import { type ProjectSettings, projectShape, type PropertiesFile, propertiesShap
 export interface Folder {
   readonly folder: string
   readonly root: string
+  /** The installed package that it is of; undefined for the project itself. */
+  readonly owner?: string | undefined
 }
 
 export interface SettingsFile extends YamlFile<ProjectSettings> {
@@ -79,7 +81,8 @@ export interface TemplateAt {
 export async function readTemplates(where: Folder, files: readonly string[]): Promise<TemplateAt[]> {
   const templates: TemplateAt[] = []
   for (const path of files) {
-    const template = parseTemplate({ file: relative(where.root, path), source: await readText(path, where.root) })
+    const source = await readText(path, where.root)
+    const template = parseTemplate({ file: relative(where.root, path), source, owner: where.owner })
     templates.push({ template, path: pathWithin(where, path) })
   }
   return templates
@@ -107,7 +110,8 @@ export async function readProperties(where: Folder, files: readonly string[]): P
     if (source.replace(/^\s*#.*$/gm, '').trim() === '') continue
     const content = await parseYaml(source, file, shape, 'TRANSFORM_INVALID', 'properties')
     const properties = { file, path: pathWithin(where, path), value: content.value, place: content.place }
-    refuseUnknown(properties)
+    // What a package says beside is its author's to mend.
+    if (where.owner === undefined) refuseUnknown(properties)
     read.push(properties)
   }
   return read

@@ -31,24 +31,35 @@ export const reserved = new Set(['name', 'config', 'arguments', 'description', '
 function ownTemplate(use: Use): string {
   const { kind, column, values, relation, where } = use
   const given = Object.entries(values).filter(([key]) => !reserved.has(key))
+  const blocks: string[] = []
   const args = [
     'model=model',
     ...(column === null ? [] : [`column_name=${literal(column)}`]),
-    ...given.map(([key, value]) => `${key}=${argument(value)}`),
+    ...given.map(([key, value]) => `${key}=${argument(value, blocks)}`),
   ].join(', ')
   const model =
     where === null
       ? `{%- set model = ${relation} -%}`
       : `{%- set model %}(select * from {{ ${relation} }} where ${where}) dbt_subquery{% endset -%}`
   const called = kind.includes('.') ? kind.replace('.', '.test_') : `test_${kind}`
-  return `${model}\n{{ ${called}(${args}) }}`
+  return `${blocks.join('')}${model}\n{{ ${called}(${args}) }}`
 }
 
-/** dbt renders a text that is a call of one of these, and leaves every other as it is. */
-function argument(value: unknown): string {
+/** dbt renders texts, also a text that is a call of one of these without being marked as a template. `blocks` take those that are templates in part. */
+function argument(value: unknown, blocks: string[]): string {
+  if (Array.isArray(value)) return `[${value.map(one => argument(one, blocks)).join(', ')}]`
+  if (typeof value === 'object' && value !== null)
+    return `{${Object.entries(value)
+      .map(([key, one]) => `${literal(key)}: ${argument(one, blocks)}`)
+      .join(', ')}}`
   if (typeof value === 'string' && /^\s*(env_var|ref|var|source)\s*\(.+\)\s*$/.test(value)) return value.trim()
   const written = typeof value === 'string' ? /^\s*\{\{((?:(?!\}\})[\s\S])+)\}\}\s*$/.exec(value)?.[1] : undefined
   if (written !== undefined) return `(${written})`
+  if (typeof value === 'string' && /\{[{%]/.test(value)) {
+    const name = `argument_${blocks.length + 1}`
+    blocks.push(`{% set ${name} %}${value}{% endset %}`)
+    return name
+  }
   return literal(value)
 }
 

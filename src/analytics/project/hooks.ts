@@ -9,15 +9,15 @@ import { isYes, mappingOf, textOf } from './shapes.ts'
 export const noHooks: Hooks = { before: [], after: [] }
 
 /** Hooks of a transform, a seed or a snapshot. Throws TRANSFORM_INVALID. */
-export function hooksOf({ values, place }: Settings): Hooks {
+export function hooksOf({ values, place }: Settings, owner?: string): Hooks {
   return {
-    before: statementsOf(values['pre_hook'], place('pre_hook')),
-    after: statementsOf(values['post_hook'], place('post_hook')),
+    before: statementsOf(values['pre_hook'], place('pre_hook'), owner),
+    after: statementsOf(values['post_hook'], place('post_hook'), owner),
   }
 }
 
 /** One statement or a list of them, as texts or as `{sql, transaction}`. */
-export function statementsOf(given: unknown, at: Place): Hook[] {
+export function statementsOf(given: unknown, at: Place, owner?: string): Hook[] {
   const all = given === undefined || given === null ? [] : Array.isArray(given) ? (given as unknown[]) : [given]
   return all.flatMap((one): Hook[] => {
     const parsed = typeof one === 'string' && /^\s*\{\s*"/.test(one) ? parsedOf(one) : one
@@ -30,7 +30,7 @@ export function statementsOf(given: unknown, at: Place): Hook[] {
     }
     if (sql.trim() === '') return []
     const isOutside = mappingOf(parsed)['transaction'] !== undefined && !isYes(mappingOf(parsed)['transaction'])
-    return [{ template: templateAt(sql, at), transaction: isOutside ? 'outside' : 'inside' }]
+    return [{ template: templateAt(sql, at, owner), transaction: isOutside ? 'outside' : 'inside' }]
   })
 }
 
@@ -44,6 +44,6 @@ function parsedOf(text: string): unknown {
 }
 
 /** A template that stands on a line of another file. */
-export function templateAt(source: string, { file = '', line = 1 }: Place) {
-  return parseTemplate({ file, source: '\n'.repeat(Math.max(0, line - 1)) + source })
+export function templateAt(source: string, { file = '', line = 1 }: Place, owner?: string) {
+  return parseTemplate({ file, source: '\n'.repeat(Math.max(0, line - 1)) + source, owner })
 }

@@ -8,17 +8,22 @@ import { isYes, mappingOf, textOf, wordsOf } from './shapes.ts'
  * Null for a microbatch, which is made anew as a whole: its rows follow from its inputs alone, and no lookback is guessed. Throws
  * TRANSFORM_INVALID for a strategy that is not known.
  */
-export function incrementOf(name: string, { values, place }: Settings): Increment | null {
+export function incrementOf(name: string, { values, place }: Settings, engine = 'duckdb'): Increment | null {
   const uniqueKey = wordsOf(values['unique_key'])
-  const given = textOf(values['incremental_strategy']) ?? (uniqueKey.length > 0 ? 'delete+insert' : 'append')
+  const { known, keyed, plain } = strategies[engine] ?? duckdbStrategies
+  const given = textOf(values['incremental_strategy']) ?? 'default'
   if (given === 'microbatch') return null
-  const strategy = strategies[given === 'default' ? (uniqueKey.length > 0 ? 'delete+insert' : 'append') : given]
+  const usual = uniqueKey.length > 0 ? keyed : plain
+  const strategy =
+    given === 'default' ? usual : known.find(one => one === given.replace('delete_insert', 'delete+insert'))
   if (!strategy) {
     throw new PlinthError('TRANSFORM_INVALID', `The incremental strategy "${given}" of "${name}" is not supported.`, {
       at: place('incremental_strategy'),
-      hint: `Supported: ${Object.keys(strategies).join(', ')}; or cells that are replaced exactly, by meta.plinth.`,
+      hint: `Supported on ${engine}: ${[...known, 'microbatch'].join(', ')}; or cells that are replaced exactly, by meta.plinth.`,
     })
   }
+  if (strategy === 'insert_overwrite' && textOf(mappingOf(values['partition_by'])['field']) === undefined)
+    throw missing(name, 'partition_by', place('incremental_strategy'))
   const change = textOf(values['on_schema_change']) ?? 'ignore'
   const updated = wordsOf(values['merge_update_columns'])
   const full = values['full_refresh']
@@ -29,15 +34,28 @@ export function incrementOf(name: string, { values, place }: Settings): Incremen
     predicates: wordsOf(values['incremental_predicates'] ?? values['predicates']),
     updated: updated.length > 0 ? updated : null,
     kept: wordsOf(values['merge_exclude_columns']),
+    partitions: wordsOf(values['partitions']),
     fullRefresh: full === undefined || full === null ? null : isYes(full) ? 'always' : 'never',
   }
 }
 
-const strategies: Readonly<Record<string, Increment['strategy']>> = {
-  append: 'append',
-  merge: 'merge',
-  'delete+insert': 'delete+insert',
-  delete_insert: 'delete+insert',
+interface Strategies {
+  readonly known: readonly Increment['strategy'][]
+  /** Where nobody says one: with a unique key, and without. */
+  readonly keyed: Increment['strategy']
+  readonly plain: Increment['strategy']
+}
+
+const duckdbStrategies: Strategies = {
+  known: ['append', 'delete+insert', 'merge'],
+  keyed: 'delete+insert',
+  plain: 'append',
+}
+
+/** By engine, as dbt's adapters have them. */
+const strategies: Readonly<Record<string, Strategies>> = {
+  duckdb: duckdbStrategies,
+  bigquery: { known: ['merge', 'insert_overwrite'], keyed: 'merge', plain: 'merge' },
 }
 
 const schemaChanges = ['ignore', 'fail', 'append_new_columns', 'sync_all_columns'] as const
@@ -91,5 +109,5 @@ function namesOf(given: unknown): SnapshotNames {
 }
 
 function missing(name: string, setting: string, at: Place): PlinthError {
-  return new PlinthError('TRANSFORM_INVALID', `The snapshot "${name}" needs "${setting}".`, { at })
+  return new PlinthError('TRANSFORM_INVALID', `"${name}" needs "${setting}".`, { at })
 }

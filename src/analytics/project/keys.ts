@@ -7,12 +7,13 @@ const words = (text: string): readonly string[] => text.trim().split(/\s+/)
 export const modelConfig = {
   acted:
     words(`materialized schema tags meta enabled contract alias database pre_hook post_hook unique_key incremental_strategy
-    on_schema_change incremental_predicates predicates merge_update_columns merge_exclude_columns full_refresh`),
-  passed:
-    words(`docs group access persist_docs description grants event_time begin batch_size lookback concurrent_batches
-    on_configuration_change partition_by cluster_by partition_expiration_days hours_to_expiration kms_key_name labels
-    resource_tags require_partition_filter copy_partitions indexes index transient unlogged quoting static_analysis node_color
-    freshness latest_version deprecation_date table_type location format options sorted_by partitioned_by contract_config
+    on_schema_change incremental_predicates predicates merge_update_columns merge_exclude_columns full_refresh
+    partition_by cluster_by partition_expiration_days hours_to_expiration kms_key_name labels
+    require_partition_filter partitions persist_docs location format options delimiter parquet_read_options
+    csv_read_options json_read_options`),
+  passed: words(`docs group access description grants event_time begin batch_size lookback concurrent_batches
+    on_configuration_change resource_tags copy_partitions indexes index transient unlogged quoting static_analysis node_color
+    freshness latest_version deprecation_date table_type sorted_by partitioned_by contract_config
     time_ingestion_partitioning`),
 }
 
@@ -20,16 +21,17 @@ export const modelConfig = {
 export const seedConfig = {
   acted:
     words(`schema tags meta enabled alias database pre_hook post_hook column_types delimiter quote_columns full_refresh
-    fast`),
-  passed: words('docs group access persist_docs description grants event_time quoting static_analysis materialized'),
+    fast persist_docs`),
+  passed: words('docs group access description grants event_time quoting static_analysis materialized'),
 }
 
 /** Settings of a snapshot. */
 export const snapshotConfig = {
   acted:
     words(`schema tags meta enabled alias database pre_hook post_hook unique_key strategy updated_at check_cols hard_deletes
-    invalidate_hard_deletes target_schema target_database dbt_valid_to_current snapshot_meta_column_names materialized`),
-  passed: words('docs group access persist_docs description grants event_time quoting static_analysis'),
+    invalidate_hard_deletes target_schema target_database dbt_valid_to_current snapshot_meta_column_names materialized
+    persist_docs`),
+  passed: words('docs group access description grants event_time quoting static_analysis'),
 }
 
 /** Settings of a check. */

@@ -5,24 +5,24 @@ import { type Names, namesOf } from './compile.ts'
 import { describeNodes, refuseDuplicates, settingsOfOthers } from './describe-nodes.ts'
 import { unitTestsOf } from './fixtures.ts'
 import { statementsOf } from './hooks.ts'
+import { exposuresOf, type Part, readParts } from './members.ts'
+import { namesIn } from './names.ts'
+import { grantsNotGiven, passedOver } from './notes.ts'
 import { observed } from './observe.ts'
-import { readPackages } from './packages.ts'
-import { type Analysis, noMoment, type Project, type Source, sourceKey, type Surroundings } from './project.ts'
+import { variablesOf } from './packages.ts'
 import {
-  described,
-  type Folder,
-  listFiles,
-  readDocs,
-  readProperties,
-  readSettings,
-  readTemplates,
-  refuseForeignFiles,
-  type TemplateAt,
-} from './files.ts'
-import { mappingOf, type ProjectSettings, type PropertiesFile } from './shapes.ts'
-import { type Sourcing, sourcesOf } from './sources.ts'
+  type Analysis,
+  type Hook,
+  noMoment,
+  type Project,
+  type Source,
+  sourceKey,
+  type Surroundings,
+} from './project.ts'
+import { described, type Folder, listFiles, readTemplates, type TemplateAt } from './files.ts'
+import { mappingOf, type PropertiesFile, textOf } from './shapes.ts'
+import { sourcesOf } from './sources.ts'
 import { refuseStrangers } from './strangers.ts'
-import { versionsOf, withVersions } from './versions.ts'
 
 export interface LoadOptions {
   /** Folder that paths in messages are relative to. */
@@ -34,48 +34,45 @@ export interface LoadOptions {
   readonly parts?: 'everything' | 'transforms'
 }
 
-/** Loads the project in `folder`. Throws FOLDER_NOT_FOUND, FILE_UNREADABLE, TRANSFORM_INVALID. */
+/** Loads the project in `folder`, with the packages that it has installed. Throws FOLDER_NOT_FOUND, FILE_UNREADABLE, TRANSFORM_INVALID. */
 export async function loadProject(folder: string, options: LoadOptions): Promise<Project> {
   const where: Folder = { folder, root: options.root }
-  const settings = await readSettings(where)
+  const { project, packages } = await readParts(where)
+  const { settings, properties, docs } = project
   const { value } = settings
-  await refuseForeignFiles(where, value)
-  const read = await readProperties(where, await listFiles(where, propertyPaths(value), /\.ya?ml$/))
-  const versions = versionsOf(read)
-  const properties = read.map(withVersions)
-  const docs = await readDocs(where, value['docs-paths'] ?? [...value['model-paths'], ...value['macro-paths']])
-  const { macros, singular } = await readMacros(where, value)
+  const parts = [...packages, project]
+  const versions = new Map(parts.flatMap(part => [...part.versions]))
   const surroundings = { ...defaultSurroundings, ...options.surroundings }
   const variables = { ...value.vars, ...mappingOf(value.vars?.[value.name]), ...options.variables }
-  const packages = await readPackages(where, settings)
-  const dispatch = new Map((value.dispatch ?? []).map(one => [one.macro_namespace, one.search_order]))
-  const packageName = value.name
-  const bare: Names = { ...emptyNames, macros, packages, dispatch, versions, variables, packageName, surroundings }
-  const sources = await describeSources(properties, { settings, docs, names: bare, folder })
-  const known = { ...bare, sources: new Map(sources.map(source => [sourceKey(source), source])) }
-  const nodes = await describeNodes(where, { settings, properties, docs, names: known })
-  refuseStrangers({ sources, transforms: nodes.transforms })
-  const around = {
-    before: statementsOf(value['on-run-start'], settings.place(['on-run-start'])),
-    after: statementsOf(value['on-run-end'], settings.place(['on-run-end'])),
-  }
-  const common = {
-    name: value.name,
-    folder,
-    variables,
-    sources,
-    macros,
-    packages,
-    dispatch,
+  const members = new Map(
+    packages.map(({ name, macros, settings: own }) => [
+      name,
+      { macros, variables: { ...variablesOf(own.value.vars, value.vars, name), ...options.variables } },
+    ]),
+  )
+  const words = {
+    macros: project.macros,
+    packages: new Map(packages.map(({ name, macros }) => [name, macros])),
+    members,
+    dispatch: new Map((value.dispatch ?? []).map(one => [one.macro_namespace, one.search_order])),
     versions,
+    variables,
     surroundings,
-    around,
   }
-  const base = { ...common, ...nodes, notes: [...passedOver(properties), ...settingsOfOthers(nodes)] }
+  const bare: Names = { ...emptyNames, ...words, packageName: value.name }
+  const sources = await describeSources(parts, bare)
+  const known = { ...bare, sources: new Map(sources.map(source => [sourceKey(source), source])) }
+  const nodes = await describeNodes(parts, known)
+  refuseStrangers({ sources, transforms: nodes.transforms })
+  const around = { before: aroundOf(parts, 'on-run-start'), after: aroundOf(parts, 'on-run-end') }
+  const common = { name: value.name, folder, sources, around, ...words, exposures: exposuresOf(parts) }
+  const granted = grantsNotGiven([...nodes.seeds, ...nodes.transforms])
+  const notes = [...passedOver(properties), ...nodes.notes, ...settingsOfOthers(nodes), ...granted]
+  const base = { ...common, ...nodes, notes }
   if (options.parts === 'transforms') return { ...base, analyses: [], checks: [], unitTests: [] }
   const names = namesOf(base)
   const disabled = new Set(nodes.disabled)
-  const checks = await describeChecks({ settings, properties, names, disabled }, singular, base.transforms)
+  const checks = await describeChecks(parts, { names, disabled }, base.transforms)
   const transforms = [...names.transforms.keys(), ...names.ephemerals.keys()]
   const fixtures = { where, settings, docs, transforms, disabled }
   const unitTests = []
@@ -86,42 +83,29 @@ export async function loadProject(folder: string, options: LoadOptions): Promise
   return { ...base, analyses, checks, unitTests }
 }
 
-function propertyPaths(value: ProjectSettings): string[] {
-  return (['model', 'test', 'macro', 'analysis', 'seed', 'snapshot'] as const).flatMap(kind => value[`${kind}-paths`])
+/** What a project does at the start and the end of a run: its packages first. */
+function aroundOf(parts: readonly Part[], key: 'on-run-start' | 'on-run-end'): Hook[] {
+  return parts.flatMap(({ where, settings }) => statementsOf(settings.value[key], settings.place([key]), where.owner))
 }
 
-/** Macros, with the generic tests among the tests, and the tests that are files of their own. */
-async function readMacros(where: Folder, value: ProjectSettings) {
-  const files = (await listFiles(where, value['test-paths'], /\.sql$/)).filter(file => !isFixture(file))
-  const tests = await readTemplates(where, files)
-  const generic = tests.filter(({ template }) => template.macros.length > 0)
-  const own = await readTemplates(where, await listFiles(where, value['macro-paths'], /\.sql$/))
-  return {
-    macros: [...own, ...generic].map(({ template }) => template),
-    singular: tests.filter(test => !generic.includes(test)),
-  }
-}
-
-async function describeSources(properties: readonly PropertiesFile[], sourcing: Sourcing): Promise<Source[]> {
+/** A group that says `overrides: package` takes the place of tables of that package. */
+async function describeSources(parts: readonly Part[], names: Names): Promise<Source[]> {
   const sources: Source[] = []
-  for (const file of properties) sources.push(...(await sourcesOf(file, sourcing)))
+  const overridden = new Set<string>()
+  for (const { where, settings, outer, docs, properties } of parts.toReversed()) {
+    const sourcing = { settings, outer, docs, names: namesIn(names, where.owner), where }
+    for (const file of properties) {
+      const found = await sourcesOf(file, sourcing)
+      sources.push(...found.filter(source => !overridden.has(`${where.owner ?? ''}.${sourceKey(source)}`)))
+      for (const { name, overrides, tables } of file.value.sources ?? [])
+        for (const table of tables ?? []) overridden.add(`${textOf(overrides) ?? ' '}.${name}.${table.name}`)
+    }
+  }
   refuseDuplicates(
     sources.map(source => ({ name: sourceKey(source), place: source.place })),
     'source',
   )
   return sources
-}
-
-/** What other tools read and nothing here acts on. */
-function passedOver(properties: readonly PropertiesFile[]): string[] {
-  return properties.flatMap(({ file, value }) =>
-    (['metrics', 'semantic_models', 'saved_queries', 'exposures'] as const).flatMap(kind => {
-      const count = value[kind]?.length ?? 0
-      return count === 0
-        ? []
-        : [`${file}: ${count} ${kind.replace('_', ' ')}, which other tools read, are passed over.`]
-    }),
-  )
 }
 
 const defaultSurroundings: Surroundings = {
@@ -136,10 +120,6 @@ const emptyNames = {
   sources: new Map(),
   ephemerals: new Map(),
   disabled: new Set<string>(),
-}
-
-function isFixture(file: string): boolean {
-  return /[\\/]fixtures[\\/]/.test(file)
 }
 
 async function describeAnalyses(

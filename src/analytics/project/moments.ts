@@ -3,6 +3,8 @@ import { PlinthError } from '../../errors.ts'
 import { strict, type TemplateFunction, type TemplateValue } from '../../sql/template.ts'
 import type { Moment } from './project.ts'
 import { textOf } from './shapes.ts'
+import { strftime, strptime } from './time-format.ts'
+import { offsetOf, spanOf, zoneNamed, zoneOf } from './zones.ts'
 
 /** A clock's reading without a zone as if it were UTC, in milliseconds, or a day alone, or what lies between two of them. */
 interface Reading {
@@ -22,7 +24,7 @@ export function momentValue({ startedAt }: Moment): TemplateValue {
 /** `modules.datetime`; now is when the run started, so that a rendering is the same each time within it. */
 export function datetimeModule({ startedAt }: Moment): TemplateValue {
   const now = Date.parse(startedAt)
-  const zoned = (given: unknown) => valueOf({ kind: 'datetime', ms: now, zone: given ? '+00:00' : '' })
+  const zoned = (given: unknown) => valueOf(given ? readingIn(now, given) : { kind: 'datetime', ms: now, zone: '' })
   const today = () => valueOf({ kind: 'date', ms: Math.floor(now / dayMs) * dayMs, zone: '' })
   const parse: TemplateFunction = ([text, format]) =>
     valueOf({ kind: 'datetime', ms: strptime(textOf(text) ?? '', textOf(format) ?? ''), zone: '' })
@@ -36,7 +38,12 @@ export function datetimeModule({ startedAt }: Moment): TemplateValue {
       return valueOf({ kind, ms: checked(ms, given), zone: '' })
     }
   const datetime: TemplateFunction = (positional, named) =>
-    valueOf({ kind: 'datetime', ms: made(positional, named), zone: '' })
+    // As in Python, a time that is made with a zone has the zone's oldest offset, and localize() has the right one.
+    valueOf({
+      kind: 'datetime',
+      ms: made(positional, named),
+      zone: zoneOf(positional[7] ?? named['tzinfo'])?.first ?? '',
+    })
   const date: TemplateFunction = (positional, named) => valueOf({ kind: 'date', ms: made(positional, named), zone: '' })
   const timedelta: TemplateFunction = ([days, seconds], named) => {
     const count = (key: string, given?: unknown) => Number(textOf(given ?? named[key]) ?? 0)
@@ -56,6 +63,27 @@ export function datetimeModule({ startedAt }: Moment): TemplateValue {
     timedelta,
     timezone: { utc: 'UTC' },
   })
+}
+
+/** `modules.pytz` */
+export function pytzModule(): TemplateValue {
+  const localize =
+    (name: string): TemplateFunction =>
+    ([time]) => {
+      const reading = readingOf(time)
+      if (!reading) throw new PlinthError('TRANSFORM_INVALID', 'localize() needs a time.')
+      // The offset of the moment at which a clock there shows it.
+      const about = reading.ms - spanOf(offsetOf(name, reading.ms))
+      return valueOf({ ...reading, zone: offsetOf(name, about) })
+    }
+  const utc = zoneNamed('UTC', localize)
+  return strict('modules.pytz', { utc, UTC: utc, timezone: ([name]) => zoneNamed(textOf(name) ?? '', localize) })
+}
+
+/** What a clock shows there at a moment. */
+function readingIn(ms: number, to: unknown): Reading {
+  const zone = offsetOf(zoneOf(to)?.name ?? 'UTC', ms)
+  return { kind: 'datetime', ms: ms + spanOf(zone), zone }
 }
 
 function made(positional: readonly unknown[], named: Readonly<Record<string, unknown>>): number {
@@ -132,12 +160,12 @@ function clockParts(reading: Reading): Record<string, TemplateValue> {
     })
   }
   return {
-    strftime: ([format]) => strftime(at, textOf(format) ?? '%Y-%m-%d %H:%M:%S'),
+    strftime: ([format]) => strftime(at, textOf(format) ?? '%Y-%m-%d %H:%M:%S', zone),
     isoformat: () => printed(reading).replace(' ', 'T'),
     date: () => valueOf({ kind: 'date', ms: Math.floor(ms / dayMs) * dayMs, zone: '' }),
     replace: moved,
-    astimezone: () => valueOf({ ...reading, zone: '+00:00' }),
-    timestamp: () => ms / 1000,
+    astimezone: ([to], named) => valueOf(readingIn(ms - spanOf(zone), to ?? named['tz'] ?? 'UTC')),
+    timestamp: () => (ms - spanOf(zone)) / 1000,
     weekday: () => weekday,
     isoweekday: () => weekday + 1,
     year: at.getUTCFullYear(),
@@ -160,84 +188,4 @@ function printed({ kind, ms, zone }: Reading): string {
   if (kind === 'date') return text.slice(0, 10)
   const fraction = text.slice(20, 23) === '000' ? '' : `.${text.slice(20, 23)}000`
   return `${text.slice(0, 10)} ${text.slice(11, 19)}${fraction}${zone}`
-}
-
-const names = {
-  month: [
-    'January',
-    'February',
-    'March',
-    'April',
-    'May',
-    'June',
-    'July',
-    'August',
-    'September',
-    'October',
-    'November',
-    'December',
-  ],
-  day: ['Sunday', 'Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday'],
-} as const
-
-function strftime(at: Date, format: string): string {
-  const iso = at.toISOString()
-  const month = names.month[at.getUTCMonth()] ?? ''
-  const day = names.day[at.getUTCDay()] ?? ''
-  const ofYear = Math.floor((at.getTime() - Date.UTC(at.getUTCFullYear(), 0, 1)) / dayMs) + 1
-  const parts: Readonly<Record<string, string>> = {
-    Y: iso.slice(0, 4),
-    m: iso.slice(5, 7),
-    d: iso.slice(8, 10),
-    H: iso.slice(11, 13),
-    I: String(at.getUTCHours() % 12 || 12).padStart(2, '0'),
-    p: at.getUTCHours() < 12 ? 'AM' : 'PM',
-    M: iso.slice(14, 16),
-    S: iso.slice(17, 19),
-    f: `${iso.slice(20, 23)}000`,
-    y: iso.slice(2, 4),
-    F: iso.slice(0, 10),
-    T: iso.slice(11, 19),
-    B: month,
-    b: month.slice(0, 3),
-    A: day,
-    a: day.slice(0, 3),
-    j: String(ofYear).padStart(3, '0'),
-    w: String(at.getUTCDay()),
-    u: String(at.getUTCDay() || 7),
-    s: String(Math.floor(at.getTime() / 1000)),
-    z: '+0000',
-    Z: 'UTC',
-    '%': '%',
-  }
-  return format.replace(/%(.)/g, (all, letter: string) => parts[letter] ?? all)
-}
-
-const digits: Readonly<Record<string, string>> = {
-  Y: '\\d{4}',
-  m: '\\d{1,2}',
-  d: '\\d{1,2}',
-  H: '\\d{1,2}',
-  M: '\\d{1,2}',
-  S: '\\d{1,2}',
-  f: '\\d{1,6}',
-  y: '\\d{2}',
-}
-
-/** Throws TRANSFORM_INVALID for a text that is not of the format. */
-function strptime(text: string, format: string): number {
-  const order: string[] = []
-  const expanded = format.replaceAll('%F', '%Y-%m-%d').replaceAll('%T', '%H:%M:%S')
-  const shape = expanded.replace(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`).replace(/%(.)/g, (all, letter: string) => {
-    order.push(letter)
-    return digits[letter] ? `(${digits[letter]})` : all
-  })
-  const found = new RegExp(`^${shape}$`).exec(text)
-  if (!found) throw new PlinthError('TRANSFORM_INVALID', `"${text}" is not of the format "${format}".`)
-  const part = (letter: string, fallback: number) => Number(found[order.indexOf(letter) + 1] ?? fallback)
-  const has = (letter: string) => order.includes(letter)
-  const year = has('y') ? 2000 + part('y', 0) : has('Y') ? part('Y', 1900) : 1900
-  const of = (letter: string, fallback: number) => (has(letter) ? part(letter, fallback) : fallback)
-  const fraction = has('f') ? Number((found[order.indexOf('f') + 1] ?? '').padEnd(6, '0')) / 1000 : 0
-  return Date.UTC(year, of('m', 1) - 1, of('d', 1), of('H', 0), of('M', 0), of('S', 0)) + fraction
 }

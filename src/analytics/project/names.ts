@@ -3,6 +3,7 @@ import type { Session } from '../../engines/engine.ts'
 import type { Place } from '../../errors.ts'
 import type { Template, TemplateValue } from '../../sql/template.ts'
 import type { Unanswered } from './asking.ts'
+import type { Member } from './packages.ts'
 import type { AllVersions } from './versions.ts'
 import type { Grain, Moment, Surroundings } from './project.ts'
 
@@ -10,6 +11,8 @@ import type { Grain, Moment, Surroundings } from './project.ts'
 export interface Known {
   readonly schema: string
   readonly name: string
+  /** The installed package that it is of; undefined for the project itself. */
+  readonly owner?: string | undefined
   /** The table's name, where it is not that of the transform. */
   readonly table?: string
   readonly kind?: 'model' | 'seed' | 'snapshot'
@@ -51,13 +54,43 @@ export interface Names {
   readonly disabled: ReadonlySet<string>
   /** Transforms that have versions, by the name that these share. */
   readonly versions: AllVersions
+  /** Whose words these are: the project, or a package that it has installed. */
   readonly packageName: string
+  /** What the words of a package are, by its name; empty within one. */
+  readonly members: ReadonlyMap<string, Member>
   readonly surroundings: Surroundings
+  /** The project's name, where these are the words of a package. */
+  readonly project?: string
 }
 
-/** Cells of one grain that changed. Bounds are SQL literals; `relation` lists `bucket` and `shard`, or is null when all between them did. */
+/** The names as templates of a package know them: its own macros come before those of the project, which are there as well. */
+export function namesIn(names: Names, owner: string | undefined): Names {
+  const member = owner === undefined || owner === names.packageName ? undefined : names.members.get(owner)
+  if (owner === undefined || !member) return names
+  const known = views.get(names) ?? new Map<string, Names>()
+  views.set(names, known)
+  const view = known.get(owner) ?? {
+    ...names,
+    macros: [...names.macros, ...member.macros],
+    packages: new Map([...names.packages, [names.packageName, names.macros]]),
+    variables: member.variables,
+    packageName: owner,
+    project: names.packageName,
+    members: new Map(),
+  }
+  known.set(owner, view)
+  return view
+}
+
+const views = new WeakMap<Names, Map<string, Names>>()
+
+/**
+ * Cells of one grain that changed. Bounds are SQL literals; `relation` lists `bucket` and `shard`, or is null when all between them did.
+ * `organizations` is the same relation where it has an `organization` as well, and nothing changed for any other.
+ */
 export interface ChangedCells {
   readonly relation: string | null
+  readonly organizations?: string | null
   readonly from: string
   readonly until: string
 }

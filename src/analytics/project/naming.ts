@@ -18,7 +18,14 @@ export async function renderSetting(value: unknown, names: Names, at: Place): Pr
 export async function renderText(text: string, names: Names, at: Place): Promise<string> {
   try {
     const template = parseTemplate({ file: at.file ?? '', source: text })
-    return (await compile(template, names, { engine: 'duckdb', mode: 'whole', self: null, unanswered: 'parse' })).sql
+    return (
+      await compile(template, names, {
+        engine: names.surroundings.engine ?? 'duckdb',
+        mode: 'whole',
+        self: null,
+        unanswered: 'parse',
+      })
+    ).sql
   } catch (error) {
     if (!(error instanceof PlinthError)) throw error
     throw new PlinthError(error.code, error.message, { at, hint: error.hint, cause: error })

@@ -20,12 +20,13 @@ export function nodeValues(names: Names): TemplateValue {
   return Object.fromEntries(all.map(one => [uniqueId(names, one), partsOf(names, one, one)]))
 }
 
-function uniqueId({ packageName }: Names, { kind, name }: Pick<Known, 'kind' | 'name'>): string {
-  return `${kind ?? 'model'}.${packageName}.${name}`
+function uniqueId(names: Names, { kind, name, owner }: Pick<Known, 'kind' | 'name' | 'owner'>): string {
+  return `${kind ?? 'model'}.${owner ?? names.project ?? names.packageName}.${name}`
 }
 
 function partsOf(names: Names, known: Known, self: Self): Record<string, TemplateValue> {
-  const { packageName, surroundings } = names
+  const { surroundings } = names
+  const packageName = known.owner ?? names.project ?? names.packageName
   const { name, kind = 'model', path = `${name}.sql`, tags = [], description = '' } = known
   const settings: Record<string, unknown> = {
     ...known.config,

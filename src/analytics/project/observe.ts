@@ -39,7 +39,7 @@ export async function observed(
       },
     }
     await compile(template, names, {
-      engine: 'duckdb',
+      engine: names.surroundings.engine ?? 'duckdb',
       mode,
       self: { schema: names.surroundings.schema, name },
       unanswered: 'parse',
@@ -70,7 +70,14 @@ export async function withHooks(
 export async function refuseMoments(name: string, template: Template, names: Names): Promise<void> {
   const at = async (startedAt: string, runId: string) => {
     const moment = { startedAt, runId }
-    return (await compile(template, names, { engine: 'duckdb', mode: 'whole', self: { schema: '', name }, moment })).sql
+    return (
+      await compile(template, names, {
+        engine: names.surroundings.engine ?? 'duckdb',
+        mode: 'whole',
+        self: { schema: '', name },
+        moment,
+      })
+    ).sql
   }
   if ((await at('2001-01-01T00:00:00.000Z', 'one')) === (await at('2002-02-02T02:02:02.000Z', 'two'))) return
   throw new PlinthError('TRANSFORM_INVALID', `"${name}" is replaced by cells and differs from run to run.`, {

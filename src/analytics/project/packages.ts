@@ -1,4 +1,4 @@
-/** Packages that a project names, as `dbt deps` puts them into a folder: their macros and generic tests, by the package's name. */
+/** Packages that a project names, as `dbt deps` puts them into a folder. */
 import { existsSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { join, relative } from 'node:path'
@@ -7,12 +7,24 @@ import { parseYaml } from '../../config/yaml.ts'
 import { type Place, PlinthError } from '../../errors.ts'
 import { parseTemplate, type Template } from '../../sql/template.ts'
 import { type Folder, listFiles, readText, type SettingsFile } from './files.ts'
-import { isYes, mappingOf, type ProjectSettings, projectShape, textOf } from './shapes.ts'
+import { mappingOf, type ProjectSettings, projectShape, textOf } from './shapes.ts'
 
-export type Packages = ReadonlyMap<string, readonly Template[]>
+export interface Package {
+  readonly name: string
+  readonly where: Folder
+  readonly settings: SettingsFile
+  /** With its generic tests. */
+  readonly macros: readonly Template[]
+}
 
-/** Throws TRANSFORM_INVALID for a package that is not installed, and for one that brings more than macros and tests. */
-export async function readPackages(where: Folder, settings: SettingsFile): Promise<Packages> {
+/** What an installed package sees otherwise than the project. */
+export interface Member {
+  readonly macros: readonly Template[]
+  readonly variables: Readonly<Record<string, unknown>>
+}
+
+/** By name. Throws TRANSFORM_INVALID for a package that is not installed. */
+export async function readPackages(where: Folder, settings: SettingsFile): Promise<readonly Package[]> {
   const folder = join(where.folder, settings.value['packages-install-path'])
   const installed = new Map<string, Folder>()
   for (const name of existsSync(folder) ? (await readdir(folder)).sort() : []) {
@@ -20,13 +32,20 @@ export async function readPackages(where: Folder, settings: SettingsFile): Promi
     if (existsSync(join(inside.folder, 'dbt_project.yml'))) installed.set(name, inside)
   }
   for (const [name, inside] of await namedPackages(where, installed)) installed.set(name, inside)
-  const packages = new Map<string, readonly Template[]>()
+  const packages = new Map<string, Package>()
   for (const inside of installed.values()) {
-    const { name, templates } = await readPackage(inside, settings)
-    packages.set(name, templates)
+    const read = await readPackage(inside)
+    packages.set(read.name, read)
   }
-  return packages
+  return [...packages.values()].sort((a, b) => (a.name < b.name ? -1 : 1))
 }
+
+/** Variables as a package sees them: its own, then those that the project sets for all, then for it. */
+export function variablesOf(own: Variables, project: Variables, name: string): Readonly<Record<string, unknown>> {
+  return { ...own, ...mappingOf(own?.[name]), ...project, ...mappingOf(project?.[name]) }
+}
+
+type Variables = ProjectSettings['vars']
 
 /** Holds what the project asks for against what is there, and answers those that lie elsewhere on this machine. */
 async function namedPackages(where: Folder, installed: ReadonlyMap<string, Folder>): Promise<Map<string, Folder>> {
@@ -80,13 +99,13 @@ function notInstalled(asked: Readonly<Record<string, unknown>>, at: Place): Plin
   })
 }
 
-async function readPackage(where: Folder, project: SettingsFile): Promise<{ name: string; templates: Template[] }> {
-  const path = join(where.folder, 'dbt_project.yml')
-  const file = relative(where.root, path)
-  const read = await parseYaml(await readText(path, where.root), file, projectShape(), 'TRANSFORM_INVALID', 'project')
+async function readPackage(inside: Folder): Promise<Package> {
+  const path = join(inside.folder, 'dbt_project.yml')
+  const file = relative(inside.root, path)
+  const read = await parseYaml(await readText(path, inside.root), file, projectShape(), 'TRANSFORM_INVALID', 'project')
   const { value } = read
-  await refuseMore(where, value, project)
-  const templates: Template[] = []
+  const where = { ...inside, owner: value.name }
+  const macros: Template[] = []
   for (const one of [
     ...(await listFiles(where, value['macro-paths'], /\.sql$/)),
     ...(await listFiles(
@@ -96,27 +115,9 @@ async function readPackage(where: Folder, project: SettingsFile): Promise<{ name
     )),
   ]) {
     const source = withoutMaterializations(await readText(one, where.root))
-    templates.push(parseTemplate({ file: relative(where.root, one), source }))
+    macros.push(parseTemplate({ file: relative(where.root, one), source, owner: value.name }))
   }
-  return { name: value.name, templates }
-}
-
-/** Models, seeds and snapshots of a package would be a part of the graph. */
-async function refuseMore(where: Folder, value: ProjectSettings, { value: project }: SettingsFile): Promise<void> {
-  for (const [key, tree, ending] of [
-    ['model-paths', 'models', /\.(sql|py)$/],
-    ['seed-paths', 'seeds', /\.csv$/],
-    ['snapshot-paths', 'snapshots', /\.sql$/],
-  ] as const) {
-    const [first] = await listFiles(where, value[key], ending)
-    const settings = mappingOf(mappingOf(project[tree])[value.name])
-    const enabled = settings['+enabled'] ?? settings['enabled']
-    if (first === undefined || (enabled !== undefined && !isYes(enabled))) continue
-    throw new PlinthError('TRANSFORM_INVALID', `The package "${value.name}" brings ${tree} of its own.`, {
-      at: { file: relative(where.root, first), line: 1 },
-      hint: `Supported: macros and generic tests of packages. Copy the file into the project, or switch them off by ${tree}: {${value.name}: {+enabled: false}} in dbt_project.yml.`,
-    })
-  }
+  return { name: value.name, where, settings: { ...read, file }, macros }
 }
 
 /** They are written for dbt's own way to run a model; who is materialized by one is refused by its name. */

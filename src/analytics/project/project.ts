@@ -1,6 +1,7 @@
 /** An analytics project as plain data: sources to capture, transforms in the order of their dependencies, checks. */
 import type { Place } from '../../errors.ts'
 import type { Template } from '../../sql/template.ts'
+import type { Member } from './packages.ts'
 import type { AllVersions } from './versions.ts'
 
 export interface Project {
@@ -22,6 +23,10 @@ export interface Project {
   readonly seeds: readonly Seed[]
   /** Macros of installed packages by the package's name. */
   readonly packages: ReadonlyMap<string, readonly Template[]>
+  /** What installed packages see otherwise, by name. */
+  readonly members: ReadonlyMap<string, Member>
+  /** What stands on the transforms elsewhere, such as dashboards. */
+  readonly exposures: readonly Exposure[]
   /** Transforms that have versions, by the name that these share. */
   readonly versions: AllVersions
   /** Where macros of a namespace are looked for first. */
@@ -37,12 +42,16 @@ export interface Project {
 
 /** What the same files may compile differently by. */
 export interface Surroundings {
+  /** The warehouse's engine, which takes the ways to add rows that dbt's adapter of it takes; default DuckDB. */
+  readonly engine?: string | undefined
   /** The environment's name, dbt's `target.name`. */
   readonly target: string
   /** Schema of transforms that name none, dbt's `target.schema`. */
   readonly schema: string
   /** Name of the warehouse's database, dbt's `target.database`; undefined where no warehouse is known. */
   readonly database?: string | undefined
+  /** What more `target` tells. */
+  readonly values?: Readonly<Record<string, string>> | undefined
   /** For `env_var`. */
   readonly environment: Readonly<Record<string, string | undefined>>
   readonly moment: Moment
@@ -61,6 +70,17 @@ export const noMoment: Moment = {
   runId: '00000000-0000-0000-0000-000000000000',
 }
 
+export interface Exposure {
+  readonly name: string
+  /** The installed package that it is of; undefined for the project itself. */
+  readonly owner?: string | undefined
+  readonly path: string
+  readonly description: string
+  readonly tags: readonly string[]
+  readonly refs: readonly string[]
+  readonly sources: readonly string[]
+}
+
 export interface Analysis {
   readonly name: string
   readonly template: Template
@@ -77,6 +97,8 @@ export interface Source {
   readonly group: string
   /** The second argument of `source()`. */
   readonly name: string
+  /** The installed package that it is of; undefined for the project itself. */
+  readonly owner?: string | undefined
   readonly schema: string
   readonly identifier: string
   /** Another database of the warehouse; null for its own. */
@@ -142,12 +164,18 @@ export type Grain = 'hour' | 'day'
 export interface Seed {
   readonly name: string
   readonly kind: 'seed'
+  /** The installed package that it is of; undefined for the project itself. */
+  readonly owner?: string | undefined
   readonly schema: string
   readonly table: string
   /** Absolute. */
   readonly file: string
   /** Path within the project. */
   readonly path: string
+  /** Properties file that describes it, within the project; undefined where none does. */
+  readonly patchPath?: string | undefined
+  /** Where it asks for grants; undefined where it does not. */
+  readonly grantsPlace?: Place | undefined
   /** Of the file and of what says how it is read. */
   readonly digest: string
   readonly delimiter: string
@@ -177,7 +205,7 @@ export interface Hook {
 
 /** How dbt adds rows to a table that is there. */
 export interface Increment {
-  readonly strategy: 'append' | 'merge' | 'delete+insert'
+  readonly strategy: 'append' | 'merge' | 'delete+insert' | 'insert_overwrite'
   /** Expressions; none for rows that are only added. */
   readonly uniqueKey: readonly string[]
   readonly onSchemaChange: 'ignore' | 'fail' | 'append_new_columns' | 'sync_all_columns'
@@ -187,6 +215,8 @@ export interface Increment {
   readonly kept: readonly string[]
   /** Whether it is made anew whatever the run says; null leaves it to the run. */
   readonly fullRefresh: 'always' | 'never' | null
+  /** Of `insert_overwrite`: expressions of the partitions that are replaced; none for those that new rows lie in. */
+  readonly partitions: readonly string[]
 }
 
 /** How dbt keeps what rows were before. */
@@ -214,6 +244,8 @@ export interface SnapshotNames {
 export interface Transform {
   readonly name: string
   readonly kind: 'model' | 'snapshot'
+  /** The installed package that it is of; undefined for the project itself. */
+  readonly owner?: string | undefined
   readonly schema: string
   /** Name of its table or view; that of the transform unless an alias says otherwise. */
   readonly table: string
@@ -234,6 +266,10 @@ export interface Transform {
   readonly reads: { readonly refs: readonly string[]; readonly sources: readonly string[] }
   /** Path within the project. */
   readonly path: string
+  /** Properties file that describes it, within the project; undefined where none does. */
+  readonly patchPath?: string | undefined
+  /** Where it asks for grants; undefined where it does not. */
+  readonly grantsPlace?: Place | undefined
   readonly description: string
   readonly tags: readonly string[]
   /** Its settings as they stand after the project's, its properties' and its own were laid over each other. */
@@ -277,6 +313,8 @@ export interface TransformCell {
   readonly bucket: string
   readonly grain: Grain
   readonly shard: string
+  /** Column by which its rows are those of one organization, made from rows of that organization alone; undefined where they are not. */
+  readonly organization?: string | undefined
 }
 
 export type Severity = 'error' | 'warn'
@@ -284,6 +322,8 @@ export type Severity = 'error' | 'warn'
 /** A check answers the rows that are wrong. */
 export interface CheckDefinition {
   readonly name: string
+  /** What dbt calls it, by which it can be selected as well. */
+  readonly dbtName: string
   /** The generic test, such as `not_null`; null for a file of its own. */
   readonly kind: string | null
   readonly severity: Severity

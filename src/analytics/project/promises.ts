@@ -7,6 +7,8 @@ import type { ModelProperties } from './shapes.ts'
 /** What a properties file says of a transform, with its place. */
 export interface Patch {
   readonly model: ModelProperties
+  /** The properties file within the project. */
+  readonly path: string
   readonly place: (path: readonly PropertyKey[]) => Place
 }
 

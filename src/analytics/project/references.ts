@@ -36,12 +36,12 @@ export function refFunction(names: Names, { observe, quote }: CompileOptions, us
   return (positional, named) => {
     const given = textOf(positional.at(-1)) ?? ''
     const name = versionOf(names, given, named['v'] ?? named['version'])
-    // With two arguments the first is the package, and what has models is the project alone.
-    const packageName = positional.length > 1 ? textOf(positional[0]) : names.packageName
-    if (packageName !== names.packageName)
-      raise(
-        `ref('${packageName}', '${name}') refers to another package, and models are those of "${names.packageName}".`,
-      )
+    // With two arguments the first is the package.
+    const packageName = positional.length > 1 ? textOf(positional[0]) : undefined
+    const known = names.transforms.get(name)
+    const project = names.project ?? names.packageName
+    if (packageName !== undefined && known && (known.owner ?? project) !== packageName)
+      raise(`ref('${packageName}', '${name}') means another package: "${name}" is of "${known.owner ?? project}".`)
     observe?.ref?.(name)
     if (names.disabled.has(name)) raise(`The transform "${name}" is switched off (enabled: false).`)
     if (names.ephemerals.has(name)) {

@@ -23,10 +23,9 @@ export function listSeeds(where: Folder, paths: readonly string[]): Promise<stri
 
 /** Throws TRANSFORM_INVALID, FILE_UNREADABLE. Null for one that is switched off. */
 export async function describeSeed(
-  where: Folder,
   file: string,
   patch: Patches[string],
-  { settings, docs, names }: Describing,
+  { where, settings, outer, docs, names }: Describing,
 ): Promise<Seed | null> {
   const name = seedName(file)
   const path = pathWithin(where, file)
@@ -45,6 +44,8 @@ export async function describeSeed(
           { values: config ?? {}, place: (key: string) => patch.place(['config', key]) },
         ]
       : []),
+    // A project has the last word on what its packages bring.
+    ...(outer ? treeLayers(outer.value.seeds, steps, seedConfig, at => outer.place(['seeds', ...at])) : []),
   ]
   const laid = layered(layers, seedConfig, subject)
   const values: Record<string, unknown> = {}
@@ -60,6 +61,7 @@ export async function describeSeed(
   return {
     name,
     kind: 'seed',
+    owner: where.owner,
     schema: await schemaOf(values['schema'], node, names, laid.place('schema')),
     table: await tableNameOf(values['alias'], node, names, laid.place('alias')),
     file,
@@ -68,8 +70,10 @@ export async function describeSeed(
     delimiter,
     columnTypes,
     nullWord,
-    hooks: hooksOf(place),
+    hooks: hooksOf(place, where.owner),
     tags,
+    patchPath: patch?.path,
+    grantsPlace: values['grants'] === undefined ? undefined : laid.place('grants'),
     description: described(patch?.model.description, docs, subject),
     config: { ...values, materialized: 'seed' },
     columns: columnsOf(patch, docs),

@@ -3,56 +3,101 @@
  * selected with what it looks at. Pure.
  */
 import { nearest, PlinthError } from '../../errors.ts'
+import { kindsOf, matcherOf } from './criteria.ts'
 import type { GraphNode } from './nodes.ts'
-import { textOf } from './shapes.ts'
+import type { Choice, Indirect, Selectors } from './selectors.ts'
 
 export interface Selection {
   /** Such as `+usage_daily tag:finance,config.materialized:view`; default everything. */
   readonly select?: string | undefined
   readonly exclude?: string | undefined
+  /** Kinds of nodes that alone are answered, such as `model seed`; default all. */
+  readonly types?: string | undefined
+  /** Kinds that are not. */
+  readonly exceptTypes?: string | undefined
 }
 
-/** The selected nodes in the order given. Throws USAGE for a method that is not known and for a criterion that nothing answers. */
-export function selectNodes(nodes: readonly GraphNode[], { select, exclude }: Selection): GraphNode[] {
-  const graph = graphOf(nodes)
-  const chosen = select?.trim() ? union(select, graph) : new Set(nodes.map(({ id }) => id))
+/**
+ * The selected nodes in the order given; `initial` stands where `select` says nothing, and `named` answers `selector:`. Throws USAGE for a method
+ * that is not known and for a criterion that nothing answers.
+ */
+export function selectNodes(
+  nodes: readonly GraphNode[],
+  { select, exclude, types, exceptTypes }: Selection,
+  initial: Choice | null = null,
+  named?: Selectors['named'],
+): GraphNode[] {
+  const graph = graphOf(nodes, named)
+  const chosen = select?.trim()
+    ? union(select, graph)
+    : initial === null
+      ? new Set(nodes.map(({ id }) => id))
+      : chosenBy(initial, graph)
   const left = exclude?.trim() ? union(exclude, graph) : new Set<string>()
-  return nodes.filter(({ id }) => chosen.has(id) && !left.has(id))
+  const [wanted, unwanted] = [kindsOf(types), kindsOf(exceptTypes)]
+  return nodes.filter(
+    ({ id, kind }) => chosen.has(id) && !left.has(id) && (wanted.size === 0 || wanted.has(kind)) && !unwanted.has(kind),
+  )
 }
 
 interface Graph {
   readonly nodes: readonly GraphNode[]
   readonly parents: ReadonlyMap<string, readonly string[]>
   readonly children: ReadonlyMap<string, readonly string[]>
+  readonly named: Selectors['named'] | undefined
 }
 
-function graphOf(nodes: readonly GraphNode[]): Graph {
+function graphOf(nodes: readonly GraphNode[], named: Graph['named']): Graph {
   const children = new Map<string, string[]>()
   for (const { id, parents } of nodes)
     for (const parent of parents) children.set(parent, [...(children.get(parent) ?? []), id])
-  return { nodes, parents: new Map(nodes.map(({ id, parents }) => [id, parents])), children }
+  return { nodes, parents: new Map(nodes.map(({ id, parents }) => [id, parents])), children, named }
 }
 
-/** Commas bind closer than spaces. What looks at a selected node is selected with it. */
-function union(text: string, graph: Graph): Set<string> {
+/** What a part of a selector finds may be nothing. */
+function chosenBy(choice: Choice, graph: Graph): Set<string> {
+  if (choice.kind === 'criterion') return union(choice.text, graph, 'nothing is fine', choice.indirect)
+  const sets = choice.parts.map(part => chosenBy(part, graph))
+  const all = sets.flatMap(set => [...set])
+  const left = new Set(choice.left.flatMap(part => [...chosenBy(part, graph)]))
+  const isIn = (id: string) => choice.kind === 'union' || sets.every(set => set.has(id))
+  return new Set(all.filter(id => isIn(id) && !left.has(id)))
+}
+
+/** Commas bind closer than spaces. */
+function union(
+  text: string,
+  graph: Graph,
+  nothing: Nothing = 'nothing is an error',
+  indirect: Indirect = 'eager',
+): Set<string> {
   const found = new Set<string>()
   for (const part of text.trim().split(/\s+/)) {
     const sets = part
       .split(',')
       .filter(Boolean)
-      .map(criterion => matched(criterion, graph))
+      .map(criterion => matched(criterion, graph, nothing, indirect))
     const [first = new Set<string>(), ...others] = sets
     for (const id of first) if (others.every(other => other.has(id))) found.add(id)
   }
   return found
 }
 
-const criterionShape = /^(@)?(?:(\d*)(\+))?(?:([a-z_]+(?:\.[\w.]+)?):)?(.+?)(?:(\+)(\d*))?$/
+type Nothing = 'nothing is an error' | 'nothing is fine'
 
-function matched(criterion: string, graph: Graph): Set<string> {
+const criterionShape = /^(@)?(?:(\d*)(\+))?(?:([\w.]+):)?(.*?)(?:(\+)(\d*))?$/
+
+function matched(criterion: string, graph: Graph, whenNothing: Nothing, indirect: Indirect): Set<string> {
   const [, at, up = '', plusBefore, method, value = '', plusAfter, down = ''] = criterionShape.exec(criterion) ?? []
-  const start = graph.nodes.filter(matcher(method, value, criterion)).map(({ id }) => id)
-  if (start.length === 0) throw nothing(criterion, value, graph)
+  if (at && plusAfter)
+    throw new PlinthError('USAGE', `"@" and "+" in "${criterion}" ask for different things.`, {
+      hint: `Write @${value}, which brings descendants with all that they need, or ${value}+.`,
+    })
+  const start =
+    method === 'selector'
+      ? [...chosenBy(namedBy(value, graph), graph)]
+      : graph.nodes.filter(matcherOf(method, value, criterion, graph.nodes)).map(({ id }) => id)
+  if (start.length === 0 && whenNothing === 'nothing is an error') throw nothing(criterion, value, graph)
   const found = new Set(start)
   const add = (ids: Iterable<string>) => {
     for (const id of ids) found.add(id)
@@ -64,14 +109,26 @@ function matched(criterion: string, graph: Graph): Set<string> {
   }
   if (plusBefore) add(reach(start, graph.parents, up === '' ? Number.POSITIVE_INFINITY : Number(up)))
   if (plusAfter) add(reach(start, graph.children, down === '' ? Number.POSITIVE_INFINITY : Number(down)))
-  // Who asks for a kind of node asks for no other.
-  return method && /^(resource_type|test_type|test_name|unit_test)$/.test(method) ? found : withObservers(found, graph)
+  // A selection of its own has said already which checks belong to it.
+  return method === 'selector' ? found : withObservers(found, graph, indirect)
+}
+
+function namedBy(name: string, { named }: Graph): Choice {
+  if (named) return named(name)
+  throw new PlinthError('USAGE', `There is no selector "${name}".`, { hint: 'Name it in selectors.yml.' })
 }
 
 /** Checks and unit tests of what was found, and not what they look at beside it. */
-function withObservers(found: ReadonlySet<string>, { nodes }: Graph): Set<string> {
-  const observers = nodes.filter(
-    ({ kind, parents }) => (kind === 'test' || kind === 'unit_test') && parents.some(parent => found.has(parent)),
+function withObservers(found: ReadonlySet<string>, graph: Graph, indirect: Indirect): Set<string> {
+  if (indirect === 'empty') return new Set(found)
+  const ancestors = indirect === 'buildable' ? reach([...found], graph.parents, Number.POSITIVE_INFINITY) : found
+  const isThere = (id: string) =>
+    found.has(id) || ancestors.has(id) || (indirect === 'buildable' && id.startsWith('source.'))
+  const observers = graph.nodes.filter(
+    ({ kind, parents }) =>
+      (kind === 'test' || kind === 'unit_test') &&
+      parents.some(parent => found.has(parent)) &&
+      (indirect === 'eager' || parents.every(isThere)),
   )
   return new Set([...found, ...observers.map(({ id }) => id)])
 }
@@ -86,129 +143,12 @@ function reach(start: readonly string[], edges: Graph['parents'], depth: number)
   return reached
 }
 
-type Matcher = (node: GraphNode) => boolean
-
-const methods = [
-  'tag',
-  'path',
-  'file',
-  'source',
-  'config.<key>',
-  'resource_type',
-  'test_type',
-  'test_name',
-  'unit_test',
-  'fqn',
-  'package',
-  'group',
-  'access',
-]
-
-function matcher(method: string | undefined, value: string, criterion: string): Matcher {
-  const like = wildcard(value)
-  if (method?.startsWith('config.')) {
-    const steps = method.slice('config.'.length).split('.')
-    return ({ config }) => valuesAt(config, steps).some(one => like(one))
-  }
-  switch (method) {
-    case undefined:
-      if (value.includes('/')) return pathMatcher(value)
-      return /\.(sql|ya?ml)$/.test(value) ? fileMatcher(value) : addressMatcher(value)
-    case 'fqn':
-      return addressMatcher(value)
-    case 'tag':
-      return ({ tags }) => tags.some(like)
-    case 'path':
-      return pathMatcher(value)
-    case 'file':
-      return fileMatcher(value)
-    case 'source':
-      return ({ kind, name }) => kind === 'source' && (like(name) || like(name.split('.')[0] ?? ''))
-    case 'resource_type':
-      return ({ kind }) => like(kind)
-    case 'test_type':
-      return testTypeMatcher(value, criterion)
-    case 'test_name':
-      return ({ test, kind }) => kind === 'test' && like(test)
-    case 'unit_test':
-      return ({ kind, name }) => kind === 'unit_test' && like(name)
-    case 'package':
-      return ({ address }) => like(address[0] ?? '') || value === 'this'
-    case 'group':
-    case 'access':
-      return ({ config }) => valuesAt(config, [method]).some(one => like(one))
-    default:
-      throw usage(
-        `The selection method "${method}" in "${criterion}" is not supported.`,
-        `Supported: a name, ${methods.map(one => `${one}:`).join(' ')}, with +, 2+, @, spaces and commas.`,
-      )
-  }
-}
-
-/** A name, a folder as dots, or a wildcard; with or without the project's name before it. Sources answer to `source:` alone. */
-function addressMatcher(value: string): Matcher {
-  const steps = value.split('.')
-  const isPrefix = (address: readonly string[]) =>
-    steps.length <= address.length && steps.every((step, index) => wildcard(step)(address[index] ?? ''))
-  return ({ kind, name, address }) =>
-    kind !== 'source' && (wildcard(value)(name) || isPrefix(address) || isPrefix(address.slice(1)))
-}
-
-function pathMatcher(value: string): Matcher {
-  const folder = value.replace(/^\.\//, '').replace(/\/$/, '')
-  const like = wildcard(folder)
-  // A path may be given from the project's folder or from the one above.
-  return ({ path }) =>
-    like(path) ||
-    path.startsWith(`${folder}/`) ||
-    `analytics/${path}`.startsWith(`${folder}/`) ||
-    like(`analytics/${path}`)
-}
-
-function fileMatcher(value: string): Matcher {
-  return ({ path }) => wildcard(value)(path.split('/').at(-1) ?? '')
-}
-
-function testTypeMatcher(value: string, criterion: string): Matcher {
-  const kinds: Readonly<Record<string, Matcher>> = {
-    generic: ({ kind, test }) => kind === 'test' && test !== '',
-    singular: ({ kind, test }) => kind === 'test' && test === '',
-    data: ({ kind }) => kind === 'test',
-    unit: ({ kind }) => kind === 'unit_test',
-  }
-  const found = kinds[value]
-  if (found) return found
-  throw usage(`"${value}" in "${criterion}" is not a type of test.`, `Supported: ${Object.keys(kinds).join(', ')}.`)
-}
-
-function valuesAt(config: GraphNode['config'], steps: readonly string[]): string[] {
-  let value: unknown = config
-  for (const step of steps)
-    value = typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[step] : undefined
-  return (Array.isArray(value) ? (value as unknown[]) : [value]).flatMap(one => textOf(one) ?? [])
-}
-
-/** Shell patterns: `*`, `?` and `[abc]`. */
-function wildcard(pattern: string): (text: string) => boolean {
-  const spelled = pattern
-    .replace(/[.+^${}()|\\]/g, String.raw`\$&`)
-    .replaceAll('*', '.*')
-    .replaceAll('?', '.')
-  const shape = new RegExp(`^${spelled}$`)
-  return text => shape.test(text)
-}
-
 function nothing(criterion: string, value: string, { nodes }: Graph): PlinthError {
   const guess = nearest(
     value,
     nodes.map(({ name }) => name),
   )
-  return usage(
-    `Nothing in the analytics project answers "${criterion}".`,
-    guess ? `Did you mean "${guess}"?` : 'See what there is: plinth rollup list.',
-  )
-}
-
-function usage(message: string, hint: string): PlinthError {
-  return new PlinthError('USAGE', message, { hint })
+  return new PlinthError('USAGE', `Nothing in the analytics project answers "${criterion}".`, {
+    hint: guess ? `Did you mean "${guess}"?` : 'See what there is: plinth rollup list.',
+  })
 }

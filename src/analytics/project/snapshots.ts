@@ -31,17 +31,18 @@ export async function readSnapshots(
     for (const [all, name = '', body = ''] of blocks) {
       const from = source.indexOf(body, source.indexOf(all))
       // What stands before keeps its lines, so that errors know theirs.
-      const template = parseTemplate({ file, source: source.slice(0, from).replace(/[^\n]/g, '') + body })
+      const text = source.slice(0, from).replace(/[^\n]/g, '') + body
+      const template = parseTemplate({ file, source: text, owner: where.owner })
       found.push({ name, template, path: pathWithin(where, path) })
     }
   }
-  return [...found, ...properties.flatMap(ofProperties)]
+  return [...found, ...properties.flatMap(file => ofProperties(file, where.owner))]
 }
 
-function ofProperties({ value, place, path }: PropertiesFile): NamedTemplate[] {
+function ofProperties({ value, place, path }: PropertiesFile, owner: string | undefined): NamedTemplate[] {
   return (value.snapshots ?? []).flatMap((one, index): NamedTemplate[] => {
     if (!one.relation) return []
     const at: Place = place(['snapshots', index, 'relation'])
-    return [{ name: one.name, template: templateAt(`select * from {{ ${one.relation} }}`, at), path }]
+    return [{ name: one.name, template: templateAt(`select * from {{ ${one.relation} }}`, at, owner), path }]
   })
 }

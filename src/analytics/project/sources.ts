@@ -8,19 +8,16 @@ import { isEnabled } from './describe.ts'
 import { sourceConfig } from './keys.ts'
 import { renderSetting } from './naming.ts'
 import type { Capture, Freshness, Source } from './project.ts'
-import { described, type SettingsFile } from './files.ts'
+import { described } from './files.ts'
+import type { Part } from './members.ts'
 import { mappingOf, type Properties, type PropertiesFile, textOf, wordsOf } from './shapes.ts'
 
 type Group = NonNullable<Properties['sources']>[number]
 type Table = NonNullable<Group['tables']>[number]
 
-export interface Sourcing {
-  readonly settings: SettingsFile
-  readonly docs: ReadonlyMap<string, string>
+export interface Sourcing extends Pick<Part, 'where' | 'settings' | 'outer' | 'docs'> {
   /** Of the variables and macros alone. */
   readonly names: Names
-  /** The project's, which paths of files are relative to. */
-  readonly folder: string
 }
 
 /** Throws TRANSFORM_INVALID where a captured column has no type, or one that cannot be compared exactly. */
@@ -41,7 +38,7 @@ async function sourceOf(
   groupIndex: number,
   table: Table,
   index: number,
-  { settings: project, docs, names, folder }: Sourcing,
+  { settings: project, outer, docs, names, where }: Sourcing,
 ): Promise<Source | null> {
   const groupPath = ['sources', groupIndex]
   const path = [...groupPath, 'tables', index]
@@ -61,6 +58,7 @@ async function sourceOf(
       ...treeLayers(project.value.sources, steps, sourceConfig, at => project.place(['sources', ...at])),
       ...layersOf(group, groupPath),
       ...layersOf(table, path),
+      ...(outer ? treeLayers(outer.value.sources, steps, sourceConfig, at => outer.place(['sources', ...at])) : []),
     ],
     sourceConfig,
     place([...path, 'name']),
@@ -80,8 +78,9 @@ async function sourceOf(
   return {
     group: group.name,
     name: table.name,
+    owner: where.owner,
     database: database === '' || database === names.surroundings.database ? null : database,
-    location: location === undefined ? null : filesOf(location, table.name, folder),
+    location: location === undefined ? null : filesOf(location, table.name, where.folder),
     schema: await text(group.schema ?? group.name, [...groupPath, 'schema']),
     identifier: await text(table.identifier ?? table.name, [...path, 'identifier']),
     columns,

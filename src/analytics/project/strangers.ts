@@ -19,6 +19,12 @@ export function refuseStrangers(project: Pick<Project, 'sources' | 'transforms'>
         hint: 'Hooks are for what reads no captured source: run the statement around every run (on-run-end), or write a migration of the warehouse.',
       })
     }
+    if (captured.has(transform) && transform.config['materialized'] === 'external') {
+      throw new PlinthError('TRANSFORM_INVALID', `"${name}" follows a captured source and would be written to files.`, {
+        at,
+        hint: 'Files do not commit with the cells that they are made of: materialize it as a table, and export that.',
+      })
+    }
     if (cell && onSnapshots.has(name)) {
       throw new PlinthError('TRANSFORM_INVALID', `"${name}" is replaced by cells and reads a snapshot.`, {
         at,

@@ -4,10 +4,16 @@ import type { CallContext, TemplateFunction, TemplateValue } from '../../sql/tem
 import type { Names, Observer } from './names.ts'
 import { mappingOf, textOf, wordsOf } from './shapes.ts'
 
-export function varFunction(variables: Readonly<Record<string, unknown>>): TemplateFunction {
-  const answer: TemplateFunction = (positional, named) => {
+/** `render` is given what a variable says that is a template itself, with the variable's name. */
+export function varFunction(
+  variables: Readonly<Record<string, unknown>>,
+  render: (text: string, name: string, context: CallContext) => string,
+): TemplateFunction {
+  const answer: TemplateFunction = (positional, named, context) => {
     const name = textOf(positional[0]) ?? ''
-    if (name in variables) return (variables[name] ?? null) as TemplateValue
+    const value = variables[name]
+    if (typeof value === 'string' && /\{[{%]/.test(value)) return render(value, name, context)
+    if (name in variables) return (value ?? null) as TemplateValue
     if (positional.length > 1) return positional[1] as TemplateValue
     if ('default' in named) return named['default'] as TemplateValue
     const guess = nearest(name, Object.keys(variables))
@@ -67,14 +73,14 @@ export function environmentFunction(environment: Readonly<Record<string, string 
 export function dispatchFunction(
   engine: string,
   builtIn: Readonly<Record<string, TemplateFunction>>,
-  { packageName, dispatch }: Pick<Names, 'packageName' | 'dispatch'>,
+  { packageName, project = packageName, dispatch }: Pick<Names, 'packageName' | 'project' | 'dispatch'>,
 ): TemplateFunction {
   return (positional, named, context: CallContext) => {
     const name = textOf(positional[0] ?? named['macro_name']) ?? ''
     const namespace = textOf(positional[1] ?? named['macro_namespace'])
     // Older macros list the packages themselves.
-    const given = [packageName, ...wordsOf(named['packages'] ?? positional[1])]
-    const owners = namespace === undefined ? given : (dispatch.get(namespace) ?? [packageName, namespace])
+    const given = [...new Set([packageName, project]), ...wordsOf(named['packages'] ?? positional[1])]
+    const owners = namespace === undefined ? given : (dispatch.get(namespace) ?? [project, namespace])
     for (const owner of owners)
       for (const prefix of [engine, 'default']) {
         const found = context.callable(`${prefix}__${name}`, owner === packageName ? undefined : owner)

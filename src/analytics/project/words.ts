@@ -1,17 +1,46 @@
 /** Every word that a template of an analytics project may use, with what it means where the template is compiled. */
-import { strict, type TemplateFunction, type TemplateValue } from '../../sql/template.ts'
-import type { Ask } from './asking.ts'
+import { type Place, PlinthError } from '../../errors.ts'
+import {
+  parseTemplate,
+  type RenderScope,
+  renderTemplate,
+  strict,
+  type TemplateFunction,
+  type TemplateValue,
+} from '../../sql/template.ts'
+import { type Ask, needsWarehouse } from './asking.ts'
 import type { CompileOptions, Names } from './names.ts'
 import { crossDatabase } from './cross-database.ts'
-import { datetimeModule, momentValue } from './moments.ts'
+import { itertoolsModule } from './iterations.ts'
+import { datetimeModule, momentValue, pytzModule } from './moments.ts'
 import { nodeValue, nodeValues } from './node-values.ts'
 import { quoted, refFunction, relation, relationOf, sourceFunction } from './references.ts'
+import { regexModule } from './regular-expressions.ts'
 import { textOf } from './shapes.ts'
-import { configFunction, dispatchFunction, environmentFunction, raise, varFunction } from './vocabulary.ts'
+import {
+  configFunction,
+  dispatchFunction,
+  environmentFunction,
+  raise,
+  refusedWords,
+  varFunction,
+} from './vocabulary.ts'
 import { warehouseWords } from './warehouse-words.ts'
 
+/** What a template of the project is rendered with. */
+export function scopeOf(names: Names, options: CompileOptions, used: Set<string>, ask: Ask | null): RenderScope {
+  return {
+    macros: names.macros,
+    packages: names.packages,
+    values: wordsOf(names, options, used, ask),
+    namespaces: [names.packageName],
+    overrides: options.overrides ?? {},
+    refused: refusedWords,
+  }
+}
+
 /** `used` collects the ephemeral transforms that the template refers to; `ask` is null while a project is read. */
-export function wordsOf(
+function wordsOf(
   names: Names,
   options: CompileOptions,
   used: Set<string>,
@@ -19,12 +48,22 @@ export function wordsOf(
 ): Record<string, TemplateValue> {
   const { self, engine, quote = quoted } = options
   const { surroundings, packageName } = names
+  const projectName = names.project ?? packageName
   const { database } = surroundings
   const asking = warehouseWords({
     ask,
     quote,
     relation: (schema, identifier, type) => relation(schema, identifier, { quote, database, type }),
   })
+  const rendered = (source: string, { file = '' }: Place, whose: Names): string => {
+    try {
+      return renderTemplate(parseTemplate({ file, source }), scopeOf(whose, options, used, ask)).sql
+    } catch (error) {
+      if (!(error instanceof PlinthError) || needsWarehouse(error)) throw error
+      // Its lines are those of the text, so that the place is that of the call.
+      throw new PlinthError(error.code, `In ${source.trim()}: ${error.message}`, { hint: error.hint, cause: error })
+    }
+  }
   const builtIn = { ...crossDatabase(engine), ...asking.macros, ...naming(names) }
   const moment = options.moment ?? surroundings.moment
   const ref = refFunction(names, options, used)
@@ -38,7 +77,15 @@ export function wordsOf(
     ref,
     source,
     builtins: { ref, source, config },
-    var: varFunction({ ...names.variables, ...(options.changedCells ? { changed_cells: options.changedCells } : {}) }),
+    var: varFunction(
+      { ...names.variables, ...(options.changedCells ? { changed_cells: options.changedCells } : {}) },
+      (text, name, { place }) => {
+        // It cannot mean itself.
+        const { [name]: _, ...variables } = names.variables
+        return rendered(text, place, { ...names, variables })
+      },
+    ),
+    render: ([text], _, { place }) => rendered(textOf(text) ?? '', place, names),
     env_var: environmentFunction(surroundings.environment),
     is_incremental: () => options.mode !== 'whole',
     should_full_refresh: () => isFull,
@@ -67,10 +114,15 @@ export function wordsOf(
     flags: strict('flags', { FULL_REFRESH: isFull, STORE_FAILURES: false, WHICH: 'run', EMPTY: false }),
     model: self ? nodeValue(names, self) : { name: null },
     graph: { nodes: ask ? nodeValues(names) : {}, sources: {}, exposures: {}, metrics: {}, groups: {} },
-    project_name: packageName,
+    project_name: projectName,
     dbt_version: '1.10.0',
     run_started_at: momentValue(moment),
-    modules: strict('modules', { datetime: datetimeModule(moment), pytz: { utc: 'UTC' } }),
+    modules: strict('modules', {
+      datetime: datetimeModule(moment),
+      pytz: pytzModule(),
+      re: regexModule(),
+      itertools: itertoolsModule(),
+    }),
     invocation_id: moment.runId,
     log: () => '',
     print: () => '',
@@ -80,12 +132,13 @@ export function wordsOf(
   }
 }
 
-function targetOf({ surroundings, packageName }: Names, engine: string): Record<string, TemplateValue> {
-  const { target, schema, database } = surroundings
+function targetOf({ surroundings, packageName, project }: Names, engine: string): Record<string, TemplateValue> {
+  const { target, schema, database, values } = surroundings
   return {
+    ...values,
     name: target,
     target_name: target,
-    profile_name: packageName,
+    profile_name: project ?? packageName,
     schema,
     dataset: schema,
     type: engine,

@@ -9,7 +9,7 @@ import { runHooks } from './run-hooks.ts'
 import { loadSeeds } from './seeds.ts'
 
 /** Files of rows that a run loads: all, or those that are selected or read by what is. */
-export function seedsOf(project: Project, { select }: RollupOptions): readonly Seed[] {
+export function seedsOf(project: Project, { select }: Pick<RollupOptions, 'select'>): readonly Seed[] {
   const wanted = select && withInputs(project.transforms, select)
   return project.seeds.filter(({ name }) => wanted?.has(name) !== false)
 }

@@ -3,7 +3,7 @@ import type { Readable } from 'node:stream'
 import type { Session } from '../../engines/engine.ts'
 import { PlinthError } from '../../errors.ts'
 import { rowHashes, summedColumns } from '../prove/canonical.ts'
-import { type Batch, type ChangedHour, hourAfter, stretchesOf } from './plan.ts'
+import { type Batch, type ChangedHour, hourAfter, type OrganizationColumn, stretchesOf } from './plan.ts'
 import type { CapturedSource } from '../project/project.ts'
 import { fits } from './source-types.ts'
 
@@ -91,12 +91,30 @@ export async function pendingMarks(session: Session, source: CapturedSource, cur
 }
 
 /**
+ * A copy of a database on another server, such as a restored dump, brings marks of transactions that this server has not begun: they would count as changes
+ * that nobody has taken until it has. They get the number of this transaction, so the next run takes them once. Answers how many there were.
+ */
+export async function adoptMarks(session: Session, { capture: { marks } }: CapturedSource): Promise<number> {
+  // A statement sees no row that a transaction of this server wrote which its own snapshot does not know.
+  const foreign = 'xid >= pg_snapshot_xmax(pg_current_snapshot())::text::bigint'
+  const { rows } = await session.query<{ some: boolean }>(
+    `select exists (select from ${marks} where ${foreign}) as some`,
+  )
+  if (rows[0]?.some !== true) return 0
+  const { rowCount } = await session.query(
+    `update ${marks} set xid = pg_current_xact_id()::text::bigint where ${foreign}`,
+  )
+  return rowCount
+}
+
+/**
  * How hours that are far apart are found: one after another where an index or partitions lead there and the table is large enough, or else by
  * one look at everything between the first and the last.
  */
 export type Reach = 'hour by hour' | 'at once'
 
 export async function reachOf(session: Session, source: CapturedSource, batch: Batch): Promise<Reach> {
+  if (batch.named) return 'hour by hour'
   if (batch.whole === 'yes' || stretchesOf(batch.hours, Infinity).length <= stretchesAtOnce) return 'at once'
   const { rows } = await session.query<{ methods: string[] | null; rows: number | null }>(
     `with recursive part as (
@@ -129,15 +147,17 @@ export async function reachOf(session: Session, source: CapturedSource, batch: B
 /** How many rows are read from end to end in the time that finding an hour takes: a block range is read whole, a tree leads to the row. */
 const rowsPerLook = { brin: 2500, exact: 500 } as const
 
-/** Copies the batch's rows in binary form, each column as the type given, with the cell of each row at the end. */
+/** Copies the batch's rows in binary form, each column as the type given, with the hour of each row, where it is asked for, and the shard at the end. */
 export function copyBinary(
   session: Session,
   source: CapturedSource,
   batch: Batch,
   types: readonly string[],
   reach: Reach,
+  row: 'with its hour' | 'without its hour',
 ): Readable {
-  const values = [...source.columns.map(({ name }) => `event.${name}`), hourOf(source), shardOf(source)]
+  const hour = row === 'with its hour' ? [hourOf(source)] : []
+  const values = [...source.columns.map(({ name }) => `event.${name}`), ...hour, shardOf(source)]
   const columns = values.map((value, index) => `${value}::${types[index]}`).join(', ')
   return session.copyOut(`copy (select ${columns} from ${eventsOf(source, batch, reach)}) to stdout (format binary)`)
 }
@@ -236,8 +256,8 @@ export async function trimMarks(session: Session, source: string, captured: Capt
 }
 
 export function hourOf(source: CapturedSource): string {
-  // The hour in UTC, as date_trunc would answer it at six times the cost.
-  return `date_bin('1 hour', event.${source.capture.timeColumn}, timestamptz '2000-01-01T00:00:00Z')`
+  // The hour in UTC. To name the zone would cost three times as much, and date_bin is not on every server that is supported.
+  return `(date_trunc('hour', event.${source.capture.timeColumn} at time zone interval '0') at time zone interval '0')`
 }
 
 export function shardOf(source: CapturedSource): string {
@@ -282,6 +302,7 @@ const stretchesAtOnce = 8
  */
 function eventsOf(source: CapturedSource, batch: Batch, reach: Reach): string {
   const { table, timeColumn } = source.capture
+  if (batch.named) return eventsOfNamed(source, batch, batch.named)
   if (reach === 'at once') return `${table} as event where ${cellFilter(source, batch)}`
   const spans = batch.hours.map(
     ({ hour, shards }) =>
@@ -293,6 +314,24 @@ cross join lateral (
   from ${table} as event
   where event.${timeColumn} >= span.began and event.${timeColumn} < span.ended
     and (span.shards is null or ${shardOf(source)}::integer = any (span.shards))
+  offset 0
+) as event`
+}
+
+/** The rows of organizations that are named, each looked up in an index that begins with organization and time. */
+function eventsOfNamed({ capture }: CapturedSource, batch: Batch, { type }: OrganizationColumn): string {
+  const { table, timeColumn, organizationColumn } = capture
+  const spans = batch.hours.flatMap(({ hour, organizations }) => {
+    const all = [...(organizations ?? [])].flatMap(([, some]) => some.map(one => `'${one.replaceAll("'", "''")}'`))
+    return [`('${hour}'::timestamptz, '${hourAfter(hour)}'::timestamptz, array[${all.join(',')}]::${type}[])`]
+  })
+  return `(values ${spans.join(', ')}) as span (began, ended, organizations)
+cross join lateral unnest(span.organizations) as whose (organization)
+cross join lateral (
+  select event.*
+  from ${table} as event
+  where event.${organizationColumn} = whose.organization
+    and event.${timeColumn} >= span.began and event.${timeColumn} < span.ended
   offset 0
 ) as event`
 }

@@ -21,6 +21,7 @@ export function changedCells(batch: ListedBatch): Readonly<Record<Grain, Changed
     const { from, until } = boundsOf(batch)[grain]
     return {
       relation: whole === 'yes' ? null : tables[grain],
+      organizations: whole === 'yes' || !batch.named ? null : tables[grain],
       from: spelling.moment(from, 'before all'),
       until: spelling.moment(until, 'after all'),
     }
@@ -34,25 +35,37 @@ export async function listCells(session: Session, batch: Batch): Promise<ListedB
   const listed = { ...batch, spelling, tables: temporary }
   if (batch.whole === 'yes') return listed
   if (spelling.deferred) return { ...listed, tables: await stageCells(session, spelling.deferred, batch) }
+  const { named } = batch
+  const whose = named ? `, organization ${named.type} not null` : ''
   for (const [grain, type] of [
     ['hour', 'timestamptz'],
     ['day', 'date'],
   ] as const)
     await session.query(
-      `create or replace temp table ${temporary[grain].replace('temp.main.', '')} (bucket ${type} not null, shard smallint not null)`,
+      `create or replace temp table ${temporary[grain].replace('temp.main.', '')} (bucket ${type} not null, shard smallint not null${whose})`,
     )
-  const cells = cellsOf(batch)
-  // As two texts, which are cut by the engine: taking thousands of values apart as SQL would take longer than all else here.
+  const cells: readonly NamedCell[] = named ? namedCellsOf(batch) : cellsOf(batch)
+  // As texts, which are cut by the engine: taking thousands of values apart as SQL would take longer than all else here.
+  const cut = (text: string, type: string) => `cast(unnest(string_split(${text}, ' ')) as ${type})`
   await session.query(
     `insert into ${temporary.hour}
-     select cast(unnest(string_split($1, ' ')) as timestamptz), cast(unnest(string_split($2, ' ')) as smallint)
+     select ${[cut('$1', 'timestamptz'), cut('$2', 'smallint'), ...(named ? [cut('$3', named.type)] : [])].join(', ')}
      where $1 <> ''`,
-    [cells.map(({ hour }) => hour).join(' '), cells.map(({ shard }) => shard).join(' ')],
+    [
+      cells.map(({ hour }) => hour).join(' '),
+      cells.map(({ shard }) => shard).join(' '),
+      ...(named ? [cells.map(({ organization = '' }) => organization).join(' ')] : []),
+    ],
   )
   await session.query(
-    `insert into ${temporary.day} select distinct ${spelling.dayOf('bucket')}, shard from ${temporary.hour}`,
+    `insert into ${temporary.day} select distinct ${spelling.dayOf('bucket')}, shard${named ? ', organization' : ''} from ${temporary.hour}`,
   )
   return listed
+}
+
+/** The same cells, of which all organizations are meant. */
+export function ofAll(batch: ListedBatch): ListedBatch {
+  return { ...batch, named: undefined }
 }
 
 /** A condition on a table's own columns: its row is in one of the batch's cells. */
@@ -62,13 +75,22 @@ export function inCells(alias: string, cell: TransformCell, batch: ListedBatch):
   const within = withinBounds(bucket, cell.grain, batch)
   if (batch.whole === 'yes') return within
   const shard = `${alias}.${spelling.name(cell.shard)}`
-  return `${within} and ${spelling.isListed(bucket, shard, tables[cell.grain])}`
+  const organization =
+    batch.named && cell.organization !== undefined ? `${alias}.${spelling.name(cell.organization)}` : undefined
+  return `${within} and ${spelling.isListed(bucket, shard, tables[cell.grain], organization)}`
 }
 
-/** The same for the alias `raw`: the raw table, or whatever else is kept by hour and shard. */
+/** The same for the alias `raw` of the raw table: of organizations that are named, their rows alone. */
 export function rawCondition(batch: ListedBatch): string {
-  return inCells('raw', { bucket: 'bucket_hour', grain: 'hour', shard: 'shard' }, batch)
+  return inCells('raw', { ...hourly, organization: batch.named?.name }, batch)
 }
+
+/** The same for the alias `raw` of whatever is kept by hour and shard: the cells as a whole. */
+export function cellCondition(batch: ListedBatch): string {
+  return inCells('raw', hourly, batch)
+}
+
+const hourly = { bucket: 'bucket_hour', grain: 'hour', shard: 'shard' } as const
 
 /** The batch that holds exactly these cells, as for a repair. */
 export function batchOfCells(cells: readonly { readonly hour: string; readonly shard: number }[]): Batch {
@@ -178,4 +200,16 @@ async function* lines(texts: readonly string[]): AsyncGenerator<string> {
 
 function cellsOf(batch: Batch): { readonly hour: string; readonly shard: number }[] {
   return batch.hours.flatMap(({ hour, shards }) => (shards === 'all' ? [] : shards.map(shard => ({ hour, shard }))))
+}
+
+interface NamedCell {
+  readonly hour: string
+  readonly shard: number
+  readonly organization?: string
+}
+
+function namedCellsOf(batch: Batch): NamedCell[] {
+  return batch.hours.flatMap(({ hour, organizations }) =>
+    [...(organizations ?? [])].flatMap(([shard, some]) => some.map(organization => ({ hour, shard, organization }))),
+  )
 }

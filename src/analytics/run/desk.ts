@@ -3,7 +3,7 @@ import { withSession, withTransaction } from '../../engines/brackets.ts'
 import type { Engine, Session } from '../../engines/engine.ts'
 import { PlinthError } from '../../errors.ts'
 import type { Emit } from '../../telemetry/event.ts'
-import { currentSnapshot, inspectSource, isAhead, type SourceIdentity } from './capture.ts'
+import { adoptMarks, currentSnapshot, inspectSource, isAhead, type SourceIdentity } from './capture.ts'
 import { type Claim, ensureWarehouseLedger, type StoredCursor } from '../ledger.ts'
 import { ensureSourceLedger, type Lease, withLease } from './lease.ts'
 import { type CapturedSource, sourceKey } from '../project/project.ts'
@@ -78,8 +78,9 @@ export async function withDesk<T>(
         emit: options.emit,
         signal: options.signal,
       }
-      return withLease(control, leaseName(source, options), leaseOptions, lease =>
-        withSession(
+      return withLease(control, leaseName(source, options), leaseOptions, async lease => {
+        await adoptMarks(control, source)
+        return withSession(
           engine,
           url,
           { applicationName: `plinth snapshot ${options.runId}`.slice(0, 63), settings },
@@ -94,8 +95,8 @@ export async function withDesk<T>(
               'snapshot',
             )
           },
-        ),
-      )
+        )
+      })
     },
   )
 }

@@ -11,7 +11,11 @@ export type Incremental = Transform & { readonly increment: Increment }
 export async function increase(warehouse: Session, transform: Incremental, query: string): Promise<void> {
   await withStaged(warehouse, besides(transform, 'next'), query, async staged => {
     const columns = await alignColumns(warehouse, transform)
-    for (const statement of statementsOf(warehouse, transform, staged, columns)) await warehouse.query(statement)
+    const statements =
+      transform.increment.strategy === 'insert_overwrite'
+        ? [await overwriting(warehouse, transform, staged, columns)]
+        : statementsOf(warehouse, transform, staged, columns)
+    for (const statement of statements) await warehouse.query(statement)
   })
 }
 
@@ -82,6 +86,31 @@ function statementsOf(
       ? `(${only}) in (select (${only}) from ${staged} as ${source})`
       : `exists (select 1 from ${staged} as ${source} where ${matched(uniqueKey)})`
   return [`delete from ${table} as ${target} where ${isThere}${also}`, insert]
+}
+
+/** Whole partitions are replaced: those that are named, or those that the new rows lie in. */
+async function overwriting(
+  warehouse: Session,
+  transform: Incremental,
+  from: string,
+  columns: readonly string[],
+): Promise<string> {
+  const { name: quoted, overwrite } = spellingOf(warehouse)
+  const way = overwrite?.(transform.config)
+  if (!way)
+    throw new PlinthError(
+      'ENGINE_UNSUPPORTED',
+      `${warehouse.engine.name} has no partitions that "${transform.name}" could replace.`,
+      {
+        at: { file: transform.template.file, line: 1, source: transform.template.source },
+        hint: 'Take another incremental_strategy, such as merge.',
+      },
+    )
+  const { partitions } = transform.increment
+  const common = { table: targetName(warehouse, transform), from, columns: columns.map(quoted) }
+  if (partitions.length > 0) return way.statement({ ...common, values: partitions, kind: 'expressions' })
+  const { rows } = await warehouse.query<{ partition_value: string }>(way.partitions(from))
+  return way.statement({ ...common, values: rows.map(row => row.partition_value), kind: 'answered' })
 }
 
 function matched(keys: readonly string[]): string {

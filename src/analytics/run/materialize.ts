@@ -6,6 +6,7 @@ import type { Rendered } from '../../sql/template.ts'
 import { changedCells, inCells, listCells, type ListedBatch, spellingOf } from './cells.ts'
 import { compile, type Names } from '../project/compile.ts'
 import { type Difference, kindOf } from '../prove/digest.ts'
+import { persistDocs } from './persist-docs.ts'
 import type { Batch } from './plan.ts'
 import { noMoment, type Transform, type TransformCell } from '../project/project.ts'
 
@@ -42,6 +43,7 @@ export async function prepareTable(session: Session, transform: Transform, names
     await located(transform, rendered, () =>
       session.query(`create table ${table} as select * from (\n${rendered.sql}\n) as result limit 0`),
     )
+    await persistDocs(session, transform, 'table')
     return
   }
   const known = new Set(answered)
@@ -51,7 +53,7 @@ export async function prepareTable(session: Session, transform: Transform, names
     ...missing.map(name => `answers no column "${name}", which ${transform.schema}.${transform.table} has`),
     ...unknown.map(name => `answers a column "${name}", which ${transform.schema}.${transform.table} does not have`),
   ]
-  if (complaint === undefined) return
+  if (complaint === undefined) return persistDocs(session, transform, 'table')
   throw new PlinthError('TRANSFORM_INVALID', `The transform "${transform.name}" ${complaint}.`, {
     at: { file: transform.template.file, line: 1, source: transform.template.source },
     hint: 'Make the query and the migration of the table agree.',
@@ -94,6 +96,8 @@ export async function rebuild(
         `create or replace view ${tableOf(session, transform)} as select * from (\n${rendered.sql}\n) as result`,
       ),
     )
+    // Where a view stands only when its transaction is over, that is done then.
+    if (!spellingOf(session).deferred) await persistDocs(session, transform, 'view')
     return 0
   }
   await session.query(`delete from ${tableOf(session, transform)} where true`)

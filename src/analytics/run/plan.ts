@@ -8,6 +8,14 @@ export interface ChangedHour {
   readonly shards: readonly number[] | 'all'
   /** Rows of the source in these cells, as far as they were counted. */
   readonly rows: number
+  /** By shard: the only organizations that changed there. Undefined where any may have. */
+  readonly organizations?: ReadonlyMap<number, readonly string[]> | undefined
+}
+
+/** The column that tells whose a row is, with its type as the warehouse knows it. */
+export interface OrganizationColumn {
+  readonly name: string
+  readonly type: string
 }
 
 /**
@@ -21,6 +29,10 @@ export interface Batch {
   readonly whole: 'yes' | 'no'
   readonly rows: number
   readonly cells: number
+  /** Its hours name the organizations that changed, whose rows alone are replaced in raw and wherever rows are told apart by this column. */
+  readonly named?: OrganizationColumn | undefined
+  /** Other cells that are replaced in the same transaction, before these. */
+  readonly before?: Batch | undefined
 }
 
 export interface BatchLimits {

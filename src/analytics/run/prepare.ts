@@ -9,6 +9,7 @@ import { allHours, countRows } from './estimate.ts'
 import { descendantsOf, withInputs } from '../project/graph.ts'
 import { readCursor, readFingerprints, requireTable, type StoredCursor } from '../ledger.ts'
 import { fingerprintOf, prepareTable } from './materialize.ts'
+import { planChanges } from './named.ts'
 import { type Batch, type ChangedHour, defaultLimits, planBatches } from './plan.ts'
 import { type CapturedSource, type Project, sourceKey, type Transform } from '../project/project.ts'
 import type { Quarantined } from '../seal/seal-ledger.ts'
@@ -93,7 +94,10 @@ export async function prepare(
     fingerprints,
     marks: found.marks,
     reason,
-    batches: planBatches(open, whole, limits, sealing.horizon?.sealedBefore ?? null),
+    batches:
+      reason === null && stored?.snapshot
+        ? await planChanges(desk.reader, warehouse, source, stored.snapshot, open, limits)
+        : planBatches(open, whole, limits, sealing.horizon?.sealedBefore ?? null),
     fresh: stored !== null && stored.token >= desk.lease.token ? 'yes' : 'no',
     stored,
     sealing,

@@ -10,6 +10,7 @@ import { allHours, countRows } from './estimate.ts'
 import { descendantsOf } from '../project/graph.ts'
 import { columnsOf, readCursor, readFingerprints } from '../ledger.ts'
 import { fingerprintOf, hasCells } from './materialize.ts'
+import { type OtherPlan, planOthers } from './preview-others.ts'
 import { type Batch, type ChangedHour, defaultLimits, planBatches } from './plan.ts'
 import { capturedSources, type CapturedSource, type Project, sourceKey, type Transform } from '../project/project.ts'
 
@@ -22,6 +23,8 @@ export interface PreviewOptions extends Pick<RollupOptions, 'source' | 'warehous
 
 export interface RollupPlan {
   readonly sources: readonly SourcePlan[]
+  /** What is made beside them. */
+  readonly others: readonly OtherPlan[]
   /** Bytes that the transforms would read, where the warehouse bills by them; null elsewhere. */
   readonly bytes: number | null
   readonly bytesMax: number | null
@@ -64,14 +67,17 @@ export async function previewRollup(project: Project, options: PreviewOptions): 
     )
     sources.push(plan)
   }
-  const billed = sources.flatMap(({ transforms }) => transforms.flatMap(({ bytes }) => bytes ?? []))
+  const others = await withSession(warehouse.engine, warehouse.url, waiting, session =>
+    planOthers(project, session, options),
+  )
+  const billed = [...sources.flatMap(({ transforms }) => transforms), ...others].flatMap(({ bytes }) => bytes ?? [])
   const bytes = billed.length === 0 ? null : billed.reduce((sum, one) => sum + one, 0)
   const bytesMax = options.bytesMax ?? null
-  const isIdle = sources.every(
-    ({ cells, transforms }) => cells === 0 && transforms.every(({ action }) => action === 'leave'),
-  )
+  const isIdle =
+    others.length === 0 &&
+    sources.every(({ cells, transforms }) => cells === 0 && transforms.every(({ action }) => action === 'leave'))
   const isOver = bytes !== null && bytesMax !== null && bytes > bytesMax
-  return { sources, bytes, bytesMax, status: isOver ? 'over-the-cap' : isIdle ? 'nothing-to-do' : 'pending' }
+  return { sources, others, bytes, bytesMax, status: isOver ? 'over-the-cap' : isIdle ? 'nothing-to-do' : 'pending' }
 }
 
 /** Throws COST_CAP_EXCEEDED when the plan's transforms would read more than its cap: before anything is sent. */

@@ -29,6 +29,10 @@ export interface RollupReport {
   readonly seeds: Readonly<Record<string, number>>
   /** Rows of the tables that read no captured source, which each run makes as dbt would. */
   readonly others: Readonly<Record<string, number>>
+  /** How many views were made beside them. */
+  readonly views: number
+  /** The warehouse, safe to print. */
+  readonly warehouse: string
   /** What the project says that nothing here acts on. */
   readonly notes: readonly string[]
 }
@@ -82,6 +86,8 @@ export async function runRollup(project: Project, options: RollupOptions): Promi
     sources,
     seeds,
     others: { ...first, ...last },
+    views: [...before, ...after].filter(({ materialized }) => materialized === 'view').length,
+    warehouse: options.warehouse.engine.describe(options.warehouse.url),
     notes: project.notes,
   }
 }
@@ -92,7 +98,7 @@ async function rollUp(project: Project, source: CapturedSource, options: RollupO
       const started = performance.now()
       const work = await prepare(project, source, options, desk, warehouse)
       const { marks, reason, batches } = work
-      const cells = batches.reduce((sum, batch) => sum + batch.cells, 0)
+      const cells = batches.reduce((sum, batch) => sum + cellsOf(batch), 0)
       options.emit({
         type: 'rollup.captured',
         source: sourceKey(source),
@@ -148,7 +154,7 @@ async function applyAll(
   if (work.batches.length === 0 && work.stale.size === 0 && work.quarantined === null)
     return { rows: 0, cells: 0, tables: {}, late: nothingLate, moved: false }
   const batches = work.batches.length > 0 ? work.batches : [emptyBatch]
-  const total = batches.reduce((sum, batch) => sum + batch.rows, 0)
+  const total = batches.reduce((sum, batch) => sum + batch.rows + (batch.before?.rows ?? 0), 0)
   const tables: Record<string, number> = {}
   let rows = 0
   let cells = 0
@@ -178,7 +184,7 @@ async function applyAll(
         token: desk.lease.token,
         mode: work.part === 'selected' ? 'selected' : (work.reason ?? 'changes'),
         marks: work.marks,
-        cells: cells + batch.cells,
+        cells: cells + cellsOf(batch),
         rows: rows + loaded,
         durationMs: Math.round(performance.now() - started),
       }),
@@ -190,12 +196,16 @@ async function applyAll(
     const result = await applyBatch(context, batch, index === batches.length - 1 ? closing : null)
     late = addLate(late, result.late)
     rows += result.rows
-    cells += batch.whole === 'yes' ? result.cells : batch.cells
+    cells += batch.whole === 'yes' ? result.cells : cellsOf(batch)
     for (const [table, count] of Object.entries(result.tables)) tables[table] = (tables[table] ?? 0) + count
     options.emit({ type: 'progress', task: `rollup ${sourceKey(source)}`, done: rows, total, unit: 'rows' })
   }
   await recordLate(warehouse, sourceKey(source), options.runId, late)
   return { rows, cells, tables, late, moved: work.part === 'all' }
+}
+
+function cellsOf({ cells, before }: Batch): number {
+  return cells + (before?.cells ?? 0)
 }
 
 const emptyBatch: Batch = { from: null, until: null, hours: [], whole: 'no', rows: 0, cells: 0 }

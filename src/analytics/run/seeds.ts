@@ -8,6 +8,7 @@ import { readFingerprints, storeFingerprints } from '../ledger.ts'
 import type { Names } from '../project/compile.ts'
 import type { Hook, Seed } from '../project/project.ts'
 import { spellingOf } from './cells.ts'
+import { persistDocs } from './persist-docs.ts'
 import { runHooks } from './run-hooks.ts'
 import { type SeedColumn, type SeedRows, seedRows } from './seed-rows.ts'
 import { besides, makeWay, targetName } from './staging.ts'
@@ -60,6 +61,7 @@ async function load(seed: Seed, { names, warehouse }: SeedingOptions): Promise<n
     await makeWay(warehouse, seed, 'table')
     await fill(warehouse, seed, read)
     await hooks(seed.hooks.after, 'inside')
+    await persistDocs(warehouse, seed, 'table')
   }
   if (warehouse.engine.can.transactionalDdl) await withTransaction(warehouse, replace)
   else await replace()

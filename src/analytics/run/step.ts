@@ -7,7 +7,7 @@ import type { Session } from '../../engines/engine.ts'
 import { PlinthError } from '../../errors.ts'
 import type { Emit } from '../../telemetry/event.ts'
 import type { CellDigest, Cursor } from './capture.ts'
-import { lastIn, listCells, type ListedBatch, rawCondition, spellingOf } from './cells.ts'
+import { cellCondition, lastIn, listCells, type ListedBatch, ofAll, rawCondition, spellingOf } from './cells.ts'
 import type { Names } from '../project/compile.ts'
 import { compareDigests, type Difference } from '../prove/digest.ts'
 import {
@@ -19,11 +19,13 @@ import {
   type RunRecord,
   storeFingerprints,
 } from '../ledger.ts'
-import { type Late, measureLate } from '../late.ts'
+import { addLate, type Late, measureLate, nothingLate } from '../late.ts'
 import { assertCells, assertTransform, countReplaced } from './deferred.ts'
 import { hasCells, rebuild, type Sample } from './materialize.ts'
+import { persistDocs } from './persist-docs.ts'
 import { type Batch, planDays } from './plan.ts'
-import { storeProof } from '../prove/proof.ts'
+import { toldApart } from './named.ts'
+import { adjustProof, storeProof } from '../prove/proof.ts'
 import { type CapturedSource, sourceKey, type Transform } from '../project/project.ts'
 import { replaceCells } from './replace.ts'
 import { type Loaded, loadRows, warehouseCells } from './transfer.ts'
@@ -77,29 +79,59 @@ export async function applyBatch(context: StepContext, batch: Batch, closing: Cl
   const result = await withTransaction(warehouse, async () => {
     await claimTarget(warehouse, context.claim)
     await onStage('claimed')
-    const listed = await listCells(warehouse, batch)
-    replaced = listed
-    const measured = await measureLate(warehouse, source, listed, context.movedAt ?? null)
-    const loaded = await loadRaw(context, listed)
-    await onStage('loaded')
-    const { tables, differences } = await runTransforms(context, listed, closing)
-    await onStage('replaced')
-    const proved = await prove(context, listed, loaded, differences)
-    await storeProof(warehouse, source, listed, { runId: context.claim.runId, readAt: context.readAt, cells: proved })
-    await onStage('proved')
-    await context.also?.(warehouse, loaded.rows)
+    const first = batch.before ? await replaceBatch(context, await listCells(warehouse, batch.before), null) : nothing
+    replaced = await listCells(warehouse, batch)
+    const done = together(first, await replaceBatch(context, replaced, closing))
+    await context.also?.(warehouse, done.rows)
     if (closing) {
       const raw = rawTable(warehouse, source)
       if (closing.cursor) await moveCursor(warehouse, sourceKey(source), closing.cursor, context.claim.runId, raw)
       else await keepCursor(warehouse, sourceKey(source), raw)
       await storeFingerprints(warehouse, closing.fingerprints, context.claim.runId)
-      await recordRun(warehouse, closing.run(loaded.rows))
+      await recordRun(warehouse, closing.run(done.rows))
       await closing.also(warehouse)
     }
-    return { rows: loaded.rows, cells: proved.length, tables, late: measured(proved) }
+    return done
   })
   await onStage('committed')
+  if (spellingOf(warehouse).deferred)
+    for (const transform of context.transforms)
+      if (transform.materialized === 'view' && `${transform.schema}.${transform.name}` in result.tables)
+        await persistDocs(warehouse, transform, 'view')
   return replaced && spellingOf(warehouse).deferred ? tellReplaced(context, replaced, result) : result
+}
+
+const nothing: StepResult = { rows: 0, cells: 0, tables: {}, late: nothingLate }
+
+function together(a: StepResult, b: StepResult): StepResult {
+  const tables: Record<string, number> = { ...a.tables }
+  for (const [table, rows] of Object.entries(b.tables)) tables[table] = (tables[table] ?? 0) + rows
+  return { rows: a.rows + b.rows, cells: a.cells + b.cells, tables, late: addLate(a.late, b.late) }
+}
+
+/** Within the transaction that is open. What is built as a whole is built with the `closing` batch. */
+async function replaceBatch(context: StepContext, batch: ListedBatch, closing: Closing | null): Promise<StepResult> {
+  const { warehouse, source, onStage } = context
+  const measured = await measureLate(warehouse, source, batch, context.movedAt ?? null)
+  const loaded = await loadRaw(context, batch)
+  await onStage('loaded')
+  const { tables, differences } = await runTransforms(context, batch, closing)
+  await onStage('replaced')
+  const proved = await prove(context, batch, loaded, differences)
+  const standing = batch.named ? await standingCells(warehouse, source, batch) : proved
+  if (batch.named) await adjustProof(warehouse, source, batch, standing)
+  else await storeProof(warehouse, source, batch, { runId: context.claim.runId, readAt: context.readAt, cells: proved })
+  await onStage('proved')
+  return { rows: loaded.rows, cells: proved.length, tables, late: measured(standing) }
+}
+
+/** What the batch's cells hold now with the rows that were not looked at: their number alone. */
+async function standingCells(warehouse: Session, source: CapturedSource, batch: ListedBatch): Promise<CellDigest[]> {
+  const { rows } = await warehouse.query<{ hour: string; shard: number | string; row_count: string }>(
+    `select raw.bucket_hour as hour, raw.shard as shard, count(*) as row_count
+     from ${rawTable(warehouse, source)} as raw where ${cellCondition(batch)} group by 1, 2`,
+  )
+  return rows.map(row => ({ hour: row.hour, shard: Number(row.shard), rows: row.row_count, hash: '', sums: [] }))
 }
 
 async function loadRaw(context: StepContext, batch: ListedBatch): Promise<Loaded> {
@@ -131,6 +163,7 @@ async function runTransforms(context: StepContext, batch: ListedBatch, closing: 
   const differences: Difference[] = []
   let planned: Promise<Batch[]> | undefined
   const stretches = () => (planned ??= daysOf(warehouse, context.source))
+  const apart = toldApart(context.transforms, context.source)
   for (const transform of context.transforms) {
     const started = performance.now()
     const byCells = hasCells(transform) && !context.stale.has(transform.name)
@@ -141,7 +174,7 @@ async function runTransforms(context: StepContext, batch: ListedBatch, closing: 
     if (unchanged && !context.stale.has(transform.name)) continue
     let rows: number
     if (byCells && hasCells(transform)) {
-      const replaced = await replaceCells(warehouse, transform, names, batch)
+      const replaced = await replaceCells(warehouse, transform, names, apart.has(transform.name) ? batch : ofAll(batch))
       rows = replaced.rows
       differences.push(...replaced.differences)
     } else rows = await rebuild(warehouse, transform, names, stretches)
@@ -162,10 +195,17 @@ async function runTransforms(context: StepContext, batch: ListedBatch, closing: 
 /** Rows that are grouped at once when a transform is built anew. */
 const rowsAtOnce = 30_000_000
 
+const everything: Batch = { from: null, until: null, hours: [], whole: 'yes', rows: 0, cells: 0 }
+
 /** Stretches of days of what stands in the raw table. */
 export async function daysOf(warehouse: Session, source: CapturedSource): Promise<Batch[]> {
   // What a script will have loaded is not there yet, and memory is not ours: all of it at once.
-  if (spellingOf(warehouse).deferred) return [{ from: null, until: null, hours: [], whole: 'yes', rows: 0, cells: 0 }]
+  if (spellingOf(warehouse).deferred) return [everything]
+  // How many rows there are is known without a look at them.
+  const whole = await warehouse.query<{ row_count: string }>(
+    `select count(*) as row_count from ${rawTable(warehouse, source)}`,
+  )
+  if (Number(whole.rows[0]?.row_count) <= rowsAtOnce) return [everything]
   const { rows } = await warehouse.query<{ hour: string; row_count: string }>(
     `select bucket_hour as hour, count(*) as row_count from ${rawTable(warehouse, source)} group by bucket_hour`,
   )

@@ -8,6 +8,7 @@ import { type CellDigest, copyBinary, copyRows, reachOf, sourceDigests } from '.
 import { spellingOf } from './cells.ts'
 import { warehouseDigests } from '../prove/digest.ts'
 import { createFold } from './fold.ts'
+import { withHours } from './hours.ts'
 import type { Batch } from './plan.ts'
 import type { CapturedSource } from '../project/project.ts'
 
@@ -116,8 +117,16 @@ async function* rowsOf(
   columns: readonly BlockColumnName[],
 ): AsyncGenerator<Block, void> {
   const types = columns.map(column => column.type)
-  const rows = copyBinary(reader, source, batch, types.map(wireType), await reachOf(reader, source, batch))
-  yield* readBinary(rows, types)
+  const reach = await reachOf(reader, source, batch)
+  const time = columns.findIndex(({ name, type }) => name === source.capture.timeColumn && type.kind === 'timestamp')
+  if (time < 0 || time >= source.columns.length) {
+    yield* readBinary(copyBinary(reader, source, batch, types.map(wireType), reach, 'with its hour'), types)
+    return
+  }
+  // All but the hour, which is the last but one.
+  const sent = types.filter((_, index) => index !== types.length - 2)
+  const rows = readBinary(copyBinary(reader, source, batch, sent.map(wireType), reach, 'without its hour'), sent)
+  yield* withHours(rows, time)
 }
 
 async function* folded(blocks: AsyncIterable<Block>, fold: ReturnType<typeof createFold>): AsyncGenerator<Block, void> {

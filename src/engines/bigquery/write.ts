@@ -11,6 +11,8 @@ import type { Client } from './client.ts'
 import { ensureDataset, isMissing } from './dataset.ts'
 import { awaitJob, dryRun } from './job.ts'
 import type { BigQuerySession } from './deferring.ts'
+import { keepDescriptions } from './descriptions.ts'
+import { overwriteOf, tableClause } from './table-clause.ts'
 import { type ApiField, nameType, passageOf, typeText } from './types.ts'
 import { parseAddress } from './url.ts'
 import { quoteName, quoteString } from './values.ts'
@@ -64,6 +66,9 @@ export const warehouse: Warehouse = {
     }))
   },
   loadCsv,
+  tableClause,
+  comment: (session, described) => keepDescriptions(bigQuery(session).client, described),
+  overwrite: overwriteOf,
   estimateBytes: async (session, query) => (await estimate(session, query)).bytes,
   deferred: {
     async stage(session, load) {

@@ -189,40 +189,64 @@ function writeNulls(bindings: Bindings, vector: Vector, nulls: Uint8Array, rows:
 const stringWords = 4
 const inlineBytes = 12
 const strings = new Uint32Array(2048 * stringWords)
-const stringBytes = new Uint8Array(strings.buffer)
 
 function writeTexts(bindings: Bindings, vector: Vector, column: BlockColumn, texts: Texts, rows: number): void {
-  const long = new Map<number, number[]>()
-  strings.fill(0, 0, rows * stringWords)
+  const spelled = spell(texts)
+  const long = new Map<number, number>()
+  const places: number[] = []
   for (let row = 0; row < rows; row++) {
-    if (column.nulls[row] === 1) continue
-    const number = column.words[row] as number
-    const text = texts.bytes[number] as Uint8Array
-    if (text.length <= inlineBytes) {
-      strings[row * stringWords] = text.length
-      const at = row * 16 + 4
-      for (let byte = 0; byte < text.length; byte++) stringBytes[at + byte] = text[byte] as number
-    } else {
-      const places = long.get(number)
-      if (places) places.push(row)
-      else long.set(number, [row])
+    const at = row * stringWords
+    if (column.nulls[row] === 1) {
+      strings.fill(0, at, at + stringWords)
+      continue
     }
+    const number = column.words[row] as number
+    const from = number * stringWords
+    if ((spelled[from] as number) > inlineBytes) {
+      // The vector makes room for each long text once; its other rows point to the same place.
+      if (!long.has(number)) {
+        bindings.vector_assign_string_element_len(vector, row, texts.bytes[number] as Uint8Array)
+        long.set(number, at)
+      }
+      places.push(row)
+      continue
+    }
+    strings[at] = spelled[from] as number
+    strings[at + 1] = spelled[from + 1] as number
+    strings[at + 2] = spelled[from + 2] as number
+    strings[at + 3] = spelled[from + 3] as number
   }
-  // The vector makes room for each long text once; its other rows point to the same place.
-  for (const [number, places] of long) {
-    const [place = 0] = places
-    bindings.vector_assign_string_element_len(vector, place, texts.bytes[number] as Uint8Array)
-  }
-  if (long.size > 0) {
+  if (places.length > 0) {
     const bytes = bindings.vector_get_data(vector, rows * 16)
     const written = new Uint32Array(bytes.buffer, bytes.byteOffset, rows * stringWords)
-    for (const places of long.values()) {
-      const from = (places[0] ?? 0) * stringWords
-      for (const place of places) strings.set(written.subarray(from, from + stringWords), place * stringWords)
+    for (const row of places) {
+      const from = long.get(column.words[row] as number) as number
+      strings.set(written.subarray(from, from + stringWords), row * stringWords)
     }
   }
   bindings.copy_data_to_vector(vector, 0, strings.buffer, 0, rows * 16)
 }
+
+/** The four words of each text by its number; of a long one only the length. */
+function spell(texts: Texts): Uint32Array {
+  const count = texts.bytes.length
+  let known = spellings.get(texts)
+  if (!known || known.words.length < count * stringWords) {
+    const words = new Uint32Array(Math.max(64, count * 2) * stringWords)
+    if (known) words.set(known.words)
+    known = { words, count: known?.count ?? 0 }
+    spellings.set(texts, known)
+  }
+  const bytes = new Uint8Array(known.words.buffer)
+  for (; known.count < count; known.count++) {
+    const text = texts.bytes[known.count] as Uint8Array
+    known.words[known.count * stringWords] = text.length
+    if (text.length <= inlineBytes) bytes.set(text, known.count * 16 + 4)
+  }
+  return known.words
+}
+
+const spellings = new WeakMap<Texts, { words: Uint32Array; count: number }>()
 
 function readChunk(
   bindings: Bindings,

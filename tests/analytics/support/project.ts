@@ -42,7 +42,14 @@ export async function compiled(from: Project, id: string, engine = 'duckdb'): Pr
 export const inMemory = <T>(work: (session: Session) => Promise<T>) => withSession(duckdb, 'duckdb::memory:', {}, work)
 
 /** What a run into a new file makes, and what is asked of it then. */
-export async function afterRun<T>(from: Project, before: string, work: (session: Session) => Promise<T>): Promise<T> {
+export async function afterRun<T>(
+  from: Project,
+  before: string,
+  work: (session: Session) => Promise<T>,
+  failed: (error: unknown) => void = error => {
+    throw error
+  },
+): Promise<T> {
   const folder = mkdtempSync(join(tmpdir(), 'plinth-dialect-'))
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
   const url = `duckdb:${join(folder, 'warehouse.duckdb')}`
@@ -53,6 +60,6 @@ export async function afterRun<T>(from: Project, before: string, work: (session:
     emit,
     runId: 'run',
     owner: 'a test',
-  })
+  }).catch(failed)
   return withSession(duckdb, url, {}, work)
 }

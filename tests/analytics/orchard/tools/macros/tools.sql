@@ -15,3 +15,5 @@
 {{ config(severity='warn') }}
 select * from {{ model }} where {{ column_name }} > {{ most }}
 {% endtest %}
+
+{% macro in_words(column) %}case when {{ column }} > {{ var('sharpest') }} - 3 then 'sharp' else 'blunt' end{% endmacro %}

@@ -1,0 +1,1 @@
+select * from {{ ref('tools', 'blades_in_use') }}
