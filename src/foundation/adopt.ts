@@ -5,6 +5,7 @@ import type { AdoptReport } from '../migrations/adopt/index.ts'
 import type { ToolName } from '../migrations/adopt/tool.ts'
 import type { DriftReport } from '../migrations/drift.ts'
 import { type Desk, type OnTrack, onTracks } from './desk.ts'
+import { folderOf } from './folder.ts'
 import { scratchAlongPath } from './search-path.ts'
 
 export interface AdoptRequest {
@@ -24,7 +25,7 @@ export async function adoptTrack(desk: Desk, request: AdoptRequest): Promise<OnT
       ...request,
       scratch: await scratchAlongPath(desk, track),
       track: track.name,
-      folder: track.migrations,
+      folder: await folderOf(desk.config, track),
       actor,
       emit,
       signal,
@@ -45,7 +46,7 @@ export async function driftOfTracks(desk: Desk): Promise<OnTrack<DriftReport>[]>
       scratch: await scratchAlongPath(desk, track),
       others: session.engine.can.warehouse ? await rolledUp(desk) : [],
       track: track.name,
-      folder: track.migrations,
+      folder: await folderOf(desk.config, track),
       actor,
       signal,
     }),

@@ -17,6 +17,8 @@ import { databaseOf, type Desk, flowOf, onDatabase } from './desk.ts'
 export interface ProjectRequest extends Selection {
   /** Variables as a mapping in YAML or JSON, which take the place of the project's. */
   readonly variables?: string | undefined
+  /** The name of a selection in `selectors.yml`, where `select` says nothing. */
+  readonly selector?: string | undefined
 }
 
 export interface CheckRequest extends ProjectRequest {
@@ -37,23 +39,24 @@ export async function projectOf(
     variables: await variablesOf(variables),
     parts,
     surroundings: {
-      target: config.environment.name,
-      database: await catalogOf(desk),
+      target: config.dbt?.target ?? config.environment.name,
+      ...(config.dbt === null ? {} : { schema: config.dbt.schema, values: config.dbt.values }),
+      ...(await warehouseOf(desk)),
       environment: config.variables,
       moment: { startedAt: new Date().toISOString(), runId: desk.runId },
     },
   })
 }
 
-/** The name of the warehouse's database; undefined where no warehouse is set. */
-async function catalogOf(desk: Desk): Promise<string | undefined> {
+/** The warehouse's engine and the name of its database; nothing where no warehouse is set. */
+async function warehouseOf(desk: Desk): Promise<{ readonly engine?: string; readonly database?: string }> {
   for (const track of desk.config.tracks) {
     if (track.database === null || !(await engineNamed(track.engine)).warehouse) continue
     // A URL from the environment may be one of another engine.
     const { engine, url } = await databaseOf(desk, track)
-    if (engine.warehouse) return engine.warehouse.catalog(url)
+    if (engine.warehouse) return { engine: engine.name, database: engine.warehouse.catalog(url) }
   }
-  return undefined
+  return {}
 }
 
 /** Sources, transforms, checks, unit tests and analyses that are selected. */
@@ -105,7 +108,7 @@ export interface PlanRollupRequest extends ProjectRequest {
 export async function planRollup(desk: Desk, request: PlanRollupRequest): Promise<RollupPlan> {
   const { previewRollup } = await import('../analytics/run/preview.ts')
   const { project, nodes } = await selected(desk, request)
-  const select = new Set(nodes.flatMap(({ kind, name }) => (kind === 'model' ? [name] : [])))
+  const select = new Set(nodes.flatMap(({ kind, name }) => (isMade.has(kind) ? [name] : [])))
   const { mode, bytesMax } = request
   const waitMs = desk.config.migrations.lockWaitSeconds * 1000
   return previewRollup(project, { ...(await flowOf(desk)), emit: desk.emit, waitMs, mode, bytesMax, select })
@@ -159,9 +162,12 @@ export async function selectedModels(
   desk: Desk,
   request: ProjectRequest,
 ): Promise<{ readonly project: Project; readonly models: ReadonlySet<string> | null }> {
-  const isPart = Boolean(request.select?.trim() || request.exclude?.trim())
+  const isPart = Boolean(
+    request.select?.trim() || request.exclude?.trim() || request.selector || request.types || request.exceptTypes,
+  )
   // Without a selection nothing but transforms is asked for.
-  if (!isPart) return { project: await projectOf(desk, request.variables, 'transforms'), models: null }
+  if (!isPart && (await choices(desk, request)).initial === null)
+    return { project: await projectOf(desk, request.variables, 'transforms'), models: null }
   const { project, nodes } = await selected(desk, request)
   return { project, models: new Set(nodes.flatMap(({ kind, name }) => (isMade.has(kind) ? [name] : []))) }
 }
@@ -173,7 +179,16 @@ async function selected(desk: Desk, request: ProjectRequest) {
   const { nodesOf } = await import('../analytics/project/nodes.ts')
   const { selectNodes } = await import('../analytics/project/select.ts')
   const project = await projectOf(desk, request.variables)
-  return { project, nodes: selectNodes(nodesOf(project), request) }
+  const { initial, named } = await choices(desk, request)
+  return { project, nodes: selectNodes(nodesOf(project), request, initial, named) }
+}
+
+/** The selections of the project's files, and what stands first: the one that the command line names, or the default where it says nothing. */
+async function choices({ config }: Desk, { select, exclude, selector }: ProjectRequest) {
+  const { readSelectors } = await import('../analytics/project/selectors.ts')
+  const { initial, named } = await readSelectors(config.analytics, config.root)
+  const isSaid = Boolean(select?.trim() || exclude?.trim())
+  return { named, initial: selector !== undefined ? named(selector) : isSaid ? null : initial }
 }
 
 function namesOf(nodes: readonly GraphNode[], wanted: GraphNode['kind']): ReadonlySet<string> {

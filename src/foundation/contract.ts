@@ -1,9 +1,11 @@
 /** The contract of a project: what the migrations make, with the class of each column. */
+import { existsSync } from 'node:fs'
 import type { ContractTrack } from '../contract/contract.ts'
 import type { DocumentReport, WrittenDocument } from '../contract/files.ts'
 import type { ClassificationFinding } from '../governance/check-classification.ts'
 import type { Schema } from '../schema/model.ts'
 import { type Desk, scratchPlaceOf } from './desk.ts'
+import { folderOf } from './folder.ts'
 
 export async function generateDocuments(desk: Desk): Promise<readonly WrittenDocument[]> {
   const { writeContract } = await import('../contract/files.ts')
@@ -17,7 +19,13 @@ export async function checkDocuments(desk: Desk): Promise<readonly DocumentRepor
   return checkContract(desk.config.docs, await renderDocuments(desk))
 }
 
-/** Columns without a class, classes without a column, and contradictions. */
+/** The same as `checkClasses`; null for a project that says nothing of classes. */
+export async function checkClassesIfAny(desk: Desk): Promise<readonly ClassificationFinding[] | null> {
+  const { classification, origins } = desk.config
+  return existsSync(classification) || origins.get('classification') !== 'default' ? checkClasses(desk) : null
+}
+
+/** Columns without a class, classes without a column, and contradictions. Throws FILE_UNREADABLE without a file that says them. */
 export async function checkClasses(desk: Desk): Promise<readonly ClassificationFinding[]> {
   const { loadClassification } = await import('../governance/classification.ts')
   const { checkClassification } = await import('../governance/check-classification.ts')
@@ -46,7 +54,13 @@ async function catalogsOf(desk: Desk): Promise<{ readonly name: string; readonly
       const { actor, signal } = desk
       return {
         name: track.name,
-        schema: await catalogOf({ ...place, track: track.name, folder: track.migrations, actor, signal }),
+        schema: await catalogOf({
+          ...place,
+          track: track.name,
+          folder: await folderOf(desk.config, track),
+          actor,
+          signal,
+        }),
       }
     }),
   )

@@ -79,7 +79,26 @@ export async function databaseOf(desk: Desk, track: Track): Promise<Database> {
   const url = expand(track.database, config.variables, `tracks.${track.name}.database`)
   const file = /^duckdb:(?!:memory:)(.+)$/.exec(url)?.[1]
   const ofProject = file && !isAbsolute(file) && origin !== 'flag' && origin !== 'environment variable'
-  return { engine: await engineOf(url), url: ofProject ? `duckdb:${join(config.root, file)}` : url }
+  const engine = withSetup(await engineOf(url), config.dbt)
+  return { engine, url: ofProject ? `duckdb:${join(config.root, file)}` : url }
+}
+
+/** What a dbt profile says of its sessions holds for each of them. */
+function withSetup(engine: Engine, dbt: Config['dbt']): Engine {
+  if (dbt === null || dbt.engine !== engine.name || dbt.setup.length === 0) return engine
+  return {
+    ...engine,
+    open: async (url, options) => {
+      const session = await engine.open(url, options)
+      try {
+        for (const statement of dbt.setup) await session.query(statement)
+        return session
+      } catch (error) {
+        await session.close()
+        throw error
+      }
+    },
+  }
 }
 
 /**
@@ -92,7 +111,9 @@ export async function scratchPlaceOf(desk: Desk, track: Track): Promise<ScratchS
   const prelude = await preludeOf(track)
   const beside = async () => ({ ...(await databaseOf(desk, track)), prelude })
   if (!engine.can.postgresSyntax) return beside()
-  if (origin === 'flag' && (await mayMakeDatabases(await beside()))) return beside()
+  // `--dir` alone names no database but by a variable, which need not be set where nobody looks at one.
+  const isNamed = origin === 'flag' && (track.database !== '${DATABASE_URL}' || desk.config.variables['DATABASE_URL'])
+  if (isNamed && (await mayMakeDatabases(await beside()))) return beside()
   return { engine, url: await embeddedUrl(desk), missingRoles: 'make', prelude }
 }
 
@@ -119,6 +140,8 @@ export async function flowOf(desk: Desk): Promise<{ readonly source: Database; r
   )
   const source = databases.find(({ engine }) => engine.can.capture)?.track
   const warehouse = databases.find(({ engine }) => engine.can.warehouse)?.track
+  if (warehouse && !source && desk.config.dbt !== null)
+    return { source: await noSource(), warehouse: await databaseOf(desk, warehouse) }
   if (!source || !warehouse) {
     throw new PlinthError(
       'ENGINE_UNSUPPORTED',
@@ -129,6 +152,17 @@ export async function flowOf(desk: Desk): Promise<{ readonly source: Database; r
     )
   }
   return { source: await databaseOf(desk, source), warehouse: await databaseOf(desk, warehouse) }
+}
+
+/** Stands where a dbt project captures nothing; one that does needs a configuration. */
+async function noSource(): Promise<Database> {
+  const refuse = () =>
+    Promise.reject(
+      new PlinthError('ENGINE_UNSUPPORTED', 'The project captures a source, and nothing says where that is.', {
+        hint: 'Write a plinth.yaml with both tracks, or set meta.plinth.capture aside.',
+      }),
+    )
+  return { engine: { ...(await engineNamed('postgres')), open: refuse }, url: 'postgres://' }
 }
 
 /** The database of the project on the embedded server, which is started or found running once a process. */

@@ -7,6 +7,7 @@ import { withSession } from '../engines/brackets.ts'
 import { engineNamed } from '../engines/registry.ts'
 import { asPlinthError, codes } from '../errors.ts'
 import { type Database, databaseOf, type Desk, serverFolder } from './desk.ts'
+import { folderOf } from './folder.ts'
 
 export interface Diagnosis {
   readonly subject: string
@@ -66,8 +67,7 @@ async function diagnoseServer({ config }: Desk): Promise<Diagnosis> {
 async function diagnoseTrack(desk: Desk, track: Track): Promise<Diagnosis[]> {
   const subject = `track ${track.name}`
   try {
-    const { loadMigrations } = await import('../migrations/load.ts')
-    const { migrations } = await loadMigrations(track.migrations)
+    const { migrations } = await folderOf(desk.config, track)
     const folder = ok(subject, `${migrations.length} migrations in ${track.migrations}`)
     if (track.database === null && !(await isServerRunning(desk))) return [folder]
     const database = await databaseOf(desk, track)
@@ -92,10 +92,11 @@ async function diagnoseDatabase(subject: string, { engine, url }: Database): Pro
   return withSession(engine, url, { applicationName: 'plinth doctor' }, async session => {
     const ledger = await readLedgerVersion(session)
     const { name } = await engineNamed(engine.name)
-    return ok(
-      subject,
-      `${name} ${session.serverVersion} at ${session.address}, ${ledger === 0 ? 'no history yet' : 'with history'}`,
-    )
+    const finding = `${name} ${session.serverVersion} at ${session.address}, ${ledger === 0 ? 'no history yet' : 'with history'}`
+    const untried = engine.untried?.(session.serverVersion) ?? null
+    if (untried === null) return ok(subject, finding)
+    const hint = 'Look for a newer release of Plinth.'
+    return { subject, status: 'warning' as const, finding: `${finding}. ${untried}`, hint }
   }).catch((thrown: unknown) => failed(subject, thrown))
 }
 

@@ -2,6 +2,7 @@
 import { PlinthError } from '../errors.ts'
 import type { ExpandRequest } from '../migrations/expand/request.ts'
 import { type Desk, scratchPlaceOf } from './desk.ts'
+import { folderOf, valuesOf } from './folder.ts'
 
 export interface ExpandedFiles {
   /** In the order of their versions, up before down before checks. */
@@ -28,7 +29,16 @@ export async function expandMigrations(desk: Desk, request: ExpandRequest): Prom
   }
   const { actor, signal } = desk
   const folder = track.migrations
-  const schema = await catalogOf({ ...place, track: track.name, folder, actor, signal })
-  const { created, notices } = await writeExpansion(draftExpansion(schema, request), { folder })
+  const schema = await catalogOf({
+    ...place,
+    track: track.name,
+    folder: await folderOf(desk.config, track),
+    actor,
+    signal,
+  })
+  const { created, notices } = await writeExpansion(draftExpansion(schema, request), {
+    folder,
+    ...valuesOf(desk.config, track),
+  })
   return { files: created.flatMap(({ up, down, checks }) => [up, down, ...(checks === null ? [] : [checks])]), notices }
 }

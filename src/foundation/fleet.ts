@@ -9,6 +9,7 @@ import { failedVisit, type FleetReport, type Member, type Visit, visitFleet } fr
 import type { MigrationFolder } from '../migrations/migration.ts'
 import type { Report } from '../migrations/run.ts'
 import { type Database, databaseOf, type Desk, onDatabase } from './desk.ts'
+import { folderOf } from './folder.ts'
 import { type ApplyRequest, type PlanRequest, runOptions } from './migrations.ts'
 
 export async function applyFleet(desk: Desk, request: ApplyRequest): Promise<FleetReport> {
@@ -44,7 +45,7 @@ export async function statusOfFleet(desk: Desk): Promise<FleetReport> {
   return onFleet(desk, async (session, { track, folder }) => {
     const { current, counts, versions } = await readStatus(session, { track, folder })
     const open = versions.length - counts.applied
-    const to = versions.at(-1)?.version ?? current
+    const to = versions.findLast(({ repeats }) => repeats === undefined)?.version ?? current
     return {
       status: open === 0 ? 'nothing-to-do' : 'succeeded',
       from: current,
@@ -61,7 +62,7 @@ function accepting(member: RunOptions, { acceptLoss = [] }: ApplyRequest): RunOp
   return member.preserve === 'off' ? member : { ...member, preserve: { ...member.preserve, acceptLoss } }
 }
 
-type RunOptions = Omit<ReturnType<typeof runOptions>, 'folder'> & { readonly folder: MigrationFolder }
+type RunOptions = ReturnType<typeof runOptions> & { readonly folder: MigrationFolder }
 
 async function onFleet(
   desk: Desk,
@@ -78,9 +79,8 @@ async function onFleet(
   const track = trackOf(config, fleet)
   const members = await membersOf(desk, fleet, track)
   assertCanary(fleet, members)
-  const { loadMigrations } = await import('../migrations/load.ts')
   const { canary, parallelism } = fleet
-  const folder = await loadMigrations(track.migrations, { dialect: track.engine })
+  const folder = await folderOf(config, track)
   return visitFleet({
     track: track.name,
     members,

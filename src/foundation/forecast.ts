@@ -7,8 +7,10 @@ import type { PlanInFull, PlanOptions } from '../migrations/track.ts'
 import type { Scripts } from '../migrations/rehearse/rehearse.ts'
 import type { Rehearsal } from '../schema/rehearsal.ts'
 import { type Desk, databaseOf, onDatabase } from './desk.ts'
+import { folderOf } from './folder.ts'
 import { targetOf } from './lint-target.ts'
 import { canRehearseAtOnce, type Rehearsed, rehearse, rehearseIfPossible, refusesRehearsal } from './rehearse.ts'
+import { differencesOf, serverOf, type TargetServer } from './target-server.ts'
 
 /** Which steps are meant. */
 export type PlanRequest = Omit<PlanOptions, 'track' | 'folder'>
@@ -45,11 +47,11 @@ export async function forecastTrack(
   const nothing = { track: track.name, address: null, rehearsal: null, forecast: null, notices: [] }
   if (refused !== null) return { ...nothing, reason: refused }
   const { found, notice } = await pendingOf(desk, track, request)
-  const { scripts, steps, address, rows } = found
+  const { scripts, address } = found
   const notices = notice === null ? [] : [notice]
   if (scripts.pending.length === 0) return { ...nothing, address, notices, reason: 'Nothing is pending.' }
   const { rehearsal, reason } = await rehearseIfPossible(desk, wish, scripts, track)
-  const forecast = rehearsal ? await forecastFor(rehearsal, steps, rows) : null
+  const forecast = rehearsal ? await forecastFor(rehearsal, found) : null
   return { track: track.name, address, rehearsal, forecast, reason, notices }
 }
 
@@ -77,9 +79,9 @@ export async function forecastAtHand(
   if (desk.config.lint.rehearsal === 'off') return { ...nothing, reason: 'The configuration turns rehearsals off.' }
   if (!(await canRehearseAtOnce(desk)))
     return { ...nothing, reason: 'No server for rehearsals runs; `plinth rehearse` starts one.' }
-  const { scripts, steps, rows } = await pendingOn(session, full)
-  const { rehearsal, reason } = await rehearseIfPossible(desk, 'preferred', scripts, track)
-  return { forecast: rehearsal ? await forecastFor(rehearsal, steps, rows) : null, reason }
+  const pending = await pendingOn(session, full)
+  const { rehearsal, reason } = await rehearseIfPossible(desk, 'preferred', pending.scripts, track)
+  return { forecast: rehearsal ? await forecastFor(rehearsal, pending) : null, reason }
 }
 
 type Steps = Parameters<typeof forecastOf>[1]
@@ -89,25 +91,33 @@ interface Pending {
   readonly steps: Steps
   readonly address: string | null
   readonly rows: Readonly<Record<string, number>>
+  /** Null where no target was asked. */
+  readonly server: TargetServer | null
 }
 
-async function forecastFor(rehearsal: Rehearsal, steps: Steps, rows: Pending['rows']): Promise<Forecast> {
+async function forecastFor(rehearsal: Rehearsal, { steps, rows, server }: Pending): Promise<Forecast> {
   const { forecastOf } = await import('../migrations/rehearse/forecast.ts')
-  return forecastOf(rehearsal, steps, rows)
+  const forecast = forecastOf(rehearsal, steps, rows)
+  return server === null ? forecast : { ...forecast, gaps: [...forecast.gaps, ...differencesOf(rehearsal, server)] }
 }
 
-async function planOn(session: Session, track: Track, request: PlanRequest): Promise<Pending> {
+async function planOn(session: Session, desk: Desk, track: Track, request: PlanRequest): Promise<Pending> {
   const { readPlan } = await import('../migrations/track.ts')
-  return pendingOn(session, await readPlan(session, { ...request, track: track.name, folder: track.migrations }))
+  return pendingOn(
+    session,
+    await readPlan(session, { ...request, track: track.name, folder: await folderOf(desk.config, track) }),
+  )
 }
 
 async function pendingOn(session: Session, full: PlanInFull): Promise<Pending> {
   const { scriptsOfPlan } = await import('../migrations/rehearse/of-plan.ts')
+  const scripts = await scriptsOfPlan(session, full)
   return {
-    scripts: await scriptsOfPlan(session, full),
+    scripts,
     steps: full.planned.plan.steps,
     address: session.address,
     rows: await targetOf(session),
+    server: await serverOf(session, scripts),
   }
 }
 
@@ -119,14 +129,13 @@ async function pendingOf(
 ): Promise<{ readonly found: Pending; readonly notice: string | null }> {
   try {
     const database = await databaseOf(desk, track)
-    return { found: await onDatabase(desk, database, session => planOn(session, track, request)), notice: null }
+    return { found: await onDatabase(desk, database, session => planOn(session, desk, track, request)), notice: null }
   } catch (thrown) {
     const { code, exitStatus, message } = asPlinthError(thrown)
     const named =
       desk.config.origins.get(`tracks.${track.name}.database`) === 'flag' && track.database !== '${DATABASE_URL}'
     if (named || (exitStatus !== 7 && code !== 'CONFIG_INVALID')) throw thrown
-    const { loadMigrations } = await import('../migrations/load.ts')
-    const { migrations } = await loadMigrations(track.migrations, { dialect: track.engine })
+    const { migrations } = await folderOf(desk.config, track)
     const pending = migrations.map(({ version, up }) => ({ ...up, version, direction: 'up' as const }))
     return {
       found: await withSteps({ history: [], pending }),
@@ -150,7 +159,7 @@ async function rehearseFiles(desk: Desk, files: readonly string[]): Promise<Trac
     }))
     const found = await withSteps({ history: scripts.slice(0, first), pending: scripts.slice(first, last + 1) })
     const rehearsal = await rehearse(desk, found.scripts, track)
-    const forecast = await forecastFor(rehearsal, found.steps, {})
+    const forecast = await forecastFor(rehearsal, found)
     forecasts.push({ track: track?.name ?? 'files', address: null, rehearsal, forecast, reason: null, notices: [] })
   }
   return forecasts
@@ -168,5 +177,5 @@ async function withSteps(scripts: Scripts): Promise<Pending> {
     statements: script?.statements ?? [],
   }))
   const pending = arranged.map(({ input, script }) => (script ? { ...input, script } : input))
-  return { scripts: { ...scripts, pending }, steps, address: null, rows: {} }
+  return { scripts: { ...scripts, pending }, steps, address: null, rows: {}, server: null }
 }

@@ -24,7 +24,7 @@ export function refusal(desk: Desk, track: Track) {
     if (lint.apply === 'report') return desk.emit({ type: 'warning', message, hint: first.hint })
     throw new PlinthError('LINT_REFUSED', message, {
       at: placeOf(first, folder),
-      hint: `${first.hint} Or allow it at the statement: -- plinth:allow ${first.rule} reason="…"`,
+      hint: `${first.hint} Or allow it at the statement: -- plinth:allow ${first.rule} reason="…". Files that stay as they are go to the baseline: plinth lint --all --update-baseline`,
       details: { findings: open },
     })
   }
@@ -60,7 +60,7 @@ export async function findingsOf(
     ({ version }) => isStep(version) || (plan.from !== null && compareVersions(version, plan.from) <= 0),
   )
   const group = withoutIgnored(
-    folderGroup({ ...folder, migrations: there, repeatables: [] }, track, one => isStep(one.version)),
+    folderGroup({ ...folder, migrations: there }, track, one => isStep(one.version)),
     config,
   )
   const report = await lint({
@@ -85,6 +85,7 @@ function sentence({ rule, message }: Finding): string {
 }
 
 function placeOf({ file, line, column }: Finding, folder: MigrationFolder) {
-  const text = folder.migrations.find(one => file !== null && resolve(one.up.file) === resolve(file))?.up.text
+  const all = [...folder.migrations, ...(folder.repeatables ?? [])]
+  const text = all.find(one => file !== null && resolve(one.up.file) === resolve(file))?.up.text
   return { ...(file === null ? {} : { file }), line, column, ...(text === undefined ? {} : { source: text }) }
 }

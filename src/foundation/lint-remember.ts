@@ -27,7 +27,7 @@ export async function rememberReport(
   asked: Asked,
   judge: () => Promise<LintReport>,
 ): Promise<LintReport> {
-  const folder = folderOf(config)
+  const folder = cacheFolderOf(config)
   if (folder === null) return judge()
   const note = join(folder, `lint-${digest(asked.sources.map(({ path, role }) => [path, role])).slice(0, 16)}.json`)
   // To digest all texts takes as long as to judge some of them, so it waits where nothing can be remembered.
@@ -39,7 +39,7 @@ export async function rememberReport(
   return value
 }
 
-function folderOf({ state, file }: Config): string | null {
+function cacheFolderOf({ state, file }: Config): string | null {
   if (!existsSync(state)) {
     if (file === null) return null
     try {

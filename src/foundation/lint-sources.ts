@@ -1,12 +1,13 @@
 /** What a call of lint means: the texts that it judges, in the order of applying, each with those before it. */
 import { existsSync, realpathSync, statSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
-import { basename, dirname, relative, resolve, sep } from 'node:path'
+import { basename, dirname, join, relative, resolve, sep } from 'node:path'
 import type { Config, Track } from '../config/load.ts'
 import { engineNamed } from '../engines/registry.ts'
 import { asPlinthError, PlinthError } from '../errors.ts'
 import type { LintSource } from '../lint/source.ts'
 import { loadMigrations } from '../migrations/load.ts'
+import { folderOf } from './folder.ts'
 import { matchesPattern } from './path-pattern.ts'
 import { type Migration, type MigrationFile, type MigrationFolder } from '../migrations/migration.ts'
 
@@ -20,7 +21,10 @@ export interface LintGroup {
   readonly scope: 'every file' | 'some files'
 }
 
-/** Every file of the folder, or those of the versions that `judged` names; what is applied comes first, since it was there first. */
+/**
+ * Every file of the folder, or those of the versions and repeatables that `judged` names; what is applied comes first, since it was there first, and
+ * repeatables come last, as they run.
+ */
 export function folderGroup(
   folder: MigrationFolder,
   track: Track | null,
@@ -28,7 +32,7 @@ export function folderGroup(
 ): LintGroup {
   const chosen = folder.migrations.filter(judged)
   const others = folder.migrations.filter(migration => !judged(migration))
-  const repeatables = chosen.length === folder.migrations.length ? (folder.repeatables ?? []) : []
+  const repeatables = (folder.repeatables ?? []).filter(judged)
   return {
     track,
     alone: false,
@@ -36,7 +40,7 @@ export function folderGroup(
     sources: [
       ...others.flatMap(migration => sourcesOf(migration, new Set())),
       ...chosen.flatMap(migration => sourcesOf(migration, new Set(['up', 'down']))),
-      ...repeatables.map(file => lonely(shown(file.file), file.text)),
+      ...repeatables.flatMap(migration => sourcesOf(migration, new Set(['up', 'down']))),
     ],
   }
 }
@@ -55,7 +59,8 @@ export async function namedGroups(names: readonly string[], config: Config): Pro
   for (const name of names) {
     const file = resolve(name)
     if (existsSync(file) && statSync(file).isDirectory()) {
-      groups.push(folderGroup(await loadMigrations(file), trackOf(file, config)))
+      const track = trackOf(file, config)
+      groups.push(folderGroup(track ? await folderOf(config, track) : await loadMigrations(file), track))
       continue
     }
     const home = await homeOf(file, load)
@@ -124,7 +129,9 @@ function chosenGroup(folder: MigrationFolder, files: ReadonlySet<string>, track:
   const last = folder.migrations.findLastIndex(one =>
     [one.up, one.down].some(file => file && files.has(resolve(file.file))),
   )
-  const sources = folder.migrations.slice(0, last + 1).flatMap(migration => {
+  const repeatables = (folder.repeatables ?? []).filter(({ up }) => files.has(resolve(up.file)))
+  const before = repeatables.length > 0 ? folder.migrations : folder.migrations.slice(0, last + 1)
+  const sources = [...before, ...repeatables].flatMap(migration => {
     const named = (file: MigrationFile | null) => file !== null && files.has(resolve(file.file))
     // One file that holds both directions names both.
     const judged = new Set<'up' | 'down'>()
@@ -190,8 +197,8 @@ async function homeOf(
   const isBelow = /^(migration|up|down)\.sql$|^[VUBR][\d._]*__/i.test(basename(file)) || nested.test(basename(own))
   for (const folder of isBelow ? [own, dirname(own)] : [own]) {
     const loaded = await load(folder)
-    if (loaded?.migrations.some(one => [one.up, one.down].some(part => part && resolve(part.file) === file)))
-      return loaded
+    const all = [...(loaded?.migrations ?? []), ...(loaded?.repeatables ?? [])]
+    if (all.some(one => [one.up, one.down].some(part => part && resolve(part.file) === file))) return loaded
   }
   return null
 }
@@ -201,11 +208,14 @@ const nested = /^(committed|current|postgres|postgresql|pg|psql|pgsql)$/i
 
 /** A folder that is not one of migrations, or not a whole one, says nothing about a file in it. */
 async function loadIfAny(folder: string, config: Config): Promise<MigrationFolder | null> {
-  const dialect = trackOf(folder, config)?.engine ?? 'postgres'
-  return loadMigrations(folder, { dialect }).catch((thrown: unknown) => {
-    if (asPlinthError(thrown).code === 'INTERNAL') throw thrown
+  const track = trackOf(folder, config)
+  try {
+    return track ? await folderOf(config, track) : await loadMigrations(folder)
+  } catch (thrown) {
+    const { code } = asPlinthError(thrown)
+    if (code === 'INTERNAL' || code === 'CONFIG_INVALID') throw thrown
     return null
-  })
+  }
 }
 
 function trackOf(folder: string, config: Config): Track | null {
@@ -229,6 +239,12 @@ async function textOf(file: string): Promise<string> {
 }
 
 function shown(file: string): string {
-  const near = relative(process.cwd(), file)
-  return near.startsWith('../../..') || near === '' ? file : near
+  const cwd = process.cwd()
+  const folder = dirname(file)
+  if (lately?.cwd !== cwd || lately.folder !== folder) lately = { cwd, folder, near: join(relative(cwd, folder), 'x') }
+  const near = `${lately.near.slice(0, -1)}${basename(file)}`
+  return near.startsWith('../../..') || file === cwd ? file : near
 }
+
+/** Files of one folder come one after the other, and its way from here is long to find. */
+let lately: { readonly cwd: string; readonly folder: string; readonly near: string } | undefined

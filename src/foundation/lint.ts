@@ -9,7 +9,9 @@ import type { Baseline } from '../lint/baseline.ts'
 import { mergeReports } from '../lint/merge.ts'
 import type { LintInput, LintReport } from '../lint/run.ts'
 import type { LintSource } from '../lint/source.ts'
+import type { MigrationFolder } from '../migrations/migration.ts'
 import { type Desk, databaseOf, onDatabase, serverFolder } from './desk.ts'
+import { folderOf } from './folder.ts'
 import { classesIn } from './lint-classes.ts'
 import { today } from './lint-day.ts'
 import { rememberReport } from './lint-remember.ts'
@@ -218,10 +220,9 @@ async function groupsOf(desk: Desk, request: LintRequest, notices: string[]): Pr
       notices.push(`The track ${track.name} is not PostgreSQL’s, so it is not linted.`)
       continue
     }
-    const { loadMigrations } = await import('../migrations/load.ts')
-    const folder = await loadMigrations(track.migrations, { dialect: track.engine })
+    const folder = await folderOf(config, track)
     for (const warning of folder.warnings) notices.push(warning)
-    const applied = request.scope === 'all' ? null : await appliedVersions(desk, track, request, notices)
+    const applied = request.scope === 'all' ? null : await appliedVersions(desk, { track, folder }, request, notices)
     if (applied === null) {
       groups.push(folderGroup(folder, track))
       continue
@@ -238,20 +239,24 @@ async function groupsOf(desk: Desk, request: LintRequest, notices: string[]): Pr
   return groups
 }
 
-/** Null where no database is at hand, so nobody knows what is applied. */
+/** With the repeatables that are up to date. Null where no database is at hand, so nobody knows what is applied. */
 async function appliedVersions(
   desk: Desk,
-  track: Track,
+  { track, folder }: { readonly track: Track; readonly folder: MigrationFolder },
   request: LintRequest,
   notices: string[],
 ): Promise<ReadonlySet<string> | null> {
-  const { readHistory } = await import('../migrations/history.ts')
+  const { readStanding } = await import('../migrations/history.ts')
   const { versionKey } = await import('../migrations/migration.ts')
   if (!(await isAtHand(desk, track, request))) return null
   try {
     const database = await databaseOf(desk, track)
-    const history = await onDatabase(desk, database, session => readHistory(session, track.name))
-    return new Set(history.filter(one => one.state === 'applied').map(one => versionKey(one.version)))
+    const { history, repeatables } = await onDatabase(desk, database, session => readStanding(session, track.name))
+    const { isDue } = await import('../migrations/repeat-due.ts')
+    const known = new Map(repeatables.map(one => [one.version, one]))
+    const standing = (folder.repeatables ?? []).filter(one => !isDue(one, known.get(one.version) ?? null))
+    const applied = history.filter(one => one.state === 'applied')
+    return new Set([...applied, ...standing].map(one => versionKey(one.version)))
   } catch (thrown) {
     const error = asPlinthError(thrown)
     // Whoever names a database wants to hear that it is not there; one of the environment is only a help.

@@ -3,7 +3,7 @@ import type { Levels, SourceLevels } from '../analytics/levels.ts'
 import type { JobState } from '../engines/schedule.ts'
 import { asPlinthError } from '../errors.ts'
 import type { Metric, Sample } from '../telemetry/metric.ts'
-import { writeMetrics } from '../telemetry/openmetrics.ts'
+import { type MetricsFormat, writeMetrics } from '../telemetry/openmetrics.ts'
 import { projectOf } from './analytics.ts'
 import { flowOptions } from './data.ts'
 import type { Desk } from './desk.ts'
@@ -22,8 +22,8 @@ const remembered = new WeakMap<Desk['config'], { readonly levels: Levels; readon
 const warehouseWaitMs = 2000
 
 /** The text for a scrape. */
-export async function metricsOf(desk: Desk): Promise<string> {
-  return writeMetrics(await measure(desk))
+export async function metricsOf(desk: Desk, format: MetricsFormat): Promise<string> {
+  return writeMetrics(await measure(desk), format)
 }
 
 /** Sends the same to a collector, where one is configured. Never throws: what hinders it is told once, and again after it went well. */

@@ -86,6 +86,7 @@ export async function requestJobNow(desk: Desk, name: string): Promise<void> {
 
 /** What is scheduled and how it went; empty before the first schedule. */
 export async function statusOfJobs(desk: Desk): Promise<JobState[]> {
+  if (desk.config.dbt !== null) return []
   const { hasJobs, readJobs } = await import('../engines/schedule.ts')
   return onSource(desk, async session => ((await hasJobs(session)) ? readJobs(session) : []))
 }

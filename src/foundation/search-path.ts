@@ -9,6 +9,7 @@ import type { Track } from '../config/load.ts'
 import type { ScriptToRehearse } from '../migrations/rehearse/script.ts'
 import { quotedName } from '../sql/tree.ts'
 import { type Desk, databaseOf, embeddedUrl, scratchPlaceOf } from './desk.ts'
+import { folderOf } from './folder.ts'
 
 /** Null for the usual one, and where no database answers: then nobody knows better. It is asked once a process. */
 export async function searchPathOf(desk: Desk, track: Track | null): Promise<SearchPath | null> {
@@ -64,14 +65,13 @@ async function ask(desk: Desk, track: Track): Promise<SearchPath | null> {
   const { readSearchPath } = await import('../engines/postgres/search-path.ts')
   const path = await withSession(engine, url, { applicationName: desk.application }, readSearchPath)
   if (path === null) return null
-  const made = await madeByMigrations(track)
+  const made = await madeByMigrations(desk, track)
   return { ...path, schemas: path.schemas.filter(name => name !== 'public' && !made.has(name)) }
 }
 
 /** A file that makes its schema wants to find none. */
-async function madeByMigrations(track: Track): Promise<ReadonlySet<string>> {
-  const { loadMigrations } = await import('../migrations/load.ts')
-  const { migrations } = await loadMigrations(track.migrations, { dialect: track.engine })
+async function madeByMigrations({ config }: Desk, track: Track): Promise<ReadonlySet<string>> {
+  const { migrations } = await folderOf(config, track)
   const makes = /\bcreate\s+schema\s+(?:authorization\s+)?("(?:[^"]|"")+"|[^\s";]+)/gi
   const names = migrations.flatMap(({ up }) => [...up.text.matchAll(makes)].map(([, name = '']) => name))
   return new Set(

@@ -20,6 +20,10 @@ export function listSettings(config: Config): Setting[] {
       [`tracks.${track.name}.engine`, track.engine] as const,
       [`tracks.${track.name}.migrations`, track.migrations] as const,
       ...(track.prelude?.length ? [[`tracks.${track.name}.prelude`, track.prelude.join(', ')] as const] : []),
+      // Names alone: a value may be a secret.
+      ...(Object.keys(track.placeholders ?? {}).length > 0
+        ? [[`tracks.${track.name}.placeholders`, Object.keys(track.placeholders ?? {}).join(', ')] as const]
+        : []),
       [`tracks.${track.name}.database`, track.database ?? 'embedded'] as const,
     ]),
     ...Object.entries(migrations).map(([key, value]) => [`migrations.${key}`, value] as const),

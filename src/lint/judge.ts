@@ -125,8 +125,10 @@ function judgeSchema(rules: readonly SchemaRule[], { rehearsal, files, settings,
   const after = whole.at(-1)?.after ?? before
   const now = renamer(whole)
   return rules.flatMap(rule => {
+    const problems = [...rule.check({ schema: after, before, settings, classOf })]
+    if (problems.length === 0) return []
     const old = new Set([...rule.check({ schema: before, before, settings, classOf })].map(({ object }) => now(object)))
-    return [...rule.check({ schema: after, before, settings, classOf })].flatMap((problem): Said[] => {
+    return problems.flatMap((problem): Said[] => {
       if (old.has(problem.object)) return []
       const place = attribute(problem.object, rule.category, whole, files)
       if (!place) return []

@@ -1,5 +1,7 @@
 /** What a format is given and what it answers: the text of one document, ending in a line break. */
 import { createHash } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path'
 import type { Finding } from '../../schema/finding.ts'
 import type { LintReport } from '../run.ts'
 import type { LintSource } from '../source.ts'
@@ -14,10 +16,28 @@ export interface FormatInput {
 
 export type Format = (input: FormatInput) => string
 
-/** As code hosts want it: relative, with slashes. */
+/**
+ * As code hosts want it: with slashes, from the folder that holds the repository wherever the call was made; outside of one from where it was made, and absolute
+ * for what lies elsewhere.
+ */
 export function pathOf(file: string | null): string {
-  return (file ?? '-').replaceAll('\\', '/').replace(/^\.\//, '')
+  if (file === null || file === '-') return '-'
+  const path = resolve(file)
+  const near = relative(rootOf(process.cwd()), path)
+  return (near.startsWith('..') || isAbsolute(near) ? path : near).split(sep).join('/')
 }
+
+/** The folder or one above that git keeps; a work tree of a second branch and a submodule have a file for it. */
+function rootOf(folder: string): string {
+  if (known?.folder === folder) return known.root
+  let root = folder
+  while (!existsSync(join(root, '.git')) && root !== dirname(root)) root = dirname(root)
+  known = { folder, root: existsSync(join(root, '.git')) ? root : folder }
+  return known.root
+}
+
+/** A report names the same folder many times. */
+let known: { readonly folder: string; readonly root: string } | undefined
 
 /** Of findings that stay the same when lines move: by file, rule, object and message; the second of the same kind gets another. */
 export function fingerprints(findings: readonly Finding[]): readonly string[] {

@@ -4,12 +4,7 @@ import type { LintSource } from '../source.ts'
 import { type Format, pathOf } from './format.ts'
 
 export const junit: Format = ({ report, sources }) => {
-  const suites = filesOf(sources, report.findings).map(file =>
-    suite(
-      file,
-      report.findings.filter(one => pathOf(one.file) === file),
-    ),
-  )
+  const suites = [...byFile(sources, report.findings)].map(([file, findings]) => suite(file, findings))
   const errors = report.counts.error
   const cases = suites.reduce((sum, one) => sum + one.cases, 0)
   return [
@@ -21,16 +16,24 @@ export const junit: Format = ({ report, sources }) => {
   ].join('\n')
 }
 
-function filesOf(sources: readonly LintSource[], findings: readonly Finding[]): string[] {
-  const judged = sources.filter(source => source.role === 'judged').map(source => pathOf(source.path))
-  return [...new Set([...judged, ...findings.map(one => pathOf(one.file))])]
+function byFile(sources: readonly LintSource[], findings: readonly Finding[]): ReadonlyMap<string, Finding[]> {
+  const judged = sources.filter(source => source.role === 'judged')
+  const files = new Map(judged.map(source => [pathOf(source.path), [] as Finding[]]))
+  for (const one of findings) {
+    const file = pathOf(one.file)
+    const others = files.get(file)
+    if (others) others.push(one)
+    else files.set(file, [one])
+  }
+  return files
 }
 
 function suite(file: string, findings: readonly Finding[]): { readonly cases: number; readonly text: string } {
   const failed = findings.filter(one => one.allowed === null && one.severity === 'error').length
   const skipped = findings.filter(one => one.allowed !== null).length
-  const cases = findings.length === 0 ? [passed(file)] : findings.map(one => caseOf(file, one))
-  const head = `  <testsuite name="${escape(file)}" tests="${cases.length}" failures="${failed}" errors="0" skipped="${skipped}">`
+  const names = namesOf(findings)
+  const cases = findings.length === 0 ? [passed(file)] : findings.map((one, at) => caseOf(file, names[at] ?? '', one))
+  const head = `  <testsuite name="${escape(file)}" file="${escape(file)}" tests="${cases.length}" failures="${failed}" errors="0" skipped="${skipped}">`
   return { cases: cases.length, text: [head, ...cases, '  </testsuite>'].join('\n') }
 }
 
@@ -38,8 +41,19 @@ function passed(file: string): string {
   return `    <testcase name="lint" classname="${escape(file)}"/>`
 }
 
-function caseOf(file: string, one: Finding): string {
-  const head = `    <testcase name="${escape(`${one.rule} at line ${one.line}`)}" classname="${escape(file)}" file="${escape(file)}" line="${one.line}">`
+/** Readers take two cases of one name for one. */
+function namesOf(findings: readonly Finding[]): readonly string[] {
+  const seen = new Map<string, number>()
+  return findings.map(({ rule, line }) => {
+    const name = `${rule} at line ${line}`
+    const before = seen.get(name) ?? 0
+    seen.set(name, before + 1)
+    return before === 0 ? name : `${name} (${before + 1})`
+  })
+}
+
+function caseOf(file: string, name: string, one: Finding): string {
+  const head = `    <testcase name="${escape(name)}" classname="${escape(file)}">`
   return `${head}\n      ${outcomeOf(one)}\n    </testcase>`
 }
 

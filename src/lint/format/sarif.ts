@@ -2,15 +2,17 @@
  * SARIF 2.1.0, which code hosts and editors show at the line. What is allowed is there too, suppressed with its reason.
  * Source: OASIS Static Analysis Results Interchange Format (SARIF) Version 2.1.0.
  */
+import { isAbsolute } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import type { Finding } from '../../schema/finding.ts'
 import { frameRules } from '../frame-rules.ts'
 import { rules } from '../rules/index.ts'
-import type { LintSource } from '../source.ts'
 import { fingerprints, type Format, pathOf } from './format.ts'
 
 export const sarif: Format = ({ report, sources, version }) => {
   const told = [...new Set(report.findings.map(one => one.rule))].sort()
   const prints = fingerprints(report.findings)
+  const texts = new Set(sources.map(source => `${source.path}\0${source.direction}`))
   const { serverVersion, reason, gaps } = report.rehearsal
   const notifications = [...(reason === null ? [] : [reason]), ...gaps].map(text => ({
     level: 'note',
@@ -24,7 +26,7 @@ export const sarif: Format = ({ report, sources, version }) => {
       location: { uri: uriOf(uri) },
       sourceLanguage: 'sql',
     })),
-    results: report.findings.map((one, at) => result(one, told.indexOf(one.rule), prints[at] ?? '', sources)),
+    results: report.findings.map((one, at) => result(one, told.indexOf(one.rule), prints[at] ?? '', texts)),
     properties: { rehearsedOn: serverVersion },
   }
   const document = { $schema: 'https://json.schemastore.org/sarif-2.1.0.json', version: '2.1.0', runs: [run] }
@@ -46,9 +48,8 @@ function describeRule(name: string) {
   }
 }
 
-function result(one: Finding, ruleIndex: number, fingerprint: string, sources: readonly LintSource[]) {
+function result(one: Finding, ruleIndex: number, fingerprint: string, texts: ReadonlySet<string>) {
   const { rule, severity, message, hint, file, object, allowed, direction } = one
-  const text = sources.find(source => source.path === file && source.direction === direction)?.text
   return {
     ruleId: rule,
     ruleIndex,
@@ -62,7 +63,7 @@ function result(one: Finding, ruleIndex: number, fingerprint: string, sources: r
     ],
     partialFingerprints: { 'plinthFinding/v1': fingerprint },
     ...(allowed === null ? {} : { suppressions: [suppression(allowed)] }),
-    ...(one.fix === null || text === undefined ? {} : { fixes: [fixOf(one.fix, pathOf(file))] }),
+    ...(one.fix === null || !texts.has(`${file}\0${direction}`) ? {} : { fixes: [fixOf(one.fix, pathOf(file))] }),
   }
 }
 
@@ -88,5 +89,5 @@ function fixOf({ title, edits }: NonNullable<Finding['fix']>, file: string) {
 }
 
 function uriOf(path: string): string {
-  return path.split('/').map(encodeURIComponent).join('/')
+  return isAbsolute(path) ? pathToFileURL(path).href : path.split('/').map(encodeURIComponent).join('/')
 }

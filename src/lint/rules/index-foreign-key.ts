@@ -67,12 +67,13 @@ create index logins_user_idx on logins (user_id) where user_id is not null;`,
     ],
   },
   *check({ schema, settings }) {
+    const taken = namesTaken(schema)
     for (const table of schema.tables) {
       for (const key of table.foreignKeys) {
         if (isIndexed(table, key.columns) || isIndexed(table, withoutTenant(key, settings))) continue
         const name = qualified(table)
         const columns = key.columns.join(', ')
-        const statement = `create index ${indexName(schema, table, key)} on ${name} (${columns})`
+        const statement = `create index ${indexName(taken(table.schema), table, key)} on ${name} (${columns})`
         const isPlain = needsNoQuotes(table.schema, table.name, ...key.columns)
         yield {
           object: `${name}.${key.name}`,
@@ -91,9 +92,19 @@ function withoutTenant({ columns }: ForeignKey, { tenantColumn }: Settings): rea
 }
 
 /** A short name, unless something of the schema has it. */
-function indexName({ tables }: Schema, { schema, name }: Table, { columns }: ForeignKey): string {
-  const own = tables.filter(one => one.schema === schema)
-  const taken = new Set(own.flatMap(one => [one.name, ...one.indexes.map(index => index.name)]))
+function indexName(taken: ReadonlySet<string>, { name }: Table, { columns }: ForeignKey): string {
   const short = `${name}_${(columns.at(-1) ?? '').replace(/_id$/, '')}_idx`
   return taken.has(short) ? `${name}_${columns.join('_')}_fkey_idx` : short
+}
+
+/** What tables and indexes of a schema are called, found out once. */
+function namesTaken({ tables }: Schema): (schema: string) => ReadonlySet<string> {
+  const known = new Map<string, ReadonlySet<string>>()
+  return schema => {
+    const own = () => tables.filter(one => one.schema === schema)
+    const taken =
+      known.get(schema) ?? new Set(own().flatMap(one => [one.name, ...one.indexes.map(index => index.name)]))
+    known.set(schema, taken)
+    return taken
+  }
 }

@@ -29,13 +29,12 @@ export const columnKinds = ['CreateStmt', 'AlterTableStmt']
 /** Partitions are left out, since their columns are those of their parent. */
 export function madeColumns(view: StatementView): readonly MadeColumn[] {
   if (view.statement.control !== null) return []
-  const after = view.seen && view.file.step?.after
-  if (after) return columnsSeen(view, after)
-  return written(view)
+  // The view notes who asks for what was seen, so that is asked each time.
+  return view.seen && view.file.step ? seen(view) : written(view)
 }
 
-/** What was seen is asked anew, since the view notes who asks for it. */
 const written = once(columnsWritten)
+const seen = once(columnsSeen)
 
 /** A problem with a column, at the place where the statement defines it. */
 export function columnProblem(
@@ -60,10 +59,17 @@ export function objectName(written: string): string {
 
 /** The table of that name; names are spelled as {@link qualified} does. */
 export function tableNamed(schema: Schema | null | undefined, name: string): Table | undefined {
-  return schema?.tables.find(table => qualified(table) === name)
+  if (!schema) return undefined
+  const known = tablesByName.get(schema) ?? new Map(schema.tables.map(table => [qualified(table), table]))
+  tablesByName.set(schema, known)
+  return known.get(name)
 }
 
-function columnsSeen({ seen, file, statement }: StatementView, after: Schema): MadeColumn[] {
+const tablesByName = new WeakMap<Schema, ReadonlyMap<string, Table>>()
+
+function columnsSeen({ seen, file, statement }: StatementView): MadeColumn[] {
+  const { after } = file.step ?? { after: undefined }
+  if (!after) return []
   const later = new Set(
     file.step?.statements
       .filter(one => one.index > statement.index)
