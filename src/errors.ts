@@ -240,7 +240,7 @@ export const codes = {
     exit: 4,
     http: 422,
     explain:
-      'Lint found errors in what is pending, so nothing was begun and no lock was taken. Mend the migration; or allow the rule at the statement, with a reason: -- plinth:allow <rule> reason="…".',
+      'Lint found errors in what is pending, so nothing was begun and no lock was taken. Mend the migration; or allow the rule at the statement, with a reason: -- plinth:allow <rule> reason="…". What was written before anybody linted it stays as it is and goes to the baseline: plinth lint --all --update-baseline.',
   },
   DATABASE_UNREACHABLE: {
     exit: 7,
@@ -254,6 +254,12 @@ export const codes = {
     http: 409,
     explain:
       'The database takes no changes from this session: it is a standby, or its role or database is read-only by default. Nothing was changed.',
+  },
+  SERVER_UNSUPPORTED: {
+    exit: 2,
+    http: 400,
+    explain:
+      'The server is older than what Plinth works with, and would fail in the middle of the work. The message names its version and the hint the oldest that is supported.',
   },
   DATABASE_URL_INVALID: {
     exit: 2,
@@ -497,7 +503,7 @@ function isDiskFull(thrown: unknown): boolean {
     typeof thrown === 'object' &&
     thrown !== null &&
     'code' in thrown &&
-    (thrown.code === 'ENOSPC' || thrown.code === 'EDQUOT')
+    (thrown.code === 'ENOSPC' || thrown.code === 'EDQUOT' || thrown.code === 'EFBIG')
   )
 }
 

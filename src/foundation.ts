@@ -15,7 +15,7 @@ import {
   restoreTrackArchive,
   showTrackArchive,
 } from './foundation/archive.ts'
-import { checkClasses, checkDocuments, generateDocuments } from './foundation/contract.ts'
+import { checkClasses, checkClassesIfAny, checkDocuments, generateDocuments } from './foundation/contract.ts'
 import {
   checkFreshness,
   type CheckRequest,
@@ -77,6 +77,7 @@ import type { FleetReport } from './migrations/fleet.ts'
 import type { KeptSessions } from './migrations/rehearse/kept-sessions.ts'
 import type { ExpandRequest } from './migrations/expand/request.ts'
 import { createEmitter, type Emit, type Fact } from './telemetry/event.ts'
+import type { MetricsFormat } from './telemetry/openmetrics.ts'
 import { closeSinks, metricExporter, openSinks } from './telemetry/sinks/index.ts'
 import { applicationName, runTrace } from './telemetry/trace.ts'
 
@@ -142,6 +143,7 @@ export async function openFoundation(options: FoundationOptions) {
 
   return {
     config,
+    version: options.version,
     settings: () => listSettings(config),
     up: (request: { readonly secrets: SeedRequest['secrets'] }) =>
       run(
@@ -185,7 +187,7 @@ export async function openFoundation(options: FoundationOptions) {
         ({ result }) => result.status === 'nothing-to-do',
       ),
     drift: () => driftOfTracks(desk),
-    newMigration: (title: string) => createMigrationFiles(desk, title),
+    newMigration: (title: string, kind?: 'version' | 'repeatable') => createMigrationFiles(desk, title, kind),
     expandMigrations: (request: ExpandRequest) => expandMigrations(desk, request),
     seedPackages: () => listSeedPackages(desk),
     seed: (request: SeedRequest) =>
@@ -226,7 +228,8 @@ export async function openFoundation(options: FoundationOptions) {
     eraseFromRollups: (organization: string) => measured(() => eraseFromRollups(desk, organization)),
     rollupHistory: (limit: number) => rollupHistory(desk, limit),
     levels: async () => (await import('./foundation/metrics.ts')).levelsOf(desk),
-    metrics: async () => (await import('./foundation/metrics.ts')).metricsOf(desk),
+    metrics: async (format: MetricsFormat = 'openmetrics') =>
+      (await import('./foundation/metrics.ts')).metricsOf(desk, format),
     jobs: async () => (await import('./foundation/schedule.ts')).statusOfJobs(desk),
     requestJob: async (name: string) => (await import('./foundation/schedule.ts')).requestJobNow(desk, name),
     maintain: () => measured(async () => (await import('./foundation/schedule.ts')).maintainOnce(desk)),
@@ -239,6 +242,7 @@ export async function openFoundation(options: FoundationOptions) {
     generateDocs: () => run(() => generateDocuments(desk)),
     checkDocs: () => checkDocuments(desk),
     checkClassification: () => checkClasses(desk),
+    checkClassificationIfAny: () => checkClassesIfAny(desk),
     doctor: () => diagnose(desk),
     close,
   }
@@ -273,6 +277,7 @@ async function openDesk(options: FoundationOptions): Promise<{ desk: Desk; close
   const emit = createEmitter(sinks, runId)
   tell = emit
   for (const fact of early) emit(fact)
+  for (const { message, hint } of config.dbt?.notes ?? []) emit({ type: 'warning', message, hint })
   const actor = `${userName()}@${hostname()}`
   const application = applicationName(trace)
   const { traceId } = trace

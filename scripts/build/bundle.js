@@ -32,15 +32,22 @@ const outside = [
 
 /** Read together by every command, so they are one file. */
 const always = [
-  /src\/foundation(\.ts|\/(desk|migrations)\.ts)$/,
-  /src\/config\/(load|remember|checksums|yaml|fleet|hooks|lint)\.ts$/,
+  /src\/foundation(\.ts|\/(desk|folder|migrations)\.ts)$/,
+  /src\/config\/(load|dbt-project|remember|checksums|yaml|fleet|hooks|lint)\.ts$/,
   /src\/schema\/finding\.ts$/,
-  /src\/telemetry\/(event|trace)\.ts$/,
+  /src\/telemetry\/trace\.ts$/,
   /src\/telemetry\/sinks\/(index|terminal|pace|ndjson)\.ts$/,
   /src\/engines\/[^/]+\.ts$/,
   /src\/engines\/postgres\/(index|url|password-file|service-file)\.ts$/,
-  /src\/migrations\/(status|checksum|history|load|migration|ledger|check-files)\.ts$/,
+  /src\/migrations\/(status|checksum|history|load|migration|ledger|check-files|repeat-due)\.ts$/,
   /src\/migrations\/layouts\//,
+]
+
+/** How things are told. */
+const sentences = [
+  /node_modules\/picocolors\//,
+  /src\/telemetry\/(event|blocker)\.ts$/,
+  /src\/telemetry\/sinks\/sentences\.ts$/,
 ]
 
 /** Read together by every command that opens a session. */
@@ -53,10 +60,9 @@ export async function bundle() {
   const build = await rolldown({
     input: {
       plinth: 'src/cli/main.ts',
-      answered: 'src/cli/answered.ts',
+      caller: 'src/cli/caller.ts',
       compiled: 'src/config/compiled.ts',
       'lint-worker': 'src/foundation/lint-worker.ts',
-      ask: 'src/cli/resident/ask.ts',
       resident: 'src/cli/resident/resident.ts',
     },
     platform: 'node',
@@ -76,7 +82,10 @@ export async function bundle() {
     codeSplitting: {
       includeDependenciesRecursively: false,
       groups: [
+        { name: 'caller', test: /src\/cli\/(caller|answered|witness|resident\/(ask|frames|place))\.ts$/ },
         { name: 'always', test: id => always.some(pattern => pattern.test(id)) },
+        // Both the command line and what it reads say these, so they are in a file that waits for neither.
+        { name: 'sentences', test: id => sentences.some(pattern => pattern.test(id)) },
         { name: 'connection', test: id => connection.some(pattern => pattern.test(id)) },
         // What imports a module of the user's is never kept compiled, so nothing else shall be in its file.
         { name: 'hook', test: /src\/migrations\/hooks\/module\.ts$/ },

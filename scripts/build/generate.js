@@ -1,8 +1,9 @@
-// Writes what is generated (the command lines in README.md, docs/commands.md, docs/errors.md, db/docs/, src/lint/rules/index.ts), or with --check says what is stale.
+// Writes what is generated (the command lines and servers in README.md, docs/commands.md, docs/errors.md, db/docs/, src/lint/rules/index.ts), or with --check says what is stale.
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { buildProgram } from '../../dist/cli/main.js'
 import { commands } from '../../dist/cli/commands/index.js'
+import { supported } from '../../dist/engines/postgres/supported.js'
 import { codes } from '../../dist/errors.js'
 import { ruleIndex, rulePages } from './rule-pages.js'
 
@@ -99,10 +100,15 @@ mkdirSync('docs', { recursive: true })
 const readme = readFileSync('README.md', 'utf8')
 put(
   'README.md',
-  readme.replace(
-    /(<!-- usage -->\n```text\n)[\s\S]*?(\n```\n<!-- \/usage -->)/,
-    (_, before, after) => `${before}${usage()}${after}`,
-  ),
+  readme
+    .replace(
+      /(<!-- usage -->\n```text\n)[\s\S]*?(\n```\n<!-- \/usage -->)/,
+      (_, before, after) => `${before}${usage()}${after}`,
+    )
+    .replace(
+      /(<!-- servers -->).*?(<!-- \/servers -->)/,
+      (_, before, after) => `${before}PostgreSQL ${supported.oldest} to ${supported.newest}${after}`,
+    ),
 )
 put('docs/commands.md', commandsPage())
 put('docs/errors.md', errorsPage())

@@ -8,6 +8,7 @@ stamp='@fivetrandevelopers/zetasql 1.13.0'
 [ "$(cat "$folder/installed" 2>/dev/null)" = "$stamp" ] && exit 0
 mkdir -p "$folder"
 echo '{ "private": true }' >"$folder/package.json"
-npm install --prefix "$folder" --no-save --no-audit --no-fund --ignore-scripts --loglevel=error @fivetrandevelopers/zetasql@1.13.0 >/dev/null
+# In the folder rather than with --prefix, which also moves where npm looks for the machine's settings, such as its certificates.
+(cd "$folder" && npm install --no-save --no-audit --no-fund --ignore-scripts --loglevel=error @fivetrandevelopers/zetasql@1.13.0 >/dev/null)
 chmod +x "$folder"/node_modules/@fivetrandevelopers/zetasql/lib/zetasql/remote_server*
 echo "$stamp" >"$folder/installed"

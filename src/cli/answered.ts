@@ -2,7 +2,6 @@
  * Answers a call as it was answered before, where every file that the run had looked at is as it was: neither the program nor the files are read. A note in the
  * project's state folder holds the question, what was looked at, and what was printed.
  */
-import fs from 'node:fs'
 import { dirname, join } from 'node:path'
 import { openWitness, type Seen, seeAgain } from './witness.ts'
 
@@ -52,6 +51,8 @@ export function openCall(bundle: string, argv: readonly string[]): Call | null {
   }
 }
 
+/** The module itself: to import it whole would bring along a file that is read for nothing else. */
+const fs = process.getBuiltinModule('node:fs')
 const { existsSync, readFileSync, readdirSync, writeFileSync, fstatSync, statSync } = fs
 const lengthMax = 16_000_000
 /** As many calls as one goes to and fro between. */

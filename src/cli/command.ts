@@ -21,6 +21,8 @@ export interface ArgumentSpec {
   /** In commander's form: `<slug>` or `[file]`. */
   readonly name: string
   readonly description: string
+  /** All that it can be, for completion. */
+  readonly choices?: readonly string[]
 }
 
 export interface OptionSpec {

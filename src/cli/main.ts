@@ -6,8 +6,9 @@ import type { Residence } from '../config/lint.ts'
 import { asPlinthError, PlinthError } from '../errors.ts'
 import type { KeptSessions } from '../migrations/rehearse/kept-sessions.ts'
 import type { Keep } from './answered.ts'
-import type { CommandSpec, Confirmation, Context, Outcome } from './command.ts'
+import type { CommandSpec, Confirmation, Context, OptionSpec, Outcome } from './command.ts'
 import { commands } from './commands/index.ts'
+import { globalOptions } from './global-options.ts'
 import { failure, failureData } from './print.ts'
 
 interface Globals {
@@ -36,15 +37,21 @@ export async function main(
   const interruption = new AbortController()
   const interrupt = () => (interruption.signal.aborted ? process.exit(130) : interruption.abort())
   process.on('SIGINT', interrupt).on('SIGTERM', interrupt)
-  // A reader that closes the pipe early, such as `head`, is not a failure.
-  process.stdout.on('error', error => process.exit('code' in error && error.code === 'EPIPE' ? 0 : 1))
+  process.stdout.on('error', endUnread)
   let wished = 'off' as Residence
   const residence = (wish: Residence) => {
     wished = wish
   }
   const status = await run(argv, { signal: interruption.signal, keep, residence })
   if (resident === 'missing' && wished !== 'off') (await import('./resident/start.ts')).startResident(wished)
-  process.stdout.write('', () => process.exit(status))
+  process.stdout.write('', error => (error ? endUnread(error) : process.exit(status)))
+}
+
+/** A reader that closes the pipe early, such as `head`, is not a failure; a result that could not be kept, as on a full disk, is one. */
+function endUnread(error: NodeJS.ErrnoException): never {
+  if (error.code === 'EPIPE') return process.exit(0)
+  print(process.stderr, `The result could not be written to standard output: ${error.code ?? error.message}`)
+  return process.exit(1)
 }
 
 export interface Around {
@@ -65,8 +72,11 @@ export async function run(argv: readonly string[], around: Around): Promise<numb
     await program.parseAsync([...argv])
     return status
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
-    throw error
+    if (!(error instanceof CommanderError)) throw error
+    if (error.exitCode === 0) return 0
+    // The parser has told a person already; a program reads its document.
+    if (argv.includes('--json')) print(process.stdout, failureDocument(null, refusalOf(error)))
+    return 2
   }
 }
 
@@ -96,15 +106,7 @@ async function execute(spec: CommandSpec, parsed: Parsed, globals: Globals, arou
     await close?.().catch(() => undefined)
     const error =
       thrown instanceof RangeError ? new PlinthError('USAGE', thrown.message) : withRelativePlace(asPlinthError(thrown))
-    if (globals.json)
-      print(
-        process.stdout,
-        JSON.stringify(
-          { schemaVersion: 1, command: spec.name, ok: false, data: null, error: failureData(error), warnings: [] },
-          null,
-          2,
-        ),
-      )
+    if (globals.json) print(process.stdout, failureDocument(spec.name, error))
     else print(process.stderr, failure(error, globals.verbose ? 'verbose' : 'plain'))
     return error.exitStatus
   }
@@ -113,6 +115,17 @@ async function execute(spec: CommandSpec, parsed: Parsed, globals: Globals, arou
   if (printed) print(process.stdout, printed)
   if (outcome.lasts) keep?.(printed && whole(printed), exit)
   return exit
+}
+
+function failureDocument(command: string | null, error: PlinthError): string {
+  const told = { schemaVersion: 1, command, ok: false, data: null, error: failureData(error), warnings: [] }
+  return JSON.stringify(told, null, 2)
+}
+
+/** `error: unknown option '--alow'`, then perhaps what was meant. */
+function refusalOf({ message }: CommanderError): PlinthError {
+  const [said = '', meant = ''] = message.replace(/^error: /, '').split('\n')
+  return new PlinthError('USAGE', `${said}.`, { hint: meant.replace(/^\((.*)\)$/, '$1') || 'plinth --help' })
 }
 
 function documentOf({ name }: CommandSpec, { data, warnings = [] }: Outcome, exit: number): string {
@@ -167,7 +180,7 @@ export function buildProgram(
     .helpOption('-h, --help', 'show help')
     .configureHelp({ sortSubcommands: false })
     .exitOverride()
-  for (const option of globalOptions()) program.addOption(option)
+  for (const option of globalOptions) program.addOption(optionOf(option))
   for (const spec of chosen) addCommand(program, spec, action)
   program.addHelpText(
     'after',
@@ -176,21 +189,9 @@ export function buildProgram(
   return program
 }
 
-function globalOptions(): Option[] {
-  return [
-    new Option('--track <name>', 'act on one track: operational or analytics'),
-    new Option('--env <name>', 'environment of the configuration'),
-    new Option('--database <url>', 'database to act on'),
-    new Option('--dir <folder>', 'act on this folder of migrations alone'),
-    new Option('--rehearse-on <url>', 'a server to rehearse on, in place of the embedded one'),
-    new Option('--config <file>', 'configuration file'),
-    new Option('--json', 'print one JSON document'),
-    new Option('--events <format>', 'stream events to standard error').choices(['ndjson']),
-    new Option('--yes', 'confirm a destructive command'),
-    new Option('--quiet', 'print errors only'),
-    new Option('--verbose', 'print every statement, and stacks of errors'),
-    new Option('--no-color', 'print without colours'),
-  ]
+function optionOf({ flags, description, choices }: OptionSpec): Option {
+  const option = new Option(flags, description)
+  return choices ? option.choices([...choices]) : option
 }
 
 function addCommand(
@@ -206,19 +207,23 @@ function addCommand(
     .description(spec.description ?? spec.summary)
     .exitOverride()
   for (const { name, description } of spec.arguments ?? []) command.argument(name, description)
-  for (const { flags, description, choices } of spec.options ?? []) {
-    const option = new Option(flags, description)
-    command.addOption(choices ? option.choices([...choices]) : option)
-  }
+  for (const option of spec.options ?? []) command.addOption(optionOf(option))
   command.addHelpText(
     'after',
     `\nExamples:\n${spec.examples.map(example => `  $ ${example}`).join('\n')}\n\nOptions common to all commands: plinth --help`,
   )
   command.action(async (...given: unknown[]) => {
     const self = given[given.length - 1] as Command
-    const options = self.optsWithGlobals<Record<string, string | boolean | undefined>>()
+    const options = spoken(self.optsWithGlobals())
     await action(spec, { arguments: self.args, options }, options)
   })
+}
+
+/** Several words of one option are one text. */
+function spoken(given: Readonly<Record<string, string | boolean | readonly string[] | undefined>>) {
+  return Object.fromEntries(
+    Object.entries(given).map(([key, value]) => [key, typeof value === 'object' ? value.join(' ') : value]),
+  )
 }
 
 /** The command that others stand behind, by its words from the first one. */

@@ -14,13 +14,21 @@ export const paint = Object.fromEntries(
   colourNames.map(name => [name, (text: string | number) => chosen[name](text)]),
 ) as Paint
 
-let chosen: Paint = pico
+let chosen: Paint = coloursFor(process)
 
-/** Chooses as `picocolors` does when a process starts. */
-export function paintFor({ argv, env, stdout }: Pick<NodeJS.Process, 'argv' | 'env' | 'stdout'>): void {
+/** Chooses anew, as when a process starts. */
+export function paintFor(caller: Caller): void {
+  chosen = coloursFor(caller)
+}
+
+type Caller = Pick<NodeJS.Process, 'argv' | 'env' | 'stdout'>
+
+/** What goes into a file or a pipe is read by programs, in continuous integration as well, so colours there have to be asked for. */
+function coloursFor({ argv, env, stdout }: Caller): Paint {
   const isRefused = Boolean(env['NO_COLOR']) || argv.includes('--no-color')
-  const isAsked = Boolean(env['FORCE_COLOR']) || argv.includes('--color') || Boolean(env['CI'])
-  chosen = pico.createColors(!isRefused && (isAsked || (stdout.isTTY && env['TERM'] !== 'dumb')))
+  const forced = env['FORCE_COLOR']
+  const isPlain = forced ? /^(0|false)$/i.test(forced) : !stdout.isTTY || env['TERM'] === 'dumb'
+  return pico.createColors(!isRefused && !isPlain)
 }
 
 /** Aligned columns; a cell may hold colour codes, which take no width. */

@@ -2,7 +2,7 @@
  * Notes what a run looks at in the file system, whoever looks, so that a later run can tell whether it would see the same. As git's index does, a file is
  * known by its place, length and times, and by a digest where it changed so lately that times could not tell one change from the next.
  */
-import fs from 'node:fs'
+import type { BigIntStats } from 'node:fs'
 import { sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -17,6 +17,10 @@ export interface Witness {
   /** Whatever the run does now is nothing that a look at files could tell. */
   giveUp(): void
 }
+
+/** The module itself, whose functions are replaced while somebody watches. */
+const fs = process.getBuiltinModule('node:fs')
+const { statSync, readFileSync, readdirSync } = fs
 
 /** What lies below `program` changes with the program alone, and what is in a state folder is only remembered. */
 export function openWitness(program: string): Witness {
@@ -93,11 +97,10 @@ function before(module: Module, name: string, tell: (place: unknown, options: un
   module[name] = Object.assign(told, work)
 }
 
-const { statSync, readFileSync, readdirSync } = fs
 /** As coarse as the times of any file system are. */
 const freshMs = 2000n
 
-function statsOf(path: string): fs.BigIntStats | undefined {
+function statsOf(path: string): BigIntStats | undefined {
   try {
     return statSync(path, { bigint: true, throwIfNoEntry: false })
   } catch {
@@ -105,13 +108,13 @@ function statsOf(path: string): fs.BigIntStats | undefined {
   }
 }
 
-function kindOf(stats: fs.BigIntStats | undefined): string {
+function kindOf(stats: BigIntStats | undefined): string {
   if (!stats) return 'nothing'
   return stats.isDirectory() ? 'folder' : stats.isFile() ? 'file' : 'other'
 }
 
 /** Also when its time is yet to come. */
-function isFresh({ mtimeMs, ctimeMs }: fs.BigIntStats): boolean {
+function isFresh({ mtimeMs, ctimeMs }: BigIntStats): boolean {
   return (mtimeMs > ctimeMs ? mtimeMs : ctimeMs) > BigInt(Date.now()) - freshMs
 }
 

@@ -7,6 +7,8 @@ import { existsSync, readFileSync } from 'node:fs'
 import { dirname, isAbsolute, join, resolve } from 'node:path'
 import { parseEnv } from 'node:util'
 import { nearest, PlinthError } from '../errors.ts'
+import type { DbtFlags, DbtSetting } from './dbt.ts'
+import { findDbtProject } from './dbt-project.ts'
 import { type FleetSetting, readFleet } from './fleet.ts'
 import { type HookSetting, readHooks } from './hooks.ts'
 import { lintOrigins, type LintSetting, readLint } from './lint.ts'
@@ -35,6 +37,8 @@ export interface Config {
   readonly preserve: Preserve
   readonly seeds: string
   readonly analytics: string
+  /** What dbt's own files say, where a dbt project is run without a configuration of ours; else null. */
+  readonly dbt: DbtSetting | null
   readonly classification: string
   readonly docs: string
   /** A database of the server to rehearse on, as written, before `${NAME}` is expanded; null means the embedded server. */
@@ -69,6 +73,8 @@ export interface Track {
   readonly preserve?: boolean | undefined
   /** Absolute paths of SQL that scratch databases run before the first migration. */
   readonly prelude?: readonly string[] | undefined
+  /** Values of placeholders in the migrations, as written, before `${NAME}` is expanded. */
+  readonly placeholders?: Readonly<Record<string, string>> | undefined
 }
 
 export interface Preserve {
@@ -95,7 +101,7 @@ export interface Timeouts {
   readonly otherHistory: 'refuse' | 'ignore'
 }
 
-export interface ConfigFlags {
+export interface ConfigFlags extends DbtFlags {
   readonly config?: string | undefined
   readonly env?: string | undefined
   readonly track?: string | undefined
@@ -112,16 +118,21 @@ export async function loadConfig(
   cwd: string,
   processVariables: NodeJS.ProcessEnv,
 ): Promise<Config> {
-  const file = findFile(flags.config ?? processVariables['PLINTH_CONFIG'], cwd)
-  const root = file ? rootOf(file) : cwd
+  const start = flags.projectDir === undefined ? cwd : resolve(cwd, flags.projectDir)
+  const file = findFile(flags.config ?? processVariables['PLINTH_CONFIG'], cwd, start)
+  const dbt = file === null && flags.dir === undefined ? await dbtSetting(flags, cwd, processVariables) : null
+  if (file !== null) refuseProfile(flags, file)
+  const root = file ? rootOf(file) : (dbt?.folder ?? cwd)
   const variables = { ...readDotEnv(root), ...processVariables }
-  const base = file ? await remember(root, file, () => readBase(file)) : ({ version: 1 } as ConfigFile)
+  const base = file ? await remember(root, file, () => readBase(file)) : baseOf(dbt)
   const environmentName = flags.env ?? variables['PLINTH_ENV'] ?? base.environment ?? 'local'
   const overlay = await readOverlay(root, environmentName)
   const environmentNames = [...new Set(['local', ...Object.keys(base.environments ?? {})])].sort()
   if (!environmentNames.includes(environmentName) && !overlay)
     throw unknown('ENVIRONMENT_UNKNOWN', 'environment', environmentName, environmentNames)
-  return merge({ root, file, base, overlay: overlay ?? {}, flags, variables, environmentName, environmentNames })
+  const analytics = flags.projectDir === undefined ? undefined : start
+  const layers = { root, file, base, overlay: overlay ?? {}, flags, variables, environmentName, environmentNames }
+  return merge({ ...layers, dbt, analytics })
 }
 
 /** Expands `${NAME}` and `${NAME:-fallback}`. Throws CONFIG_INVALID when a variable without fallback is not set. */
@@ -132,7 +143,9 @@ export function expand(text: string, variables: Config['variables'], place: stri
       const value = variables[name] || fallback
       if (value === undefined) {
         throw new PlinthError('CONFIG_INVALID', `The environment variable ${name} is not set, but ${place} needs it.`, {
-          hint: `Set ${name}, or give --database URL.`,
+          hint: place.endsWith('.database')
+            ? `Set ${name}, or give --database URL.`
+            : `Set ${name}, or write ${place} without it.`,
           at: { object: place },
         })
       }
@@ -150,9 +163,13 @@ interface Layers {
   readonly variables: Config['variables']
   readonly environmentName: string
   readonly environmentNames: readonly string[]
+  readonly dbt: DbtSetting | null
+  /** The analytics project that the command line names. */
+  readonly analytics: string | undefined
 }
 
-function merge({ root, file, base, overlay, flags, variables, environmentName, environmentNames }: Layers): Config {
+function merge(layers: Layers): Config {
+  const { root, file, base, overlay, flags, variables, environmentName, environmentNames, dbt, analytics } = layers
   const origins = new Map<string, Origin>()
   const pick = <T>(
     path: string,
@@ -228,7 +245,8 @@ function merge({ root, file, base, overlay, flags, variables, environmentName, e
       retentionDays: pick('preserve.retentionDays', 30, base.preserve?.retentionDays, overlay.preserve?.retentionDays),
     },
     seeds: path('seeds', 'db/seeds/operational'),
-    analytics: path('analytics', 'analytics'),
+    analytics: analytics ?? path('analytics', 'analytics'),
+    dbt,
     classification: path('classification', 'configs/data-classification.yml'),
     docs: path('docs', 'db/docs'),
     rehearseOn: pick<string | null>(
@@ -303,6 +321,12 @@ function tracksOf(state: string, { root, base, overlay, flags, variables }: Pick
       prelude: [pick(`tracks.${name}.prelude`, [], file?.prelude, local?.prelude)]
         .flat()
         .map(one => absolute(root, one)),
+      placeholders: pick(
+        `tracks.${name}.placeholders`,
+        {},
+        file?.placeholders,
+        local?.placeholders && { ...file?.placeholders, ...local.placeholders },
+      ),
     }
   })
 }
@@ -334,6 +358,29 @@ function folderTrack(dir: string, flags: ConfigFlags): Track {
   }
 }
 
+async function dbtSetting(flags: ConfigFlags, cwd: string, variables: NodeJS.ProcessEnv): Promise<DbtSetting | null> {
+  const folder = findDbtProject(flags.projectDir, cwd, variables)
+  return folder === null ? null : (await import('./dbt.ts')).readDbtSetting(folder, flags, cwd, variables)
+}
+
+/** What the files of a dbt project say, in the words of a configuration. */
+function baseOf(dbt: DbtSetting | null): ConfigFile {
+  if (dbt === null) return { version: 1 }
+  const { project, folder, engine, url } = dbt
+  return { version: 1, project, analytics: folder, tracks: { analytics: { engine, database: url } } }
+}
+
+/** A configuration says which warehouse is meant, and two answers would be one too many. */
+function refuseProfile(flags: ConfigFlags, file: string): void {
+  const flag = (['profilesDir', 'profile', 'target'] as const).find(one => flags[one] !== undefined)
+  if (flag === undefined) return
+  const written = `--${flag === 'profilesDir' ? 'profiles-dir' : flag}`
+  throw new PlinthError('USAGE', `${written} is for a dbt project without a configuration, and there is one.`, {
+    at: { file },
+    hint: 'The configuration names the warehouse: choose one of its environments with --env, or give --track analytics --database URL.',
+  })
+}
+
 async function readOverlay(root: string, name: string): Promise<OverlayFile | undefined> {
   const file = ['yaml', 'yml'].map(ending => join(root, 'configs/environments', `${name}.${ending}`)).find(existsSync)
   if (!file) return undefined
@@ -348,7 +395,7 @@ async function readBase(file: string): Promise<ConfigFile> {
   return (await readYaml(file, configShape, 'CONFIG_INVALID', 'configuration')).value
 }
 
-function findFile(named: string | undefined, cwd: string): string | null {
+function findFile(named: string | undefined, cwd: string, start: string): string | null {
   if (named !== undefined) {
     const file = resolve(cwd, named)
     if (existsSync(file)) return file
@@ -357,7 +404,7 @@ function findFile(named: string | undefined, cwd: string): string | null {
       hint: 'Check the path given with --config or PLINTH_CONFIG.',
     })
   }
-  for (let folder = cwd; ; folder = dirname(folder)) {
+  for (let folder = start; ; folder = dirname(folder)) {
     const file = places.map(place => join(folder, place)).find(existsSync)
     if (file) return file
     if (dirname(folder) === folder) return null

@@ -10,6 +10,7 @@ const track = z.strictObject({
   database: z.string().optional(),
   preserve: z.boolean().optional(),
   prelude: z.union([z.string().min(1), z.array(z.string().min(1))]).optional(),
+  placeholders: z.record(z.string(), z.string()).optional(),
 })
 
 const environment = z.strictObject({

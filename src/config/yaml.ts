@@ -21,10 +21,17 @@ export async function readYaml<T>(
   describe: string,
 ): Promise<YamlFile<T>> {
   const source = await readFile(file, 'utf8').catch(error => {
-    throw new PlinthError('FILE_UNREADABLE', `The ${describe} file cannot be read: ${reason(error)}.`, {
-      at: { file },
-      cause: error,
-    })
+    const why = reason(error)
+    const isAbsent = why === 'ENOENT'
+    throw new PlinthError(
+      'FILE_UNREADABLE',
+      `The ${describe} file ${isAbsent ? 'does not exist' : `cannot be read: ${why}`}.`,
+      {
+        at: { file },
+        hint: isAbsent ? 'Write it, or name another one.' : undefined,
+        cause: error,
+      },
+    )
   })
   return parseYaml(source, file, shape, code, describe)
 }

@@ -86,6 +86,7 @@ async function packageNames(folder: string): Promise<string[]> {
   const entries = await readdir(folder, { withFileTypes: true }).catch((error: unknown) => {
     throw new PlinthError('FOLDER_NOT_FOUND', 'The folder of seed packages does not exist.', {
       at: { file: folder },
+      hint: 'Make it, with a folder and a package.yaml for each package, or name another one under "seeds" in the configuration.',
       cause: error,
     })
   })

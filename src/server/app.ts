@@ -42,26 +42,38 @@ async function answer(foundation: Foundation, request: IncomingMessage, token: s
     return name === null ? [] : [{ route, name }]
   })
   if (matching.length === 0)
-    return { status: 404, body: { error: { code: 'NOT_FOUND', message: `There is no ${path}.` } } }
+    return refused(404, 'NOT_FOUND', `There is no ${path}.`, 'GET /openapi.json lists what there is.')
   const found = matching.find(({ route }) => route.method === method)
-  if (!found)
-    return {
-      status: 405,
-      body: { error: { code: 'METHOD_NOT_ALLOWED', message: `${path} does not answer to this method.` } },
-    }
-  if (found.route.method === 'POST') refuseStranger(request, token)
-  return found.route.answer({ foundation, name: found.name })
+  if (!found) {
+    const allow = matching.flatMap(({ route }) => (route.method === 'GET' ? ['GET', 'HEAD'] : [route.method]))
+    const headers = { allow: [...allow, 'OPTIONS'].join(', ') }
+    if (method === 'OPTIONS') return { status: 204, headers }
+    const refusal = refused(405, 'METHOD_NOT_ALLOWED', `${path} does not answer to this method.`, headers.allow)
+    return { ...refusal, headers }
+  }
+  const { route, name } = found
+  if (route.method === 'POST') {
+    const refusal = refusalOf(request, token)
+    if (refusal) return refusal
+  }
+  return route.answer({ foundation, name, accept: request.headers.accept })
 }
 
-function refuseStranger(request: IncomingMessage, token: string | null): void {
+function refused(status: number, code: string, message: string, hint: string): Answer {
+  return { status, body: { error: { code, message, hint } } }
+}
+
+/** What a stranger is answered who would change something; null for who may. */
+function refusalOf(request: IncomingMessage, token: string | null): Answer | null {
   const given = /^Bearer (.+)$/i.exec(request.headers.authorization ?? '')?.[1]
   // A page in somebody's browser is on this machine as well.
   const isLocal =
     /^(::1|(::ffff:)?127\.)/.test(request.socket.remoteAddress ?? '') && request.headers.origin === undefined
-  if (token === null ? isLocal : given !== undefined && equal(given, token)) return
-  throw new PlinthError('PERMISSION_DENIED', 'This request may not change anything.', {
-    hint: token === null ? 'Set PLINTH_SERVE_TOKEN, and send it.' : 'Send the token: Authorization: Bearer …',
-  })
+  if (token === null ? isLocal : given !== undefined && equal(given, token)) return null
+  const message = 'This request may not change anything.'
+  if (token === null) return refused(403, 'PERMISSION_DENIED', message, 'Set PLINTH_SERVE_TOKEN, and send it.')
+  const refusal = refused(401, 'PERMISSION_DENIED', message, 'Send the token: Authorization: Bearer …')
+  return { ...refusal, headers: { 'www-authenticate': 'Bearer' } }
 }
 
 /** Takes the same time wherever the two differ. */
@@ -77,8 +89,9 @@ function nameIn({ path }: Route, asked: string): string | null {
   return name === '' || name.includes('/') ? null : name
 }
 
+/** Proxies may name the whole address. */
 function decoded(url: string): string {
-  const path = url.split('?')[0] ?? '/'
+  const path = url.replace(/^https?:\/\/[^/?]*/i, '').split('?')[0] || '/'
   try {
     return decodeURIComponent(path)
   } catch {
@@ -92,13 +105,17 @@ function failed(thrown: unknown): Answer {
   return { status: codes[code].http, body: { error: { code, message, hint: hint ?? codes[code].explain } } }
 }
 
-function send(response: ServerResponse, { status, body, text }: Answer, bare: boolean): void {
+function send(response: ServerResponse, { status, body, text, headers }: Answer, bare: boolean): void {
+  const always = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff', ...headers }
+  if (status === 204) {
+    response.writeHead(status, always).end()
+    return
+  }
   const content = text?.content ?? `${JSON.stringify(body ?? null)}\n`
   response.writeHead(status, {
     'content-type': text?.type ?? 'application/json; charset=utf-8',
     'content-length': Buffer.byteLength(content),
-    'cache-control': 'no-store',
-    'x-content-type-options': 'nosniff',
+    ...always,
   })
   response.end(bare ? undefined : content)
 }

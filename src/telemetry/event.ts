@@ -298,3 +298,8 @@ export function createEmitter(sinks: readonly Sink[], runId: string, clock: Cloc
 
 /** Says nothing; for callers that have nobody to tell. */
 export const silent: Emit = () => {}
+
+/** `202601010000_create_users`; a repeatable, whose version is no number, is called by that alone: `R__views`. */
+export function nameOfStep({ version, slug }: { readonly version: string; readonly slug: string }): string {
+  return slug === '' || !/^\d/.test(version) ? version : `${version}_${slug}`
+}

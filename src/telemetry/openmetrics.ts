@@ -1,18 +1,44 @@
-/** Numbers in the text format of OpenMetrics 1.0, which Prometheus and the OpenTelemetry collector read. */
+/**
+ * Numbers in the text format of OpenMetrics 1.0, which Prometheus and the OpenTelemetry collector read, and in that of Prometheus before it (version 0.0.4), for
+ * readers that ask for no other: there a counter is declared by the name of its samples, and there are no units and no end.
+ */
 import type { Labels, Metric } from './metric.ts'
 
-export function writeMetrics(metrics: readonly Metric[]): string {
+export type MetricsFormat = 'openmetrics' | 'prometheus'
+
+export function writeMetrics(metrics: readonly Metric[], format: MetricsFormat = 'openmetrics'): string {
   const lines = metrics.flatMap(metric => {
     const samples = samplesOf(metric)
     if (samples.length === 0) return []
-    return [
-      `# TYPE ${metric.name} ${metric.kind}`,
-      ...(metric.unit === undefined ? [] : [`# UNIT ${metric.name} ${metric.unit}`]),
-      `# HELP ${metric.name} ${escaped(metric.help)}`,
-      ...samples,
-    ]
+    if (format === 'openmetrics')
+      return [
+        `# TYPE ${metric.name} ${metric.kind}`,
+        ...(metric.unit === undefined ? [] : [`# UNIT ${metric.name} ${metric.unit}`]),
+        `# HELP ${metric.name} ${escaped(metric.help)}`,
+        ...samples,
+      ]
+    const name = `${metric.name}${metric.kind === 'counter' ? '_total' : ''}`
+    const help = metric.help.replaceAll('\\', '\\\\').replaceAll('\n', '\\n')
+    return [`# HELP ${name} ${help}`, `# TYPE ${name} ${metric.kind}`, ...samples]
   })
-  return `${[...lines, '# EOF'].join('\n')}\n`
+  return [...lines, ...(format === 'openmetrics' ? ['# EOF'] : [])].map(line => `${line}\n`).join('')
+}
+
+export const metricsTypes: Readonly<Record<MetricsFormat, string>> = {
+  openmetrics: 'application/openmetrics-text; version=1.0.0; charset=utf-8',
+  prometheus: 'text/plain; version=0.0.4; charset=utf-8',
+}
+
+/** What a reader's `Accept` prefers of the two; OpenMetrics where it names neither. */
+export function metricsFormatFor(accept: string | undefined): MetricsFormat {
+  const wishes = (accept ?? '').split(',').map(one => {
+    const [type = '', ...parameters] = one.split(';').map(part => part.trim().toLowerCase())
+    const weight = Number(parameters.find(part => part.startsWith('q='))?.slice(2) ?? 1)
+    return { type, weight: Number.isFinite(weight) ? weight : 0 }
+  })
+  const weightOf = (...types: string[]) =>
+    Math.max(0, ...wishes.filter(({ type }) => types.includes(type)).map(({ weight }) => weight))
+  return weightOf('text/plain', 'text/*') > weightOf('application/openmetrics-text') ? 'prometheus' : 'openmetrics'
 }
 
 function samplesOf(metric: Metric): string[] {

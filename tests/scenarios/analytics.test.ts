@@ -49,12 +49,12 @@ const story = () => {
 describe('without a database', () => {
   test('a project is listed, drawn and compiled', async () => {
     const { cwd, run } = story()
-    const listed = await run('rollup', 'list', '--select', 'source:till+,resource_type:model', '--json')
+    const listed = await run('rollup', 'list', '--select', 'source:till+', '--resource-type', 'model', '--json')
     expect(listed.json.data.nodes).toEqual([
       expect.objectContaining({ id: 'model.orders', materialized: 'table', parents: ['source.till.receipts'] }),
     ])
     expect((await run('rollup', 'list', '--format', 'mermaid')).stdout).toContain('n0 --> n1')
-    const compiled = await run('rollup', 'compile', '--select', 'resource_type:model', '--vars', '{vat: 0.07}')
+    const compiled = await run('rollup', 'compile', '--resource-type', 'model', '--vars', '{vat: 0.07}')
     expect(compiled.stdout).toContain('net * (1 + 0.07)')
     expect(compiled.stdout).toContain('"till"."receipts"')
     const elsewhere = await run('rollup', 'compile', '--engine', 'bigquery', '--output', 'target')

@@ -134,3 +134,19 @@ test('the JSON document of a failure has the same code, place and next step', as
     error: { code: 'DATABASE_UNREACHABLE', hint: expect.any(String) },
   })
 })
+
+test('a project without classes has documents, and is told what is missing where it asks for classes', async () => {
+  const { url } = await emptyDatabase()
+  const cwd = temporaryFolder(migration)
+  const written = await plinth(['docs', 'generate', '--dir', 'm', '--database', url], { cwd })
+  expect(written.status).toBe(0)
+  const checked = await plinth(['docs', 'check', '--dir', 'm', '--database', url], { cwd })
+  expect(checked.status).toBe(0)
+  expect(checked.stdout).toContain('No column is classified: there is no configs/data-classification.yml.')
+  const asked = await plinth(['classify', 'check', '--dir', 'm', '--database', url], { cwd })
+  expectFailure(asked, 2, 'FILE_UNREADABLE')
+  expect(asked.stderr).toContain('The classification file does not exist.')
+  const seeded = await plinth(['seed', '--dir', 'm', '--database', url], { cwd })
+  expectFailure(seeded, 2, 'FOLDER_NOT_FOUND')
+  expect(seeded.stderr).toContain('package.yaml')
+})

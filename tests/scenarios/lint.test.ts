@@ -308,6 +308,20 @@ test('apply refuses an error before it takes a lock; the plan shows it, and an a
   expect((await plinth(['apply', ...place], { cwd })).status).toBe(0)
 })
 
+test('a folder that was written before is applied as it stands, once its findings are the baseline', async () => {
+  const { url } = await emptyDatabase()
+  const cwd = temporaryFolder({
+    'plinth.yaml': `version: 1\ntracks: { operational: { engine: postgres, migrations: m, database: "${url}" } }\n`,
+    'm/1_members.up.sql': 'create table members (nick text primary key, password text not null);',
+    'm/1_members.down.sql': 'drop table members;',
+  })
+  const refused = await plinth(['apply'], { cwd })
+  expect(refused.status).toBe(4)
+  expect(refused.stderr).toContain('plinth lint --all --update-baseline')
+  expect((await plinth(['lint', '--all', '--no-rehearsal', '--update-baseline'], { cwd })).status).toBe(0)
+  expect((await plinth(['apply'], { cwd })).status).toBe(0)
+})
+
 test('on a small table nobody waits, so the same step is applied', async () => {
   const { url } = await emptyDatabase()
   const cwd = temporaryFolder(indexed)

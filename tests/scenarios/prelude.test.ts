@@ -143,6 +143,6 @@ test('an edited prelude is rehearsed anew', async () => {
   configure('    prelude: sql/prelude.sql')
   expect((await run('rehearse', 'm/1_profiles.up.sql')).status).toBe(0)
   writeFileSync(join(cwd, 'sql/prelude.sql'), prelude(role).replace('auth.uid()', 'auth.other()'))
-  const { stdout } = await run('rehearse', 'm/1_profiles.up.sql', '--json')
-  expect(JSON.parse(stdout).data.tracks[0].forecast.steps[0].failure).toMatchObject({ sqlState: '42883' })
+  const { json } = await run('rehearse', 'm/1_profiles.up.sql', '--json')
+  expect(json).toMatchObject({ data: { tracks: [{ forecast: { steps: [{ failure: { sqlState: '42883' } }] } }] } })
 })

@@ -1,10 +1,10 @@
 /** Two servers on one database do each job once; when one is killed in the middle, the other takes over. Maintenance runs once for cron. */
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { emptyDatabase, withClient } from '../support/database.ts'
 import { platformProject, plinth, startPlinth } from '../support/cli.ts'
+import { freePort } from '../support/free-port.ts'
 
 /** A project on its own databases, with what is there applied and seeded. */
 async function installation(configuration = '') {
@@ -26,16 +26,6 @@ async function installation(configuration = '') {
   const start = (...args: string[]) => startPlinth(args, { cwd: folder, env })
   const sql = <R extends object>(text: string) => withClient(url, async client => (await client.query<R>(text)).rows)
   return { run, start, sql }
-}
-
-async function freePort(): Promise<number> {
-  return new Promise(resolve => {
-    const server = createServer()
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address()
-      server.close(() => resolve(typeof address === 'object' && address ? address.port : 0))
-    })
-  })
 }
 
 /** Asks until the answer is right, and answers it. */

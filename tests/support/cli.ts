@@ -7,7 +7,7 @@ import { onTestFinished } from 'vitest'
 import { removeEmbedded } from '../../src/engines/postgres/embedded.ts'
 
 const repository = join(import.meta.dirname, '../..')
-const program = join(repository, 'bin/plinth.js')
+const ownProgram = join(repository, 'bin/plinth.js')
 
 export interface Ran {
   readonly status: number | null
@@ -35,6 +35,8 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>
   /** `piped` lets the story write to it; by default there is none. */
   readonly input?: 'none' | 'piped'
+  /** Another copy of the program. */
+  readonly program?: string
 }
 
 /** Waits for the command's end. */
@@ -45,7 +47,7 @@ export async function plinth(args: readonly string[], options: RunOptions = {}):
 /** Starts the command without waiting, so that a story can kill it or run another beside it. */
 export function startPlinth(
   args: readonly string[],
-  { cwd = tmpdir(), env = {}, input = 'none' }: RunOptions = {},
+  { cwd = tmpdir(), env = {}, input = 'none', program = ownProgram }: RunOptions = {},
 ): { readonly child: ChildProcess; readonly ended: Promise<Ran> } {
   const variables = Object.entries(process.env).filter(
     ([name]) => !/^(DATABASE_URL|WAREHOUSE_URL|PLINTH_|OTEL_|CI$|NO_COLOR|FORCE_COLOR)/.test(name),

@@ -1,13 +1,15 @@
-/** A collector for OTLP over HTTP with JSON, real to whoever exports to it. */
+/** A collector for OTLP over HTTP, real to whoever exports to it. */
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { json } from 'node:stream/consumers'
+import { buffer } from 'node:stream/consumers'
+import { gunzipSync } from 'node:zlib'
 import { onTestFinished } from 'vitest'
 
 export interface Received<T> {
   /** Such as `/v1/traces`. */
   readonly path: string
   readonly headers: IncomingHttpHeaders
+  /** Of JSON what it says, of protobuf its bytes. */
   readonly body: T
 }
 
@@ -17,7 +19,8 @@ export async function startCollector<T>(behaviour: 'accepting' | 'silent' | 'ref
   const held: ServerResponse[] = []
   const server = createServer((request, response) => {
     const answer = async () => {
-      requests.push({ path: request.url ?? '', headers: request.headers, body: (await json(request)) as T })
+      const { url = '', headers } = request
+      requests.push({ path: url, headers, body: bodyOf(headers, await buffer(request)) as T })
       if (behaviour === 'silent') held.push(response)
       else response.writeHead(behaviour === 'accepting' ? 200 : 400, { 'content-type': 'application/json' }).end('{}')
     }
@@ -34,6 +37,11 @@ export async function startCollector<T>(behaviour: 'accepting' | 'silent' | 'ref
   }
   onTestFinished(stop)
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, requests, held: () => held.length, stop }
+}
+
+function bodyOf(headers: IncomingHttpHeaders, sent: Buffer): unknown {
+  const bytes = headers['content-encoding'] === 'gzip' ? gunzipSync(sent) : sent
+  return headers['content-type'] === 'application/json' ? JSON.parse(bytes.toString('utf8')) : bytes
 }
 
 export interface Attribute {

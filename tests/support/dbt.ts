@@ -13,6 +13,8 @@ export const withoutDbt: string | null = existsSync(join(folder, 'installed'))
 if (withoutDbt && process.env['PLINTH_PEERS'] === 'required' && process.env['PLINTH_DBT'] !== 'none')
   throw new Error(withoutDbt)
 
+const quiet = { ...process.env, DBT_SEND_ANONYMOUS_USAGE_STATS: 'false', DBT_NO_VERSION_CHECK: '1' }
+
 export interface DbtRun {
   readonly status: number
   readonly output: string
@@ -21,11 +23,38 @@ export interface DbtRun {
 /** Runs a command of dbt on a project that has its own profiles, and answers its exit status and what it said. */
 export function dbt(project: string, args: readonly string[], variables: Record<string, string>): Promise<DbtRun> {
   const command = [...args, '--project-dir', project, '--profiles-dir', project, '--no-use-colors']
-  const env = { ...process.env, ...variables, DBT_SEND_ANONYMOUS_USAGE_STATS: 'false', DBT_NO_VERSION_CHECK: '1' }
+  const env = { ...quiet, ...variables }
   return new Promise(resolve => {
     execFile(join(folder, 'bin/dbt'), command, { cwd: project, env, maxBuffer: 64 << 20 }, (error, stdout, stderr) => {
       const status = typeof error?.code === 'number' ? error.code : error ? 1 : 0
       resolve({ status, output: `${stdout}${stderr}` })
     })
   })
+}
+
+/** What dbt lists for each of these selections, as `kind.name`; nothing for one that it refuses. */
+export async function dbtList(project: string, selections: readonly (readonly string[])[]): Promise<string[][]> {
+  const script = join(import.meta.dirname, 'dbt-list.py')
+  const answered = await new Promise<string>((resolve, reject) => {
+    const child = execFile(
+      join(folder, 'bin/python'),
+      [script, project],
+      { cwd: project, env: quiet, maxBuffer: 64 << 20 },
+      (error, stdout) => (error ? reject(error) : resolve(stdout)),
+    )
+    child.stdin?.end(JSON.stringify(selections))
+  })
+  const listed = JSON.parse(answered) as (readonly Listed[] | null)[]
+  return listed.map(nodes => (nodes ?? []).map(nameOf).sort())
+}
+
+interface Listed {
+  readonly resource_type: string
+  readonly name: string
+  readonly source_name?: string
+  readonly version?: string | number | null
+}
+
+function nameOf({ resource_type: kind, name, source_name: group, version }: Listed): string {
+  return `${kind}.${group === undefined ? '' : `${group}.`}${name}${version == null ? '' : `_v${version}`}`
 }

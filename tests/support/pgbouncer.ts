@@ -1,14 +1,13 @@
 /** A real PgBouncer before the test server, gone when the test ends. Debian: `apt-get install --no-install-recommends pgbouncer`. */
 import { spawn } from 'node:child_process'
 import { chownSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
-import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { onTestFinished } from 'vitest'
 import { accountFor } from '../../src/engines/postgres/embedded/account.ts'
 import { withClient } from './client.ts'
+import { freePort } from './free-port.ts'
 
 const program = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin']
   .map(folder => join(folder, 'pgbouncer'))
@@ -78,12 +77,4 @@ async function untilReady(url: string): Promise<void> {
       await sleep(50)
     }
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', () => resolve()))
-  const { port } = server.address() as AddressInfo
-  await new Promise<void>(resolve => server.close(() => resolve()))
-  return port
 }

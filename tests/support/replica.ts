@@ -1,8 +1,6 @@
 /** A PostgreSQL with a streaming replica, both of the test's own and gone when it ends. Debian: `apt-get install postgresql`. */
 import { execFile, spawn } from 'node:child_process'
 import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
-import { createServer } from 'node:net'
-import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -10,6 +8,7 @@ import { promisify } from 'node:util'
 import { onTestFinished } from 'vitest'
 import { accountFor } from '../../src/engines/postgres/embedded/account.ts'
 import { withClient } from './client.ts'
+import { freePort } from './free-port.ts'
 
 const debian = '/usr/lib/postgresql'
 const versions = existsSync(debian) ? readdirSync(debian).sort((a, b) => Number(b) - Number(a)) : []
@@ -81,12 +80,4 @@ async function untilTrue(url: string, question: string): Promise<void> {
     if (attempt > 400) throw new Error(`It never became true: ${question}`)
     await sleep(50)
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', () => resolve()))
-  const { port } = server.address() as AddressInfo
-  await new Promise<void>(resolve => server.close(() => resolve()))
-  return port
 }

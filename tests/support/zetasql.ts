@@ -5,10 +5,10 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { type AddressInfo, createServer } from 'node:net'
 import { dirname, join } from 'node:path'
 import { afterAll, beforeAll } from 'vitest'
 import { commandOf, splitStatements, tokensOf } from '../../src/sql/googlesql.ts'
+import { freePort } from './free-port.ts'
 
 const folder = process.env['PLINTH_ZETASQL'] ?? join(import.meta.dirname, '../../.plinth/peers/zetasql')
 
@@ -197,12 +197,4 @@ function found(node: unknown, key: string): unknown {
     if (answer !== undefined) return answer
   }
   return undefined
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', () => resolve()))
-  const { port } = server.address() as AddressInfo
-  await new Promise<void>(resolve => server.close(() => resolve()))
-  return port
 }

@@ -228,6 +228,37 @@ describe('the environment decides', () => {
     await closeSinks(sinks)
   })
 
+  test('protobuf, compression, headers and the names of a project, as its environment asks', async () => {
+    const collector = await listen<Buffer>('accepting')
+    const trace = runTrace({ TRACEPARENT: '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01' })
+    const environment = {
+      OTEL_TRACES_EXPORTER: 'console,otlp',
+      OTEL_EXPORTER_OTLP_ENDPOINT: `${collector.url}/behind/`,
+      OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json',
+      OTEL_EXPORTER_OTLP_TRACES_PROTOCOL: 'http/protobuf',
+      OTEL_EXPORTER_OTLP_COMPRESSION: 'gzip',
+      OTEL_EXPORTER_OTLP_HEADERS: 'api-key=a%20b',
+      OTEL_SERVICE_NAME: 'foundation',
+      OTEL_RESOURCE_ATTRIBUTES: 'team=data%2Cplatform,service.name=other',
+    }
+    const warnings: string[] = []
+    const sinks = await openSinks({ trace, environment }, message => warnings.push(message))
+    for (const fact of story(migration)) for (const sink of sinks) sink.write(fact)
+    await closeSinks(sinks)
+    expect(warnings).toEqual([])
+    const [sent] = collector.requests
+    expect(sent?.path).toBe('/behind/v1/traces')
+    expect(sent?.headers).toMatchObject({
+      'content-type': 'application/x-protobuf',
+      'content-encoding': 'gzip',
+      'api-key': 'a b',
+    })
+    for (const text of ['plinth apply', 'foundation', 'data,platform'])
+      expect(sent?.body.includes(text), text).toBe(true)
+    expect(sent?.body.includes('other')).toBe(false)
+    expect(sent?.body.includes(Buffer.from(trace.traceId, 'hex'))).toBe(true)
+  })
+
   test('what is not supported is said', async () => {
     const warnings: string[] = []
     const sinks = await openSinks(

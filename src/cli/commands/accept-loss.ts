@@ -11,6 +11,6 @@ export function acceptedLoss(context: Context): readonly string[] | 'all' | unde
   const given = text(context, 'acceptLoss')
   if (given === undefined || given === 'all') return given
   const versions = given.split(',').map(one => one.trim())
-  if (versions.every(one => /^\d+(?:\.\d+)*$/.test(one))) return versions
+  if (versions.every(one => /^(?:\d+(?:\.\d+)*|R__.+)$/.test(one))) return versions
   throw new RangeError('--accept-loss takes versions, separated by commas, or all')
 }

@@ -20,6 +20,10 @@ const tools = [
   'atlas',
   'drizzle',
   'sqitch',
+  'evolutions',
+  'yoyo',
+  'liquibase',
+  'tern',
 ]
 
 export const acceptDrift = {
@@ -31,7 +35,7 @@ export const adopt: CommandSpec = {
   name: 'adopt',
   summary: 'take over the history of another migration tool, after proving it',
   description:
-    'Reads the history table of golang-migrate, goose, dbmate, Flyway, node-pg-migrate, graphile-migrate, Prisma, sqlx, Supabase, Diesel, sql-migrate, Atlas, Drizzle or Sqitch, applies its files to a scratch database and compares the catalogs. When they agree, the versions are written down as applied and the next apply goes on from there; nothing is run again and the other table is left as it is. A dirty or failed version is decided by the catalog. Exit status 3, with the list, when history and catalog differ.',
+    'Reads the history table of golang-migrate, goose, dbmate, Flyway, node-pg-migrate, graphile-migrate, Prisma, sqlx, Supabase, Diesel, sql-migrate, Atlas, Drizzle, Sqitch, Play, yoyo, Liquibase or tern, applies its files to a scratch database and compares the catalogs. When they agree, the versions are written down as applied and the next apply goes on from there; nothing is run again and the other table is left as it is. A dirty or failed version is decided by the catalog. Exit status 3, with the list, when history and catalog differ.',
   group: 'migrations',
   options: [
     { flags: '--from <tool>', description: 'the tool; found by its table when there is only one', choices: tools },

@@ -30,7 +30,8 @@ export const docsCheck: CommandSpec = {
   examples: ['plinth docs check', 'plinth docs check --json'],
   async run({ foundation }) {
     const files = await foundation.checkDocs()
-    const findings = await foundation.checkClassification()
+    const classification = await foundation.checkClassificationIfAny()
+    const findings = classification ?? []
     const wrong = files.filter(({ state }) => state !== 'current')
     const errors = findings.filter(({ severity }) => severity === 'error')
     const lines = [
@@ -44,10 +45,12 @@ export const docsCheck: CommandSpec = {
         : `All ${count(files.length, 'document')} are current.`,
       errors.length > 0
         ? `${count(errors.length, 'column or table', 'columns or tables')} of the classification need work.`
-        : 'Every column is classified.',
+        : classification === null
+          ? `No column is classified: there is no ${relative(process.cwd(), foundation.config.classification)}.`
+          : 'Every column is classified.',
     ]
     return {
-      data: { files, classification: findings },
+      data: { files, classification },
       text: lines.join('\n'),
       exit: wrong.length > 0 || errors.length > 0 ? 3 : 0,
     }

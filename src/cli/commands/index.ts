@@ -6,6 +6,7 @@ import { archiveList, archivePurge, archiveRestore, archiveShow } from './archiv
 import { baseline } from './baseline.ts'
 import { check } from './check.ts'
 import { classifyCheck } from './classify.ts'
+import { completionOf } from './completion.ts'
 import { configShow } from './config-show.ts'
 import { docsCheck, docsGenerate } from './docs.ts'
 import { doctor } from './doctor.ts'
@@ -49,7 +50,7 @@ const sealing = [
 const contract = [docsGenerate, docsCheck, classifyCheck]
 const operations = [serve, maintain, doctor, configShow, explain]
 
-export const commands: readonly CommandSpec[] = [
+const others: readonly CommandSpec[] = [
   ...start,
   ...migrations,
   ...archive,
@@ -58,3 +59,5 @@ export const commands: readonly CommandSpec[] = [
   ...contract,
   ...operations,
 ]
+
+export const commands: readonly CommandSpec[] = [...others, completionOf(others)]

@@ -11,6 +11,7 @@ With --expand it writes three migrations: "expand" adds the new column and a tri
   group: 'migrations',
   arguments: [{ name: '[slug]', description: 'what the migration does, such as add_invoice_table' }],
   options: [
+    { flags: '--repeatable', description: 'write R__<slug>.sql, which runs behind the versions whenever it changed' },
     {
       flags: '--expand <change>',
       description: 'write expand, migrate and contract for this change',
@@ -32,13 +33,15 @@ With --expand it writes three migrations: "expand" adds the new column and a tri
   examples: [
     'plinth new add_invoice_table',
     'plinth new add_cost_by_region --track analytics',
+    'plinth new --repeatable views',
     'plinth new --expand rename-column --table shop.orders --column amount --to total',
     'plinth new --expand change-type --table shop.orders --column id_text --to id_number --type bigint',
   ],
   async run(context) {
     if (context.options['expand'] !== undefined) return expandOutcome(context)
     const { foundation, arguments: names } = context
-    const files = (await foundation.newMigration(names[0] ?? '')).map(file => relative(process.cwd(), file))
+    const kind = context.options['repeatable'] === true ? 'repeatable' : 'version'
+    const files = (await foundation.newMigration(names[0] ?? '', kind)).map(file => relative(process.cwd(), file))
     return { data: { files }, text: files.join('\n') }
   },
 }

@@ -21,6 +21,10 @@ export const plan: CommandSpec = {
     { flags: '--rollback', description: 'plan a rollback' },
     { flags: '--steps <count>', description: 'with --rollback: how many migrations to take back' },
     { flags: '--run <id>', description: 'with --rollback: what this run applied' },
+    {
+      flags: '--repeatable <name>',
+      description: 'with --rollback: only this repeatable, to the text that it had before',
+    },
     { flags: '--all', description: 'for every database of the fleet' },
     { flags: '--allow-out-of-order', description: 'also plan migrations that are older than the newest applied one' },
     { flags: '--retry-failed', description: 'also plan a migration that failed before and was not edited since' },

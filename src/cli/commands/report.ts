@@ -1,6 +1,7 @@
 /** What apply, rollback and redo did, for people and for machines. */
 import type { OnTrack } from '../../foundation/desk.ts'
-import type { Report, StepReport } from '../../migrations/run.ts'
+import type { Report } from '../../migrations/run.ts'
+import type { StepReport } from '../../migrations/run-step.ts'
 import type { Outcome } from '../command.ts'
 import { count, duration, paint } from '../print.ts'
 

@@ -10,12 +10,13 @@ export const rollback: CommandSpec = {
   name: 'rollback',
   summary: 'take applied migrations back',
   description:
-    'Runs down files in reverse order, as far as the target says; a down that is gone from the folder runs as it was stored when it was applied. What was applied last goes first; a run from the middle is refused, with the list, while something that was applied later stands on it. Says how long others may have waited. Asks for the name of the database unless --yes is given.',
+    'Runs down files in reverse order, as far as the target says; a down that is gone from the folder runs as it was stored when it was applied. What was applied last goes first; a run from the middle is refused, with the list, while something that was applied later stands on it. Repeatables go back with everything, with the run that changed them, or by name. Says how long others may have waited. Asks for the name of the database unless --yes is given.',
   group: 'migrations',
   options: [
     { flags: '--to <version>', description: 'until this version is the newest; 0 takes everything back' },
     { flags: '--steps <count>', description: 'how many migrations to take back' },
     { flags: '--run <id>', description: 'what this run applied; `last` is the last that applied something' },
+    { flags: '--repeatable <name>', description: 'only this repeatable, to the text that it had before' },
     { flags: '--all', description: 'on every database of the fleet: the canary first, then a few at a time' },
     dryRunOption,
     acceptLossOption,
@@ -24,6 +25,7 @@ export const rollback: CommandSpec = {
     'plinth rollback --steps 1 --track operational',
     'plinth rollback --to 0 --track operational --yes',
     'plinth rollback --run last --track operational',
+    'plinth rollback --repeatable R__views --track operational',
     'plinth rollback --all --to 202601010000 --yes',
   ],
   async run(context) {

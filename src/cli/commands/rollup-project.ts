@@ -1,24 +1,39 @@
 /** Commands about the analytics project: what is in it, what it compiles to, and what a run would do. */
 import type { GraphNode } from '../../analytics/project/nodes.ts'
-import type { SourcePlan } from '../../analytics/run/preview.ts'
+import type { RollupPlan, SourcePlan } from '../../analytics/run/preview.ts'
 import { type CommandSpec, type Context, type OptionSpec, text } from '../command.ts'
 import { count, paint, table } from '../print.ts'
+
+/** Which project is meant, and where it goes when nothing but dbt's files says that. */
+export const placeOptions: readonly OptionSpec[] = [
+  { flags: '--vars <mapping>', description: "variables in YAML or JSON, such as '{region: eu}'" },
+  { flags: '--project-dir <folder>', description: 'folder of dbt_project.yml; default here or above' },
+  { flags: '--profiles-dir <folder>', description: 'folder of profiles.yml; default the project’s, then ~/.dbt' },
+  { flags: '--profile <name>', description: 'profile of profiles.yml; default the one that dbt_project.yml names' },
+  { flags: '-t, --target <name>', description: 'target of the profile; default the one that it names' },
+]
 
 /** As dbt's command line has them. */
 export const projectOptions: readonly OptionSpec[] = [
   {
-    flags: '--select <criteria>',
+    flags: '-s, --select <criteria...>',
     description:
       'part of the project: names, tag:, path:, source:, config.<key>:, with +, 2+, @, spaces for or, commas for and',
   },
-  { flags: '--exclude <criteria>', description: 'leave these out, in the same words' },
-  { flags: '--vars <mapping>', description: "variables in YAML or JSON, such as '{region: eu}'" },
+  { flags: '--exclude <criteria...>', description: 'leave these out, in the same words' },
+  { flags: '--selector <name>', description: 'a selection that selectors.yml names' },
+  { flags: '--resource-type <kinds...>', description: 'of what is selected these kinds alone, such as model or seed' },
+  { flags: '--exclude-resource-type <kinds...>', description: 'of what is selected all but these kinds' },
+  ...placeOptions,
 ]
 
 export function projectRequest(context: Context) {
   return {
     select: text(context, 'select'),
     exclude: text(context, 'exclude'),
+    selector: text(context, 'selector'),
+    types: text(context, 'resourceType'),
+    exceptTypes: text(context, 'excludeResourceType'),
     variables: text(context, 'vars'),
   }
 }
@@ -54,10 +69,10 @@ export const rollupList: CommandSpec = {
   },
 }
 
-function nodeData({ id, kind, name, path, tags, description, parents, config, test }: GraphNode) {
+function nodeData({ id, kind, name, path, tags, description, parents, config, schema, test }: GraphNode) {
   const materialized = config['materialized'] ?? null
-  const schema = config['schema'] ?? null
-  return { id, kind, name, path, tags, description, parents, materialized, schema, test: test === '' ? null : test }
+  const asked = test === '' ? null : test
+  return { id, kind, name, path, tags, description, parents, materialized, schema: schema ?? null, test: asked }
 }
 
 export const rollupCompile: CommandSpec = {
@@ -108,6 +123,7 @@ export const rollupPlan: CommandSpec = {
     const bytesMax = bytesOf(text(context, 'bytesMax'))
     const plan = await context.foundation.planRollup({ ...projectRequest(context), mode, bytesMax })
     const parts = plan.sources.map(describe)
+    if (plan.others.length > 0) parts.push(describeOthers(plan.others))
     if (plan.bytes !== null)
       parts.push(
         `${bytesText(plan.bytes)} would be read${bytesMax === null ? '' : `; the cap is ${bytesText(bytesMax)}`}.`,
@@ -142,6 +158,16 @@ function describe(source: SourcePlan): string {
   ]
     .filter(Boolean)
     .join('\n')
+}
+
+function describeOthers(others: RollupPlan['others']): string {
+  const rows = others.map(({ table: name, action, reason, bytes }) => [
+    name,
+    action,
+    reason,
+    bytes === null ? '' : bytesText(bytes),
+  ])
+  return table(['table', 'action', 'because', 'reads'], rows)
 }
 
 const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB']

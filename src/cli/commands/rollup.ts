@@ -1,6 +1,6 @@
 import { type CommandSpec, text, wholeNumber } from '../command.ts'
 import { count, duration, paint, table } from '../print.ts'
-import { bytesOf, projectOptions, projectRequest } from './rollup-project.ts'
+import { bytesOf, placeOptions, projectOptions, projectRequest } from './rollup-project.ts'
 import { describeHistory, describeJobs, describeLevels } from './levels.ts'
 
 export const rollupRun: CommandSpec = {
@@ -11,6 +11,7 @@ export const rollupRun: CommandSpec = {
   group: 'data',
   options: [
     { flags: '--rebase', description: 'load everything again, also from a source that was restored or replaced' },
+    { flags: '-f, --full-refresh', description: 'the same, in the words of dbt' },
     ...projectOptions,
     {
       flags: '--bytes-max <size>',
@@ -21,7 +22,7 @@ export const rollupRun: CommandSpec = {
   async run(context) {
     const { foundation, options } = context
     const request = { ...projectRequest(context), bytesMax: bytesOf(text(context, 'bytesMax')) }
-    const report = await foundation.rollup(options['rebase'] ? 'rebase' : 'changes', request)
+    const report = await foundation.rollup(options['rebase'] || options['fullRefresh'] ? 'rebase' : 'changes', request)
     const lines = report.sources.map(source => {
       if (source.marks === 0 && source.mode === 'changes')
         return `${paint.bold(source.source)}: nothing changed since the last run.`
@@ -34,7 +35,9 @@ export const rollupRun: CommandSpec = {
     if (seeds.length > 0) lines.push(`Loaded from files: ${seeds.join(', ')}.`)
     const others = Object.entries(report.others).map(([name, rows]) => `${count(rows, 'row')} in ${name}`)
     if (others.length > 0) lines.push(`Made: ${others.join(', ')}.`)
+    if (report.views > 0) lines.push(`Made ${count(report.views, 'view')}.`)
     lines.push(...report.notes.map(note => paint.dim(note)))
+    lines.push(paint.dim(`Warehouse: ${report.warehouse}.`))
     return { data: report, text: [...lines, paint.dim(`Took ${duration(report.durationMs)}.`)].join('\n') }
   },
 }
@@ -48,6 +51,7 @@ export const rollupStatus: CommandSpec = {
   options: [
     { flags: '--history', description: 'what was done and found, newest first' },
     { flags: '--limit <number>', description: 'entries of the history; default 50' },
+    ...placeOptions,
   ],
   examples: ['plinth rollup status', 'plinth rollup status --history --limit 200', 'plinth rollup status --json'],
   async run(context) {
@@ -88,7 +92,12 @@ export const rollupStatus: CommandSpec = {
           .join('\n'),
       ].join('\n'),
     )
-    const parts = [...sources, describeLevels(levels), describeJobs(jobs)].filter(Boolean)
+    const others = Object.entries(status.others).map(([name, rows]) => [
+      name,
+      rows === null ? 'not there yet' : count(rows, 'row'),
+    ])
+    const made = others.length > 0 ? [table(['table', 'rows'], others)] : []
+    const parts = [...sources, ...made, describeLevels(levels), describeJobs(jobs)].filter(Boolean)
     return { data: { ...status, levels, jobs }, text: parts.join('\n\n') }
   },
 }

@@ -1,8 +1,10 @@
+import { existsSync } from 'node:fs'
 import type { OnTrack } from '../../foundation/desk.ts'
 import type { TrackStatus, VersionStatus } from '../../migrations/status.ts'
 import type { CommandSpec } from '../command.ts'
 import { fleetOutcome, isAll } from './fleet.ts'
 import { describeLevels } from './levels.ts'
+import { rollupStatus } from './rollup.ts'
 import { count, duration, paint, table } from '../print.ts'
 
 export const status: CommandSpec = {
@@ -24,6 +26,12 @@ export const status: CommandSpec = {
   async run(context) {
     const { foundation } = context
     if (isAll(context)) return fleetOutcome(await foundation.statusFleet(), 'open')
+    const { dbt, tracks: configured } = foundation.config
+    if (dbt && !configured.some(({ migrations }) => existsSync(migrations))) {
+      const outcome = await rollupStatus.run(context)
+      const note = `${dbt.project} is a dbt project without migrations: this is the status of its warehouse.`
+      return { ...outcome, text: `${note}\n\n${outcome.text ?? ''}` }
+    }
     const tracks = await foundation.status()
     const levels = context.options['levels'] ? await foundation.levels() : null
     const settled = tracks.every(({ result }) => result.counts.applied === result.versions.length)

@@ -12,11 +12,13 @@ export function targetDown(context: Context): Target | undefined {
   const version = text(context, 'to')
   const count = wholeNumber(context, 'steps')
   const runId = text(context, 'run')
+  const name = text(context, 'repeatable')
   const given: Target[] = [
     ...(version === undefined ? [] : [{ kind: 'version', version } as const]),
     ...(count === undefined ? [] : [{ kind: 'steps', count } as const]),
     ...(runId === undefined ? [] : [{ kind: 'run', runId } as const]),
+    ...(name === undefined ? [] : [{ kind: 'repeatable', name } as const]),
   ]
-  if (given.length > 1) throw new RangeError('--to, --steps and --run exclude each other')
+  if (given.length > 1) throw new RangeError('--to, --steps, --run and --repeatable exclude each other')
   return given[0]
 }

@@ -1,6 +1,6 @@
 import { PlinthError } from '../../errors.ts'
 import type { RestoreReport } from '../../migrations/preserve/store.ts'
-import type { VerifiedData } from '../../migrations/verify.ts'
+import type { VerifiedData, VerifyReport } from '../../migrations/verify.ts'
 import type { CommandSpec } from '../command.ts'
 import { count, duration, paint, table } from '../print.ts'
 
@@ -42,7 +42,7 @@ export const verify: CommandSpec = {
           .map(describeProof)
           .join(', '),
       ])
-      return `${paint.bold(track)}: ${count(result.steps.length, 'migration')} applied, taken back and applied again in ${duration(result.durationMs)}; every catalog is equal.\n${table(['version', 'name', 'up', 'down', 'catalog', 'loses', 'rows before = after'], rows)}${describeData(result.data)}`
+      return `${paint.bold(track)}: ${count(result.steps.length, 'migration')} applied, taken back and applied again in ${duration(result.durationMs)}; every catalog is equal.\n${table(['version', 'name', 'up', 'down', 'catalog', 'loses', 'rows before = after'], rows)}${describeData(result.data)}${describeRepeatables(result.repeatables)}`
     })
     return { data, text: text.join('\n\n') }
   },
@@ -54,10 +54,27 @@ function describeProof({ source, before, after }: RestoreReport): string {
   return `${source.replaceAll('"', '')} ${before.rows} ${short(before.digest)} ${equal} ${after.rows} ${short(after.digest)}`
 }
 
-function describeData({ sampled, tables }: VerifiedData): string {
+function describeData({ sampled, refused, spared, tables }: VerifiedData): string {
   if (tables.length === 0) return ''
   const rows = tables.reduce((sum, { before }) => sum + before.rows, 0)
-  return `\n${count(rows, 'row')} in ${count(tables.length, 'table')} went down and came up again, ${sampled.length} tables of them with rows made for it; every digest is equal.`
+  const without = refused
+    ? `\n! The rows made for it did not go down, so none were made: ${refused.message} (${refused.at?.file ?? ''}:${refused.at?.line ?? ''})`
+    : ''
+  const found =
+    spared.length > 0
+      ? `\n! The migrations change or take the rows that they find in ${spared.join(', ')}: none were made there, and what users write there changes when they are applied again.`
+      : ''
+  return `${without}${found}\n${count(rows, 'row')} in ${count(tables.length, 'table')} went down and came up again, ${sampled.length} tables of them with rows made for it; every digest is equal.`
+}
+
+function describeRepeatables(repeatables: VerifyReport['repeatables']): string {
+  if (repeatables.length === 0) return ''
+  const rows = repeatables.map(one => [
+    one.version,
+    duration(one.firstMs),
+    one.againMs === null ? '' : duration(one.againMs),
+  ])
+  return `\n${count(repeatables.length, 'repeatable')} ran behind them, and once more over what ${repeatables.length === 1 ? 'it' : 'they'} made.\n${table(['repeatable', 'first', 'again'], rows)}`
 }
 
 function short(digest: string): string {

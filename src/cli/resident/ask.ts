@@ -2,7 +2,7 @@
  * Lets the project's resident answer a call of lint, where one is there: a process that has everything loaded, so that this one only starts, asks and
  * prints. Whatever is strange before the first byte was printed, the call runs here, as if there were no resident.
  */
-import { writeSync } from 'node:fs'
+import { readSync, writeSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
 import { Readable } from 'node:stream'
 import { isatty } from 'node:tty'
@@ -75,11 +75,22 @@ async function askWithInput(path: string, call: Call, runHere: RunHere): Promise
   })
 }
 
+/** At once, since to load the stream takes longer; where the writer has it wait without blocking, by the stream. */
 async function readInput(): Promise<Buffer> {
   const chunks: Buffer[] = []
-  for await (const chunk of process.stdin) chunks.push(Buffer.from(chunk as Uint8Array))
+  try {
+    for (let length = 1; length > 0; ) {
+      const chunk = Buffer.allocUnsafe(chunkLength)
+      length = readSync(0, chunk)
+      chunks.push(chunk.subarray(0, length))
+    }
+  } catch {
+    for await (const chunk of process.stdin) chunks.push(Buffer.from(chunk as Uint8Array))
+  }
   return Buffer.concat(chunks)
 }
+
+const chunkLength = 65_536
 
 function ask(path: string, call: Call, input: Buffer | null, runHere: RunHere): void {
   const socket = connected(path)
@@ -144,8 +155,7 @@ function connected(path: string): Socket | null {
 }
 
 function send(socket: Socket, call: Call, input: Buffer | null): void {
-  socket.write(frameOf('question', JSON.stringify(call)))
-  socket.write(frameOf('input', input ?? ''))
+  socket.write(Buffer.concat([frameOf('question', JSON.stringify(call)), frameOf('input', input ?? '')]))
 }
 
 /** The socket of one that was killed stays. */

@@ -3,7 +3,6 @@
  * exporter. Numbers come out of ledgers, so counters are cumulative since the ledger began, whichever process sends them.
  */
 import { ValueType } from '@opentelemetry/api'
-import { OTLPMetricExporter } from '@opentelemetry/exporter-metrics-otlp-http'
 import {
   AggregationTemporality,
   DataPointType,
@@ -11,7 +10,8 @@ import {
   type PushMetricExporter,
 } from '@opentelemetry/sdk-metrics'
 import type { Metric } from '../metric.ts'
-import { type Exporting, exporterKind, exporterOptions, resource } from './otel-environment.ts'
+import { type Exporting, exporterKind, resource } from './otel-environment.ts'
+import { metricsExporter } from './otlp.ts'
 
 export interface MetricExporter {
   /** Sends them within two seconds, or throws. */
@@ -21,15 +21,16 @@ export interface MetricExporter {
 export function createMetricExporter(options: Exporting & { readonly version: string }): MetricExporter {
   const { environment, version } = options
   if (exporterKind('metrics', options) === 'console') return { send: async metrics => write(metrics) }
-  const exporter = new OTLPMetricExporter(exporterOptions('metrics', environment))
+  const exporter = metricsExporter(options)
   const scope = { name: 'plinth', version }
   return {
     async send(metrics) {
       const atMs = Date.now()
       const data = metrics.map(metric => dataOf(metric, atMs)).filter(({ dataPoints }) => dataPoints.length > 0)
       await new Promise<void>((resolve, reject) => {
-        exporter.export({ resource: resource(version), scopeMetrics: [{ scope, metrics: data }] }, result =>
-          result.code === succeeded ? resolve() : reject(result.error ?? new Error('not delivered')),
+        exporter.export(
+          { resource: resource(version, environment), scopeMetrics: [{ scope, metrics: data }] },
+          result => (result.code === succeeded ? resolve() : reject(result.error ?? new Error('not delivered'))),
         )
       })
     },

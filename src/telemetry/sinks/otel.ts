@@ -4,7 +4,6 @@
  */
 import { randomBytes } from 'node:crypto'
 import * as api from '@opentelemetry/api'
-import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http'
 import {
   BatchSpanProcessor,
   type IdGenerator,
@@ -14,7 +13,8 @@ import {
 } from '@opentelemetry/sdk-trace-node'
 import type { Sink } from '../event.ts'
 import type { RunTrace } from '../trace.ts'
-import { exporterKind, exporterOptions, resource } from './otel-environment.ts'
+import { exporterKind, resource } from './otel-environment.ts'
+import { traceExporter } from './otlp.ts'
 import { createSpanWriter } from './spans.ts'
 
 export interface OtelOptions {
@@ -30,14 +30,11 @@ const closeMsMax = 2000
 export async function createOtelSink(options: OtelOptions): Promise<Sink> {
   const kind = exporterKind('traces', options)
   let undelivered = 0
-  const exporter = watch(
-    kind === 'console' ? consoleExporter : new OTLPTraceExporter(exporterOptions('traces', options.environment)),
-    count => {
-      undelivered += count
-    },
-  )
+  const exporter = watch(kind === 'console' ? consoleExporter : traceExporter(options), count => {
+    undelivered += count
+  })
   const provider = new NodeTracerProvider({
-    resource: resource(options.version),
+    resource: resource(options.version, options.environment),
     idGenerator: idsOf(options.trace),
     spanProcessors: [
       new BatchSpanProcessor(exporter, { maxQueueSize: 4096, maxExportBatchSize: 2048, scheduledDelayMillis: 1000 }),

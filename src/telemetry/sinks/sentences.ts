@@ -1,6 +1,6 @@
 /** What a person reads of each fact: one sentence, or nothing. Pure; `terminal.ts` decides where it goes. */
 import { describeBlockers } from '../blocker.ts'
-import type { Event } from '../event.ts'
+import { type Event, nameOfStep } from '../event.ts'
 
 export interface Sentence {
   /** `detail` is said only when asked for; `problem` is said even in quiet runs. */
@@ -39,7 +39,7 @@ export function sentenceOf(event: Event): Sentence | undefined {
       )
     case 'step.started':
       return detail(
-        `${event.direction} ${event.version}_${event.slug}: ${count(event.statements, 'statement')}, ${event.transactional ? 'one transaction' : 'statement by statement'}`,
+        `${event.direction} ${nameOfStep(event)}: ${count(event.statements, 'statement')}, ${event.transactional ? 'one transaction' : 'statement by statement'}`,
       )
     case 'step.resumed':
       return note(`${event.direction} ${event.version} goes on after ${count(event.cursor, 'statement')}`)
@@ -48,12 +48,12 @@ export function sentenceOf(event: Event): Sentence | undefined {
         `${event.direction} ${event.version} tries again (${event.attempt}) after ${event.sqlState}, in ${duration(event.pauseMs)}`,
       )
     case 'step.finished':
-      return done(`${event.direction} ${event.version}_${event.slug}  ${stepSize(event)}`, event.durationMs)
+      return done(`${event.direction} ${nameOfStep(event)}  ${stepSize(event)}`, event.durationMs)
     case 'step.failed':
       return {
         level: 'problem',
         mark: 'failed',
-        text: `${event.direction} ${event.version}_${event.slug}  ${event.code}${event.sqlState ? ` (SQLSTATE ${event.sqlState})` : ''}${event.line === null ? '' : ` in line ${event.line}`}, ${duration(event.durationMs)}`,
+        text: `${event.direction} ${nameOfStep(event)}  ${event.code}${event.sqlState ? ` (SQLSTATE ${event.sqlState})` : ''}${event.line === null ? '' : ` in line ${event.line}`}, ${duration(event.durationMs)}`,
       }
     case 'statement.finished':
       return detail(
@@ -148,7 +148,7 @@ export function taskOf(event: Event): { readonly key: string; readonly begins: s
     }
   if (type === 'lock.acquired') return { key: `lock ${event.lock}`, begins: null }
   if (type === 'step.started')
-    return { key: `${event.direction} ${event.version}`, begins: `${event.direction} ${event.version}_${event.slug}` }
+    return { key: `${event.direction} ${event.version}`, begins: `${event.direction} ${nameOfStep(event)}` }
   if (type === 'step.finished' || type === 'step.failed')
     return { key: `${event.direction} ${event.version}`, begins: null }
   return undefined

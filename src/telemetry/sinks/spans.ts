@@ -5,7 +5,7 @@
 import type * as OpenTelemetry from '@opentelemetry/api'
 import type { Attributes, Context, Span, SpanOptions, Tracer } from '@opentelemetry/api'
 import { describeBlocker } from '../blocker.ts'
-import type { Event, StepWaits } from '../event.ts'
+import { type Event, nameOfStep, type StepWaits } from '../event.ts'
 
 export type OtelApi = Pick<typeof OpenTelemetry, 'trace' | 'SpanKind' | 'SpanStatusCode'>
 
@@ -173,7 +173,7 @@ class Run {
   #beginStep(event: Extract<Event, { type: 'step.started' }>): void {
     const before = this.#steps.get(stepKey(event))
     if (before) this.#endStep(before)
-    const span = this.#start(`${event.direction} ${event.version}_${event.slug}`, {
+    const span = this.#start(`${event.direction} ${nameOfStep(event)}`, {
       startTime: this.#lastAt,
       attributes: attributesOf(event),
     })

@@ -33,8 +33,9 @@ export function createTerminalSink(options: TerminalOptions): TerminalSink {
   const environment = options.environment ?? process.env
   const isTerminal = options.stream.isTTY === true && environment['TERM'] !== 'dumb'
   const isLive = isTerminal && !environment['CI'] && options.liveLine !== 'never' && options.verbosity !== 'quiet'
-  const isColored =
-    options.color !== 'never' && !environment['NO_COLOR'] && (isTerminal || isSet(environment['FORCE_COLOR']))
+  const forced = environment['FORCE_COLOR']
+  const isWanted = forced ? !/^(0|false)$/i.test(forced) : isTerminal
+  const isColored = options.color !== 'never' && !environment['NO_COLOR'] && isWanted
   const marks = isLive ? symbols(isColored) : words(isColored)
   return isLive ? createLive(options, marks) : createPlain(options, marks)
 }
@@ -172,8 +173,4 @@ function printable(text: string): string {
 function cut(text: string, width: number): string {
   const characters = Array.from(text)
   return characters.length <= width ? text : `${characters.slice(0, Math.max(0, width - 1)).join('')}…`
-}
-
-function isSet(value: string | undefined): boolean {
-  return value !== undefined && value !== '' && value !== '0'
 }
