@@ -7,8 +7,15 @@ import { join } from 'node:path'
 import { removeEmbedded } from '../../dist/engines/postgres/embedded.js'
 import { generateMigrations, writePairs } from '../migrate/generate.js'
 import { isLoaded, machineFacts } from '../support/machine.js'
-import { answeredByResident, dismissResident, startResident, withoutResident, withResident } from './kept-process.js'
-import { median, summary, takeTurns } from '../support/statistics.js'
+import {
+  answerAlone,
+  answeredByResident,
+  dismissResident,
+  startResident,
+  withoutResident,
+  withResident,
+} from './kept-process.js'
+import { median, round, summary, takeTurns } from '../support/statistics.js'
 
 const plinth = join(import.meta.dirname, '../../bin/plinth.js')
 const resident = join(import.meta.dirname, 'resident.js')
@@ -82,6 +89,7 @@ async function measure() {
         answeredByResident(asking, () =>
           timed(asking, [plinth, 'lint', '-', '--quiet'], withResident, `${newText}\n-- ${round}\n`),
         ),
+      lintAnswerAlone: round => answerAlone(asking, ['-', '--quiet'], `${newText}\n-- alone ${round}\n`),
       lintByTextResident: async round => {
         appendFileSync(last, `\n-- asked by text ${round}\n`)
         return answeredByResident(project, () =>
@@ -174,7 +182,14 @@ ${[
     'lintByTextResident',
     limits.answerMsMax,
   ),
+  row(
+    'the resident’s part of such an answer, its server’s among it: asked by a process that is there',
+    'lintAnswerAlone',
+  ),
   row('a process of Node that does nothing', 'bareNode'),
 ].join('\n')}
+
+An answer from standard input takes ${times.lintStandardInputResident.medianMs} ms: ${times.bareNode.medianMs} of it Node’s start, ${times.lintAnswerAlone.medianMs} the rehearsal and the rules, and
+${round(times.lintStandardInputResident.medianMs - times.bareNode.medianMs - times.lintAnswerAlone.medianMs, 1)} asking and printing.
 `
 }

@@ -1,30 +1,33 @@
-// What somebody would write who knows which cells changed: the least that replaces them, with nothing that makes it safe or proves it.
+import { Readable } from 'node:stream'
+
+// What somebody would write who knows which organizations changed in which hours: the least that replaces what is theirs, with nothing that
+// makes it safe or proves it.
 export async function byHand({ source, warehouse }, { withSession, withTransaction, loadCsv, postgres, duckdb }) {
   const settings = { TimeZone: 'UTC', jit: 'off', max_parallel_workers_per_gather: '0' }
   await withSession(postgres, source.url, { settings }, reader =>
     withSession(duckdb, warehouse.url, { waitMs: 10_000 }, async session => {
       const { rows: cells } = await reader.query(
-        'select bucket_hour as hour, shard from platform.usage_event_marks group by 1, 2',
+        'select distinct bucket_hour as hour, shard, unnest(organizations)::text as organization from platform.usage_event_marks',
       )
       await withTransaction(session, async () => {
-        await session.query('create or replace temp table changed (hour timestamptz, shard smallint)')
-        for (let from = 0; from < cells.length; from += 5000)
-          await session.query(
-            `insert into changed values ${cells
-              .slice(from, from + 5000)
-              .map(({ hour, shard }) => `('${hour}', ${shard})`)
-              .join(', ')}`,
-          )
         await session.query(
-          'create or replace temp table changed_day as select distinct cast(hour as date) as day, shard from changed',
+          'create or replace temp table changed (hour timestamptz, shard smallint, organization uuid)',
+        )
+        await loadCsv(session, {
+          table: 'temp.main.changed',
+          columns: changedColumns,
+          source: Readable.from(cells.map(({ hour, shard, organization }) => `${hour},${shard},${organization}\n`)),
+        })
+        await session.query(
+          'create or replace temp table changed_day as select distinct cast(make_timestamp(epoch_us(hour)) as date) as day, shard, organization from changed',
         )
         await session.query(
-          'delete from raw.usage_events as e using changed as c where c.hour = e.bucket_hour and c.shard = e.shard',
+          'delete from raw.usage_events as e using changed as c where c.hour = e.bucket_hour and c.organization = e.organization_id',
         )
         await loadCsv(session, { table: 'raw.usage_events', columns, source: reader.copyOut(copy) })
-        for (const { table, bucket, changed, time, text } of tables) {
+        for (const { table, bucket, changed, time, whose, text } of tables) {
           await session.query(
-            `delete from analytics.${table} as t using ${changed} as c where c.${time} = t.${bucket} and c.shard = t.shard`,
+            `delete from analytics.${table} as t using ${changed} as c where c.${time} = t.${bucket} and ${whose('t')}`,
           )
           await session.query(`insert into analytics.${table} by name ${text}`)
         }
@@ -33,18 +36,23 @@ export async function byHand({ source, warehouse }, { withSession, withTransacti
   )
 }
 
-// Each hour is looked up by the index on time.
+// Each organization is looked up by its key.
 const copy = `copy (
   select e.*, c.bucket_hour, platform.organization_shard(e.organization_id)
-  from (select bucket_hour, array_agg(distinct shard) as shards from platform.usage_event_marks group by 1) as c
+  from (select distinct bucket_hour, unnest(organizations) as organization from platform.usage_event_marks) as c
   cross join lateral (
     select e.*
     from platform.usage_events as e
-    where e.occurred_at >= c.bucket_hour and e.occurred_at < c.bucket_hour + interval '1 hour'
-      and platform.organization_shard(e.organization_id) = any (c.shards)
+    where e.organization_id = c.organization and e.occurred_at >= c.bucket_hour and e.occurred_at < c.bucket_hour + interval '1 hour'
     offset 0
   ) as e
 ) to stdout (format csv)`
+
+const changedColumns = [
+  { name: 'hour', type: 'timestamptz' },
+  { name: 'shard', type: 'smallint' },
+  { name: 'organization', type: 'uuid' },
+]
 
 const columns = [
   ['organization_id', 'uuid'],
@@ -87,14 +95,23 @@ const tables = [
   ),
 ]
 
+/** Totals of the platform know no organizations: their whole shard is computed. */
+function whoseOf(keys) {
+  return keys.startsWith('organization_id')
+    ? alias => `c.organization = ${alias}.organization_id`
+    : alias => `c.shard = ${alias}.shard`
+}
+
 function hour(table, keys, measures) {
+  const whose = whoseOf(keys)
   const text = `select e.bucket_hour, e.shard, ${keys}, ${measures}
-    from raw.usage_events as e semi join changed as c on c.hour = e.bucket_hour and c.shard = e.shard group by all`
-  return { table, bucket: 'bucket_hour', changed: 'changed', time: 'hour', text }
+    from raw.usage_events as e semi join changed as c on c.hour = e.bucket_hour and ${whose('e')} group by all`
+  return { table, bucket: 'bucket_hour', changed: 'changed', time: 'hour', whose, text }
 }
 
 function day(table, from, keys, measures) {
-  const text = `select cast(e.bucket_hour as date) as bucket_day, e.shard, ${keys}, ${measures}
-    from analytics.${from} as e semi join changed_day as c on c.day = cast(e.bucket_hour as date) and c.shard = e.shard group by all`
-  return { table, bucket: 'bucket_day', changed: 'changed_day', time: 'day', text }
+  const whose = whoseOf(keys)
+  const text = `select cast(make_timestamp(epoch_us(e.bucket_hour)) as date) as bucket_day, e.shard, ${keys}, ${measures}
+    from analytics.${from} as e semi join changed_day as c on c.day = cast(make_timestamp(epoch_us(e.bucket_hour)) as date) and ${whose('e')} group by all`
+  return { table, bucket: 'bucket_day', changed: 'changed_day', time: 'day', whose, text }
 }

@@ -94,15 +94,57 @@ async function text(client, query) {
 async function measureFirst(project, options) {
   const times = []
   const used = []
+  const parts = []
+  let report
   for (let round = 0; round < (quick ? 1 : 3); round++) {
     await freshWarehouse(options)
+    const clock = partsClock()
     const before = cpuOf(options.source.url)
-    times.push(await timed(() => runRollup(project, { ...options, runId: `first-${round}`, mode: 'rebase' })))
+    times.push(
+      await timed(async () => {
+        report = await runRollup(project, { ...options, emit: clock.emit, runId: `first-${round}`, mode: 'rebase' })
+      }),
+    )
     used.push(cpuOf(options.source.url) - before)
+    parts.push(clock.parts(used.at(-1)))
   }
   const seconds = round(median(times) / 1000, 2)
   const cpuSeconds = round(median(used), 2)
-  return { seconds, cpuSeconds, perSecond: Math.round(count / seconds), perCpuSecond: Math.round(count / cpuSeconds) }
+  const microseconds = Object.fromEntries(
+    Object.keys(parts[0]).map(name => [name, round((median(parts.map(part => part[name])) / count) * 1e6, 2)]),
+  )
+  return {
+    seconds,
+    cpuSeconds,
+    perSecond: Math.round(count / seconds),
+    perCpuSecond: Math.round(count / cpuSeconds),
+    microseconds,
+    sketchRows: report.sources[0].tables['analytics.latency_hourly'],
+  }
+}
+
+/** Seconds of processor time by what was being done; what is not this process's own is the server's. */
+function partsClock() {
+  const own = () => Object.values(process.cpuUsage()).reduce((sum, micros) => sum + micros, 0) / 1e6
+  const spent = {}
+  const began = own()
+  let last = began
+  const add = name => {
+    const now = own()
+    spent[name] = (spent[name] ?? 0) + now - last
+    last = now
+  }
+  const names = { 'rollup.captured': 'finding what changed', 'rollup.loaded': 'raw rows' }
+  return {
+    emit: event => {
+      if (event.type === 'rollup.replaced') add(event.table.replace(/^.*\./, ''))
+      else if (names[event.type]) add(names[event.type])
+    },
+    parts(total) {
+      add('proof of raw rows, commit, closing')
+      return { 'the server': total - (last - began), ...spent }
+    },
+  }
 }
 
 /** An hour's events arrive through the triggers; a run takes them, and a reconciliation compares everything once more. */
@@ -169,5 +211,15 @@ ${[
 
 Reconciling all ${(events + hour.rows).toLocaleString('en')} events afterwards took ${hour.reconcileAllSeconds} s. The first load took ${first.seconds} s and ${first.cpuSeconds} s of processor time.
 COPY was of ${tracking.rows.toLocaleString('en')} rows over two hours into the partitioned table, with its keys, checks and foreign keys.
+
+What a load is made of, in microseconds of processor time an event; 0.4 M events a second leave 2.5 of them:
+
+| part | µs |
+|---|---|
+${Object.entries(first.microseconds)
+  .map(([name, value]) => `| ${name} | ${value.toFixed(2)} |`)
+  .join('\n')}
+
+Raw rows are received, taken apart, hashed for the proof and appended. The hours' sketches have ${first.sketchRows.toLocaleString('en')} rows for these events.
 `
 }
