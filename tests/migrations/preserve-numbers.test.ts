@@ -71,6 +71,22 @@ describe('seeds without a number of their own', () => {
     expect(await read()).toEqual(before)
     expect(await verify()).toMatchObject({ status: 'passed' })
   })
+
+  test('where numbers come in steps of ten', async () => {
+    const { ask, read, thereAndBack } = await story({
+      '1_roles': [
+        "create sequence tens start 500 increment 10;\ncreate table roles (id int primary key default nextval('tens'), name text not null unique);\nalter sequence tens owned by roles.id;\ncreate sequence roles_id_seq;\nselect nextval('roles_id_seq');",
+        'drop sequence roles_id_seq;\ndrop table roles;',
+      ],
+      '2_seed': seed,
+    })
+    await ask("insert into roles (name) values ('own'); insert into users (role_id) values (500), (510), (520)")
+    const before = await read()
+    await thereAndBack('1')
+    expect(await read()).toEqual(before)
+    await ask("insert into roles (name) values ('next')")
+    expect((await read())?.['roles']).toContainEqual({ id: 530, name: 'next' })
+  })
 })
 
 describe('what is not all that was kept', () => {
@@ -87,6 +103,25 @@ describe('what is not all that was kept', () => {
     await thereAndBack(to)
     expect(await read()).toEqual(before)
     expect(await verify()).toMatchObject({ status: 'passed' })
+  })
+
+  test('rows of another table that come out differently do not take theirs from these', async () => {
+    const { ask, read, thereAndBack } = await story({
+      '1_roles': [
+        `create table roles (id serial primary key, name text not null);
+create table greetings (id serial primary key, role_id int not null references roles on delete cascade, line text not null);`,
+        'drop table greetings;\ndrop table roles;',
+      ],
+      '2_seed': [
+        `insert into roles (name) values ('admin');\ninsert into greetings (role_id, line) select max(id), 'hello' from roles;`,
+        "delete from greetings where line = 'hello';\ndelete from roles where name = 'admin';",
+      ],
+    })
+    await ask("insert into roles (name) values ('own'); insert into users (role_id) values (1), (2)")
+    const before = await read()
+    const restored = await thereAndBack('1')
+    expect(await read()).toMatchObject({ roles: before?.['roles'], users: before?.['users'] })
+    expect(restored.filter(one => one.orphaned > 0)).toEqual([])
   })
 
   test('rows that the step made and somebody renamed all get others', async () => {

@@ -34,7 +34,8 @@ export async function restartNumbers(
     if (object.kind !== 'rows' || object.copy === null || column === undefined || others.length > 0) continue
     const found = await sequenceOf(session, object, column)
     if (found === null || restarted.some(one => one.sequence === found.sequence)) continue
-    const first = firsts.get(found.sequence) ?? (await firstOf(session, object, column))
+    // What matched nothing at the first try goes on where it was, and leaves the others theirs.
+    const first = firsts.size > 0 ? (firsts.get(found.sequence) ?? null) : await firstOf(session, object, column)
     if (first === null || BigInt(first) < 1n || BigInt(first) > BigInt(found.last)) continue
     await session.query(`alter sequence ${found.sequence} restart with ${BigInt(first)}`)
     restarted.push({ object, column, first, ...found })
@@ -73,14 +74,14 @@ export async function settleNumbers(
   return isSame ? 'the same' : firsts
 }
 
-/** Only one that counts by one, and that the user may restart. */
+/** Only one that counts upwards, and that the user may restart. */
 async function sequenceOf(session: Session, { source }: ArchiveObject, column: string) {
   const { rows } = await session.query<{ sequence: string; last: string }>(
     `select s.seqrelid::regclass::text as sequence, pg_catalog.pg_sequence_last_value(s.seqrelid)::text as last
     from pg_catalog.pg_attribute a
     join pg_catalog.pg_sequence s on s.seqrelid = pg_catalog.pg_get_serial_sequence($1, a.attname)::regclass
     join pg_catalog.pg_class c on c.oid = s.seqrelid
-    where a.attrelid = to_regclass($1) and a.attname = $2 and s.seqincrement = 1
+    where a.attrelid = to_regclass($1) and a.attname = $2 and s.seqincrement > 0
       and pg_catalog.pg_has_role(c.relowner, 'usage') and pg_catalog.pg_sequence_last_value(s.seqrelid) is not null`,
     [source, column],
   )
