@@ -8,7 +8,7 @@ const usual = 'insert, update, delete, truncate'
 
 export function publications(version: number): Rare {
   const details = `coalesce((select ' (' || string_agg(quote_ident(a.attname), ', ' order by a.attnum) || ')' from pg_attribute a
-      where a.attrelid = c.oid and a.attnum = any (t.prattrs)), '') || coalesce(' where (' || pg_get_expr(t.prqual, t.prrelid) || ')', '')`
+      where a.attrelid = c.oid and a.attnum = any (l.prattrs)), '') || coalesce(' where (' || pg_get_expr(l.prqual, l.prrelid) || ')', '')`
   const schemas = `
   union all
   select 'publication ' || p.pubname, 'schema ' || n.nspname, null, n.nspname, format('alter publication %I add tables in schema %I', p.pubname, n.nspname),
@@ -41,7 +41,7 @@ export function publications(version: number): Rare {
   join pg_publication_rel l on l.prpubid = p.oid
   join pg_class c on c.oid = l.prrelid
   join pg_namespace n on n.oid = c.relnamespace
-  join lateral (select ${version >= 15 ? details.replaceAll('t.', 'l.') : "''"} as details) t on true
+  join lateral (select ${version >= 15 ? details : "''"} as details) t on true
   where ${ours} ${version >= 15 ? schemas : ''} ${version >= 18 ? generated : ''}
   union all
   select 'publication ' || p.pubname, 'publish', null, w.words, format('alter publication %I set (publish = %L)', p.pubname, w.words),
