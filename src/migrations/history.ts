@@ -28,24 +28,16 @@ export interface Standing {
 
 /** What {@link readHistory} reads, and whether a run is open. */
 export async function readStanding(session: Session, track: string): Promise<Standing> {
-  const attempts = {
-    text: `select ${attemptColumns}
-    from (
-      select a.*, max(case when a.status in ('applied', 'rolled_back') then a.attempt_number end) over (partition by a.version) as last_success
-      from plinth.migration_attempts a
-      where a.track = $1
-    ) a
-    where a.last_success is null or a.attempt_number >= a.last_success
-    order by a.attempt_number`,
-    values: [track],
-  }
+  const asOneValue = session.engine.can.postgresSyntax
+  const attempts = { text: asOneValue ? attemptsAsJson : attemptsAsRows, values: [track] }
   const open = {
     text: "select 1 as open from plinth.migration_runs where track = $1 and status = 'running' limit 1",
     values: [track],
   }
   const answers = await askLedger(session, [attempts, open])
-  const [rows = [], running = []] = answers?.map(answer => answer.rows) ?? []
-  const all = (rows as unknown as readonly AttemptRow[]).map(readAttempt)
+  const [answer = [], running = []] = answers?.map(({ rows }) => rows) ?? []
+  const rows = asOneValue ? (answer[0]?.['attempts'] ?? []) : answer
+  const all = (rows as readonly AttemptRow[]).map(readAttempt)
   return {
     history: byVersionOf(all.filter(({ version }) => !isRepeatable(version))),
     repeatables: byVersionOf(
@@ -336,15 +328,36 @@ interface AttemptRow {
   readonly error_code: string | null
   readonly sql_state: string | null
   readonly error_line: number | null
-  readonly rows_changed: string | null
+  readonly rows_changed: string | number | null
   readonly tables_touched: readonly string[] | null
   readonly note: unknown
 }
 
 /** The SQL itself stays in the database until it is needed. */
-const attemptColumns = `a.id, a.run_id, a.version, a.slug, a.attempt_number, a.direction, a.status, a.up_checksum, a.down_checksum,
-      a.down_sql is not null as down_stored, a.statements_done, a.prefix_hash, a.actor, a.host, a.started_at, a.finished_at,
+const columnsWith = (
+  moment: (column: string) => string,
+): string => `a.id, a.run_id, a.version, a.slug, a.attempt_number, a.direction, a.status, a.up_checksum, a.down_checksum,
+      a.down_sql is not null as down_stored, a.statements_done, a.prefix_hash, a.actor, a.host,
+      ${moment('a.started_at')} as started_at, ${moment('a.finished_at')} as finished_at,
       a.duration_ms, a.error_code, a.sql_state, a.error_line, a.rows_changed, a.tables_touched, a.note`
+
+const attemptColumns = columnsWith(column => column)
+
+const attemptsWith = (columns: string): string => `select ${columns}
+    from (
+      select a.*, max(case when a.status in ('applied', 'rolled_back') then a.attempt_number end) over (partition by a.version) as last_success
+      from plinth.migration_attempts a
+      where a.track = $1
+    ) a
+    where a.last_success is null or a.attempt_number >= a.last_success
+    order by a.attempt_number`
+
+const inUtc = (column: string): string => `to_char(${column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`
+
+const attemptsAsRows = attemptsWith(attemptColumns)
+
+/** One value, which a process that has just started reads in a third of the time of hundreds of rows. */
+const attemptsAsJson = `select coalesce(json_agg(a), '[]') as attempts from (${attemptsWith(columnsWith(inUtc))}) a`
 
 /** Parameters are text on the wire; an insert from a select does not infer their types from the table. */
 const casts: Readonly<Record<string, string>> = {
