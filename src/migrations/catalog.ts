@@ -7,7 +7,7 @@ import { applyOnScratch, type ScratchServer } from './apply-on-scratch.ts'
 import { loadMigrations } from './load.ts'
 import { withoutTheirs } from './ours.ts'
 import { layPrelude } from './prelude.ts'
-import { dropRoles, forScratch } from './server-wide.ts'
+import { dropRoles, forScratch } from './server-wide/index.ts'
 
 /** The scratch database is made beside that of the URL, and dropped afterwards. */
 export interface CatalogOptions extends ScratchServer {

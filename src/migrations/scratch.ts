@@ -12,7 +12,7 @@ import { type Theirs, withoutTheirsOnBoth } from './ours.ts'
 import { layPrelude } from './prelude.ts'
 import { respelled } from './respell.ts'
 import { applyOnScratch, makeSchemas, type ScratchServer } from './apply-on-scratch.ts'
-import { dropRoles, forScratch } from './server-wide.ts'
+import { dropRoles, forScratch } from './server-wide/index.ts'
 
 /** The scratch database is made beside that of the URL, and dropped afterwards. */
 export interface ScratchPlace extends ScratchServer {

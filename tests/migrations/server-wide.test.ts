@@ -112,3 +112,116 @@ describe('a history that makes roles and speaks of its database by name', () => 
     expect(names.rows).toEqual([{ rolname: stays }])
   })
 })
+
+/** Names of roles that are gone afterwards, and what they are like. */
+async function rolesNamed(...ends: readonly string[]) {
+  const prefix = `role_${randomBytes(6).toString('hex')}`
+  const names = ends.map(end => `${prefix}_${end}`)
+  const onServer = <T>(sql: string) =>
+    withClient(inject('serverUrl'), async client => (await client.query<{ a: T }>(sql)).rows[0]?.a)
+  onTestFinished(async () => {
+    await withClient(inject('serverUrl'), client => client.query(`drop role if exists ${names.join(', ')}`))
+  })
+  return {
+    names,
+    onServer,
+    there: () =>
+      onServer<string[]>(
+        `select array_agg(rolname::text order by rolname) as a from pg_roles where rolname like '${prefix}%'`,
+      ),
+  }
+}
+
+describe('roles of a block', () => {
+  test.each([
+    [
+      'unguarded',
+      ([one, two]: readonly string[]) =>
+        `begin\n  create role ${one}; -- the first\n  create user ${two} nologin;\nend`,
+    ],
+    [
+      'guarded',
+      ([one, two]: readonly string[]) =>
+        `declare\n  n int;\nbegin\n  if not exists (select from pg_roles where rolname = '${one}') then\n    create role ${one};\n  end if;\n  begin create role ${two}; exception when duplicate_object then null; end;\nend`,
+    ],
+    [
+      'executed',
+      ([one, two]: readonly string[]) =>
+        `begin\n  execute 'create role ${one}';\n  execute format('create role %I nologin', '${two}');\nend`,
+    ],
+    [
+      'in a loop',
+      ([one, two]: readonly string[]) =>
+        `declare name text;\nbegin\n  foreach name in array array['${one}', '${two}'] loop\n    -- each of them\n    execute format('create role %I', name);\n  end loop;\nend`,
+    ],
+  ])('%s: proofs pass while they are not there and while they are, and leave none behind', async (_, body) => {
+    const { names, there } = await rolesNamed('a', 'b')
+    const { url } = await emptyDatabase()
+    const folder = await treeOf({
+      '1_roles.up.sql': `do $body$ ${body(names)} $body$;\ncreate table sheets (id int primary key);\ngrant select on sheets to ${names.join(', ')};\n`,
+      '1_roles.down.sql': `drop table sheets;\ndo '\nbegin\n  drop role ${names[0]};\n  execute ''drop role ${names[1]}'';\nend';\n`,
+    })
+    const place = { ...someone, engine: await engineOf(url), url, folder }
+    expect(await verifyTrack(place)).toMatchObject({ status: 'passed', error: null })
+    expect(await there()).toBeNull()
+    const session = await openSession(url)
+    expect(await applyTrack(session, { ...someone, folder })).toMatchObject({ status: 'succeeded' })
+    expect(await there()).toEqual(names)
+    expect(await findDrift(session, { ...someone, folder, scratch: place })).toMatchObject({ status: 'none' })
+    expect(await verifyTrack(place)).toMatchObject({ status: 'passed', error: null })
+    expect(await there()).toEqual(names)
+  })
+})
+
+describe('roles and a server that somebody changed since', () => {
+  test('stay as they are through every proof', async () => {
+    const { names, onServer } = await rolesNamed('boss', 'clerk')
+    const [boss = '', clerk = ''] = names
+    const { url, name } = await emptyDatabase()
+    const folder = await treeOf({
+      '1_roles.up.sql': `create role ${boss};
+create role ${clerk} login connection limit 3;
+alter role ${clerk} set work_mem to '8MB';
+grant ${boss} to ${clerk};
+comment on role ${clerk} is 'writes';
+do $$ begin alter role ${clerk} connection limit 4; execute format('grant %I to %I', '${boss}', '${clerk}'); end $$;
+`,
+      '1_roles.down.sql': `drop role ${clerk}, ${boss};\n`,
+      '2_sheets.up.sql': `create table sheets (id int primary key);
+create table kept (id int primary key);
+alter table kept owner to ${clerk};
+alter table sheets enable row level security;
+create policy mine on sheets to ${clerk} using (true);
+create policy ours on sheets to ${clerk}, ${boss} using (true);
+create function one() returns int language sql return 1;
+grant select, update (id) on sheets to ${clerk};
+grant execute on function one() to ${clerk};
+alter default privileges grant select on tables to ${clerk};
+grant connect on database ${name} to ${clerk};
+`,
+      '2_sheets.down.sql': `drop owned by ${clerk};\ndrop policy ours on sheets;\ndrop function one();\ndrop table sheets;\n`,
+    })
+    const place = { ...someone, engine: await engineOf(url), url, folder }
+    const session = await openSession(url)
+    expect(await applyTrack(session, { ...someone, folder })).toMatchObject({ status: 'succeeded' })
+    await onServer(`alter role ${clerk} connection limit 9`)
+    await onServer(`alter role ${clerk} set work_mem to '9MB'`)
+    await onServer(`revoke ${boss} from ${clerk}`)
+    await onServer(`comment on role ${clerk} is 'reads'`)
+    const state = () =>
+      onServer(`select json_build_object('limit', rolconnlimit, 'config', rolconfig, 'members', (select count(*) from pg_auth_members where member = r.oid),
+          'told', shobj_description(oid, 'pg_authid'), 'rights', (select datacl::text from pg_database where datname = '${name}')) as a
+        from pg_roles r where rolname = '${clerk}'`)
+    const before = await state()
+    expect(before).toMatchObject({
+      limit: 9,
+      config: ['work_mem=9MB'],
+      members: 0,
+      told: 'reads',
+      rights: expect.stringContaining(clerk),
+    })
+    expect(await verifyTrack(place)).toMatchObject({ status: 'passed', error: null })
+    expect(await findDrift(session, { ...someone, folder, scratch: place })).toMatchObject({ status: 'none' })
+    expect(await state()).toEqual(before)
+  })
+})

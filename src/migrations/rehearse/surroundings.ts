@@ -6,7 +6,7 @@ import type { Session } from '../../engines/engine.ts'
 import type { PlinthError } from '../../errors.ts'
 import type { Statement } from '../../sql/parse.ts'
 import { openNode, textOf } from '../../sql/tree.ts'
-import { isOfDatabase } from '../server-wide.ts'
+import { isOfDatabase } from '../server-wide/statement.ts'
 import { missingRole } from './missing-role.ts'
 
 /** `make`: a server that is there for rehearsals, so a role without login does no harm. `leave`: somebody else's. */
