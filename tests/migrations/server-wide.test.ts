@@ -169,6 +169,14 @@ describe('roles of a block', () => {
     expect(await there()).toEqual(names)
     expect(await findDrift(session, { ...someone, folder, scratch: place })).toMatchObject({ status: 'none' })
     expect(await verifyTrack(place)).toMatchObject({ status: 'passed', error: null })
+    const { migrations } = await loadMigrations(folder)
+    const pending = migrations.map(({ version, up }) => ({ ...up, version, direction: 'up' as const }))
+    for (const missingRoles of ['make', 'leave'] as const) {
+      const server = { engine: place.engine, url, kept: 0, missingRoles }
+      const { steps } = await rehearseScripts(server, { history: pending, pending: [] })
+      const rehearsed = await rehearseScripts(server, { history: [], pending })
+      expect([...steps, ...rehearsed.steps].map(step => step.failure)).toEqual([null])
+    }
     expect(await there()).toEqual(names)
   })
 })
@@ -222,6 +230,24 @@ grant connect on database ${name} to ${clerk};
     })
     expect(await verifyTrack(place)).toMatchObject({ status: 'passed', error: null })
     expect(await findDrift(session, { ...someone, folder, scratch: place })).toMatchObject({ status: 'none' })
+    expect(await state()).toEqual(before)
+
+    const { migrations } = await loadMigrations(folder)
+    const [first, second] = migrations.map(({ version, up }) => ({ ...up, version, direction: 'up' as const }))
+    if (!first || !second) throw new Error('There are two migrations.')
+    const back = migrations.flatMap(({ version, down }) =>
+      down ? [{ ...down, version, direction: 'down' as const }] : [],
+    )
+    const server = { engine: place.engine, url, kept: 0, missingRoles: 'leave' as const }
+    const rehearsed = [
+      await rehearseScripts(server, { history: [], pending: [first, second] }),
+      await rehearseScripts(server, { history: [first, second], pending: back.toReversed() }),
+    ]
+    expect(rehearsed.flatMap(({ steps }) => steps.map(step => step.failure))).toEqual([null, null, null, null])
+    expect(rehearsed.map(({ gaps }) => gaps)).toEqual([
+      expect.arrayContaining([expect.stringContaining('the roles that it has stay as they are')]),
+      expect.arrayContaining([expect.stringContaining('the roles that it has stay as they are')]),
+    ])
     expect(await state()).toEqual(before)
   })
 })

@@ -9,7 +9,7 @@ import { type Segment, segmentsOf } from '../segments.ts'
 import { seeLocks } from './bare.ts'
 import type { Recorder, Seen } from './recorder.ts'
 import { failureOf } from './script.ts'
-import { answerFailure, leavesOut, type Surroundings } from './surroundings.ts'
+import { answerFailure, type Surroundings, wordingOf } from './surroundings.ts'
 
 export interface Stage {
   readonly session: Session
@@ -108,19 +108,22 @@ async function runOne(stage: Stage, part: Part, statement: Statement): Promise<R
   const { session, recorder, around, signal } = stage
   const { index } = statement
   refuseInterrupted(signal)
-  if (await leavesOut(session, statement, around)) return unseen(statement)
+  const wording = await wordingOf(session, statement, around)
+  if (wording === null) return unseen(statement)
   const started = performance.now()
-  await send(stage, part, statement)
+  await send(stage, part, { ...statement, text: wording })
   const durationMs = performance.now() - started
   if (statement.kind === 'DeallocateStmt' || statement.kind === 'DiscardStmt') await recorder?.renew()
   return { index, durationMs, bare: false, ...((await recorder?.look()) ?? nothingSeen) }
 }
 
 async function runAlone(stage: Stage, part: Part): Promise<Ran> {
-  const { session, recorder, signal } = stage
+  const { session, recorder, around, signal } = stage
   const [statement] = part.segment.statements
   if (!statement) return { statements: [], failure: null, error: null, stopped: false }
   refuseInterrupted(signal)
+  if ((await wordingOf(session, statement, around)) === null)
+    return { statements: [unseen(statement)], failure: null, error: null, stopped: false }
   await recorder?.begin('at rest')
   try {
     const started = performance.now()
@@ -138,10 +141,12 @@ async function runAlone(stage: Stage, part: Part): Promise<Ran> {
   }
 }
 
+/** The text of the statement may be another one than that of the script, in as many lines. */
 async function send({ session }: Stage, { script, file }: Part, statement: Statement): Promise<void> {
   const message = composeMessage(script, [statement], { before: [], after: [] })
+  const isOwn = script.body.startsWith(statement.text, statement.start)
   try {
-    await session.script(message.text)
+    await session.script(isOwn ? message.text : `${statement.text}\n`)
   } catch (thrown) {
     throw placeFailure(asPlinthError(thrown), { message, answered: 0, script, file })
   }

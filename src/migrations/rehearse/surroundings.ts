@@ -6,6 +6,7 @@ import type { Session } from '../../engines/engine.ts'
 import type { PlinthError } from '../../errors.ts'
 import type { Statement } from '../../sql/parse.ts'
 import { openNode, textOf } from '../../sql/tree.ts'
+import { mayBeShared, wordingOnScratch } from '../server-wide/index.ts'
 import { isOfDatabase } from '../server-wide/statement.ts'
 import { missingRole } from './missing-role.ts'
 
@@ -26,26 +27,41 @@ export function openSurroundings(missingRoles: MissingRoles): Surroundings {
   return { missingRoles, gaps: new Set(), missing: new Set(), raced: new Set() }
 }
 
-/** Whether a statement is left out, because it cannot or need not be done here; tells why among the gaps. */
-export async function leavesOut(session: Session, statement: Statement, around: Surroundings): Promise<boolean> {
+/** What is sent for a statement; null where it is left out, because it cannot or need not be done here, which the gaps tell. */
+export async function wordingOf(session: Session, statement: Statement, around: Surroundings): Promise<string | null> {
   const [kind, fields] = openNode(statement.tree)
   if (kind === 'DropRoleStmt') {
     around.gaps.add('Roles belong to a whole server, so "drop role" was not rehearsed.')
-    return true
+    return null
   }
   if (isOfDatabase(statement)) {
     around.gaps.add('A scratch database has another name, so what is said of a database by its name was not rehearsed.')
-    return true
+    return null
   }
-  if (kind === 'CreateRoleStmt') return exists(session, 'pg_catalog.pg_roles', 'rolname', textOf(fields, 'role'))
-  if (kind !== 'CreateExtensionStmt') return false
+  if (kind === 'CreateRoleStmt')
+    return (await exists(session, 'pg_catalog.pg_roles', 'rolname', textOf(fields, 'role'))) ? null : statement.text
+  if (kind !== 'CreateExtensionStmt') return wordingOfShared(session, statement, around)
   const name = textOf(fields, 'extname')
-  if (await exists(session, 'pg_catalog.pg_available_extensions', 'name', name)) return false
+  if (await exists(session, 'pg_catalog.pg_available_extensions', 'name', name)) return statement.text
   around.missing.add(name)
   around.gaps.add(
     `The extension ${name} is not installed on the rehearsal server, so what needs it was not rehearsed; name a server that has it with --rehearse-on.`,
   )
-  return true
+  return null
+}
+
+/** A server of our own may be told what a history says of its roles; in a block that makes some, those that are there stand in the way of the rest. */
+async function wordingOfShared(
+  session: Session,
+  statement: Statement,
+  { missingRoles, gaps }: Surroundings,
+): Promise<string | null> {
+  const isOurs = missingRoles === 'make' && statement.kind !== 'DoStmt' && statement.kind !== 'AlterSystemStmt'
+  if (isOurs || !mayBeShared.test(statement.text)) return statement.text
+  const wording = await wordingOnScratch(session, statement)
+  if (wording !== '') return wording ?? statement.text
+  gaps.add('The server and the roles that it has stay as they are, so what is said of them was not rehearsed.')
+  return null
 }
 
 /** What to do about a failure: try again once the role was made, stop without blaming the migration, or take it as it is. */

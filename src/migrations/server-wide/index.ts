@@ -11,6 +11,10 @@ import type { Migration, MigrationFile, MigrationFolder } from '../migration.ts'
 import { type Block, blockOf, rewrittenBody, rolesMadeIn, rolesOfBlock } from './block.ts'
 import { insteadOf, rolesMade, rolesNamed } from './statement.ts'
 
+/** Cheap to ask of a text: it may be about roles, databases or the server. */
+export const mayBeShared =
+  /\b(?:role|user|group|database|system|tablespace)\b|\bowned\s+by\b|\b(?:grant|revoke)\b[^;]*\bparameter\b|\bgrant\s+[\w$", ]+\s+to\b|\brevoke\s+[\w$", ]+\s+from\b/i
+
 export interface Fitted {
   readonly folder: MigrationFolder
   /** Roles that its files make and the server has not. */
@@ -24,7 +28,9 @@ export interface Fitted {
 export async function forScratch(session: Session, folder: MigrationFolder): Promise<Fitted> {
   if (!session.engine.can.postgresSyntax) return { folder, roles: [] }
   const all = [...folder.migrations, ...(folder.repeatables ?? [])]
-  const files = all.flatMap(({ up, down }) => [up, ...(down ? [down] : [])]).filter(({ text }) => mayBe.test(text))
+  const files = all
+    .flatMap(({ up, down }) => [up, ...(down ? [down] : [])])
+    .filter(({ text }) => mayBeShared.test(text))
   if (files.length === 0) return { folder, roles: [] }
   const parse = await openParser('postgres')
   const read = new Map(files.map(file => [file, partsOf(file, parse)]))
@@ -42,6 +48,14 @@ export async function forScratch(session: Session, folder: MigrationFolder): Pro
   }
 }
 
+/** What stands for one statement: null where it may stay, empty for nothing. */
+export async function wordingOnScratch(session: Session, statement: Statement): Promise<string | null> {
+  const block = blockOf(statement, await openParser('postgres'))
+  const named = block ? rolesOfBlock(block) : rolesNamed(statement.tree)
+  const existing = await existingOf(session, [...new Set(named)])
+  return block ? withBody(statement.text, block, existing) : insteadOf(statement.tree, existing)
+}
+
 /** Once the scratch database is gone, in which they had rights. One that stands elsewhere stays. */
 export async function dropRoles(engine: Engine, url: string, names: readonly string[]): Promise<void> {
   if (names.length === 0) return
@@ -49,9 +63,6 @@ export async function dropRoles(engine: Engine, url: string, names: readonly str
     for (const name of names) await session.query(`drop role if exists ${quotedName([name])}`).catch(() => undefined)
   })
 }
-
-const mayBe =
-  /\b(?:role|user|group|database|system|tablespace)\b|\bowned\s+by\b|\b(?:grant|revoke)\b[^;]*\bparameter\b|\bgrant\s+[\w$", ]+\s+to\b|\brevoke\s+[\w$", ]+\s+from\b/i
 
 interface Part {
   readonly statement: Statement
