@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path'
 import { PlinthError } from '../errors.ts'
 import { type Clock, systemClock } from '../telemetry/event.ts'
 import { draftFiles } from './layouts/draft.ts'
+import { flywaySettings } from './layouts/flyway-settings.ts'
 import { layoutOf } from './layouts/index.ts'
 import { listFolder } from './layouts/listing.ts'
 import { compareVersions, repeatablePrefix } from './migration.ts'
@@ -50,7 +51,7 @@ export async function createMigration({
   const down =
     content?.down ??
     `-- Takes back: ${words}\n-- Leaves the database as it was before the up file; say so here if there is nothing to undo.\n\n`
-  const files = draftFiles(layout.name, { version, slug, up, down })
+  const files = draftFiles(layout.name, { version, slug, up, down, flyway: await flywaySettings(folder) })
   for (const { path, text } of files) {
     await mkdir(dirname(join(folder, path)), { recursive: true })
     // `wx` refuses to write over a file that somebody made in the same moment.

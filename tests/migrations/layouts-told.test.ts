@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
 import { draftFiles } from '../../src/migrations/layouts/draft.ts'
+import { flywaySettings } from '../../src/migrations/layouts/flyway-settings.ts'
 import { loadMigrations } from '../../src/migrations/load.ts'
 import { legacy, type Tree } from './legacy.ts'
 import { failureOf, treeOf } from './support.ts'
@@ -33,8 +34,9 @@ describe('evolutions of Play', () => {
     expect((await session.query('select id, two() from a')).rows).toEqual([{ id: 7, two: 2 }])
   })
 
-  test('are written in their own form', () => {
-    const draft = { version: '3', slug: 'c', up: table('c'), down: 'drop table c;\n' }
+  test('are written in their own form', async () => {
+    const flyway = await flywaySettings(await treeOf({}))
+    const draft = { version: '3', slug: 'c', up: table('c'), down: 'drop table c;\n', flyway }
     expect(draftFiles('evolutions', draft)).toMatchObject([{ path: '3.sql', text: expect.stringContaining('-- !Ups') }])
   })
 })

@@ -1,4 +1,5 @@
 /** Folders of other tools, loaded and applied as they are. */
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { createMigration } from '../../src/migrations/create.ts'
@@ -270,6 +271,71 @@ describe('what a file asks of its tool', () => {
   test('a program whose SQL is written beside it is no obstacle', async () => {
     const { migrations } = await loadMigrations(await treeOf({ '1_a.js': '', '1_a.sql': `-- Up Migration\n${a}` }))
     expect(migrations.map(one => one.version)).toEqual(['1'])
+  })
+
+  test.each([
+    [
+      'flyway.conf',
+      String.raw`# what the tool is told
+flyway.url=jdbc:postgresql://db/app
+flyway.sqlMigrationPrefix=M
+flyway.sqlMigrationSeparator = --
+flyway.sqlMigrationSuffixes=.pgsql,.sql
+flyway.repeatableSqlMigrationPrefix=Again
+flyway.placeholderPrefix=#[
+flyway.placeholderSuffix=]
+flyway.placeholders.owner=ann
+flyway.placeholders.said=one, \
+  two
+flyway.placeholders.secret=${'${FROM_ELSEWHERE}'}
+flyway.defaultSchema=app
+`,
+    ],
+    [
+      'conf/flyway.toml',
+      `[environments.dev]
+url = "jdbc:postgresql://db/app"
+[flyway]
+sqlMigrationPrefix = "M"
+sqlMigrationSeparator = "--"
+sqlMigrationSuffixes = [".pgsql", ".sql"]
+repeatableSqlMigrationPrefix = "Again"
+placeholderPrefix = "#["
+placeholderSuffix = "]"
+defaultSchema = "app"
+[flyway.placeholders]
+owner = "ann"
+said = "one, two"
+`,
+    ],
+  ])('%s above the folder says how Flyway names its files and placeholders', async (name, settings) => {
+    const root = await treeOf({
+      [name]: settings,
+      'sql/db/M1.1--first.pgsql':
+        'create schema #[flyway:defaultSchema];\ncreate table app.a (n int default 1, ${x} text);',
+      'sql/db/M2--second.sql': "comment on table app.a is '#[said] of #[owner] in #[flyway:filename]';",
+      'sql/db/Again--view.sql': 'create view app.v as select 1 as n;',
+      'sql/db/V3__other.sql': 'select 1;',
+    })
+    const folder = join(root, 'sql', 'db')
+    expect(await loadMigrations(folder)).toMatchObject({
+      layout: 'flyway',
+      migrations: [
+        { version: '1.1', slug: 'first', up: { text: expect.stringContaining('create schema app;') } },
+        { version: '2', up: { text: "comment on table app.a is 'one, two of ann in M2--second.sql';" } },
+      ],
+      repeatables: [{ slug: 'view' }],
+      warnings: [expect.stringContaining('V3__other.sql')],
+    })
+    const made = await createMigration({ folder, title: 'third' })
+    expect(made).toMatchObject({ version: '3', up: join(folder, 'M3--third.pgsql') })
+    expect((await loadMigrations(folder)).migrations.map(one => one.version)).toEqual(['1.1', '2', '3'])
+    await writeFile(join(folder, 'M4--fourth.sql'), "select '#[secret]';")
+    expect(await failureOf(loadMigrations(folder))).toMatchObject({ code: 'SQL_UNSUPPORTED', at: { line: 1 } })
+    await writeFile(join(root, name), '[flyway\n= 1')
+    expect(await failureOf(loadMigrations(folder))).toMatchObject(
+      name.endsWith('.toml') ? { code: 'FILE_UNREADABLE', at: { file: join(root, name) } } : {},
+    )
   })
 
   test('repeatables of Flyway may be in folders below, with settings, placeholders and a time that lets them run always', async () => {

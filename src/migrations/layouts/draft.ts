@@ -1,5 +1,6 @@
 /** How a new migration is written in the layout that its folder has. */
 import { PlinthError } from '../../errors.ts'
+import { flywayName, type FlywaySettings } from './flyway-settings.ts'
 import type { LayoutName } from './layout.ts'
 
 export interface Draft {
@@ -7,6 +8,8 @@ export interface Draft {
   readonly slug: string
   readonly up: string
   readonly down: string
+  /** Of a folder of Flyway. */
+  readonly flyway: FlywaySettings
 }
 
 /** Files by their path in the folder, up first; one file where both directions share it. Throws LAYOUT_UNSUPPORTED. */
@@ -37,8 +40,8 @@ export function draftFiles(
       return [{ path: `${version}.sql`, text: `-- !Ups\n${up.trimEnd()}\n\n-- !Downs\n${down.trimEnd()}\n` }]
     case 'flyway':
       return [
-        { path: `V${version}__${slug}.sql`, text: up },
-        { path: `U${version}__${slug}.sql`, text: down },
+        { path: flywayName(draft.flyway, 'V', draft), text: up },
+        { path: flywayName(draft.flyway, 'U', draft), text: down },
       ]
     case 'prisma':
       return [

@@ -1,7 +1,11 @@
-/** Flyway: `V1.2__name.sql` applies, `U1.2__name.sql` takes back, `R__name.sql` is run again whenever it changed. */
+/**
+ * Flyway: `V1.2__name.sql` applies, `U1.2__name.sql` takes back, `R__name.sql` is run again whenever it changed. Its own configuration may have them
+ * named otherwise.
+ */
 import { PlinthError } from '../../errors.ts'
 import { compareVersions, type MigrationFile } from '../migration.ts'
 import type { Layout, Listing, Part, RepeatablePart } from './layout.ts'
+import { type FlywaySettings, flywaySettings } from './flyway-settings.ts'
 import { fillIn, type Placeholders, readPlaceholders } from './placeholders.ts'
 
 export const flyway: Layout = {
@@ -9,27 +13,32 @@ export const flyway: Layout = {
   looks: 'named V<version>__<name>.sql',
   // Repeatables alone may be of any layout.
   async claims(listing) {
+    const settings = await flywaySettings(listing.folder)
     const names = (await allFiles(listing)).map(({ name }) => name)
-    return names.filter(name => (readName(name)?.kind ?? 'R') !== 'R')
+    return names.filter(name => (readName(name, settings)?.kind ?? 'R') !== 'R')
   },
   async load(listing) {
+    const settings = await flywaySettings(listing.folder)
     const files = await allFiles(listing)
     refuseJava(files)
     const parts: Part[] = []
     const baselines: Part[] = []
     const repeatables: RepeatablePart[] = []
     const warnings: string[] = []
-    const values = await readPlaceholders(listing)
+    const values = new Map([...settings.values, ...(await readPlaceholders(listing))])
     for (const { name, home } of files) {
-      const found = readName(name)
+      const found = readName(name, settings)
       if (!found) {
         if (/\.sql$/i.test(name) && !name.endsWith('.checks.sql')) warnings.push(leftOut(name))
         continue
       }
       const { kind, version, slug } = found
       // Flyway's own way to say that a script runs each time is to let the time change it.
-      const isAlways = kind === 'R' && (await home.read(name)).text.includes(`\${${timestamp}}`)
-      const content = await withSettings(home, name, isAlways ? new Map([...values, [timestamp, 'now']]) : values)
+      const { opening, closing } = settings
+      const isAlways = kind === 'R' && (await home.read(name)).text.includes(`${opening}${timestamp}${closing}`)
+      const always = isAlways ? ([[timestamp, 'now']] as const) : []
+      const known = new Map([...values, ['flyway:filename', name] as const, ...always])
+      const content = await withSettings(home, name, { settings, values: known })
       if (kind === 'R') repeatables.push({ slug, name, content, repeats: isAlways ? 'always' : 'when changed' })
       else
         (kind === 'B' ? baselines : parts).push({
@@ -74,21 +83,40 @@ function withBaselines(
   }
 }
 
-function readName(name: string) {
+function readName(name: string, { prefixes, separator, suffixes }: FlywaySettings) {
   if (name.endsWith('.checks.sql')) return null
-  const match = /^(?:([VUB])(\d+(?:[._]\d+)*)|(R))__(.+)\.sql$/.exec(name)
-  if (!match) return null
-  const [, kind, version = '', repeatable, slug = ''] = match
-  return { kind: kind ?? repeatable ?? '', version: version.replaceAll('_', '.'), slug }
+  const ending = suffixes.find(suffix => name.endsWith(suffix))
+  if (ending === undefined) return null
+  const [head, ...rest] = name.slice(0, -ending.length).split(separator)
+  const slug = rest.join(separator)
+  if (head === undefined || slug === '') return null
+  if (head === prefixes.R) return { kind: 'R', version: '', slug } as const
+  for (const kind of ['V', 'U', 'B'] as const) {
+    const version = head.startsWith(prefixes[kind]) ? head.slice(prefixes[kind].length) : ''
+    if (/^\d+(?:[._]\d+)*$/.test(version)) return { kind, version: version.replaceAll('_', '.'), slug }
+  }
+  return null
 }
 
 /** A file may have settings beside it, of which those about transactions and placeholders change what runs. */
-async function withSettings(listing: Listing, name: string, values: Placeholders): Promise<MigrationFile> {
+async function withSettings(
+  listing: Listing,
+  name: string,
+  { settings, values }: { readonly settings: FlywaySettings; readonly values: Placeholders },
+): Promise<MigrationFile> {
   const source = await listing.read(name)
-  const settings = listing.files.includes(`${name}.conf`) ? (await listing.read(`${name}.conf`)).text : ''
-  const isAsked = (setting: string) => !new RegExp(`^\\s*${setting}\\s*=\\s*false\\b`, 'im').test(settings)
-  const content = isAsked('placeholderReplacement') ? fillIn(source, values, /\$\{([\w:.-]+)\}/g) : source
-  return isAsked('executeInTransaction') ? content : { ...content, transaction: 'none' }
+  const beside = listing.files.includes(`${name}.conf`) ? (await listing.read(`${name}.conf`)).text : ''
+  const said = (setting: string) =>
+    new RegExp(`^\\s*(?:flyway\\.)?${setting}\\s*=\\s*(true|false)\\b`, 'im').exec(beside)?.[1]?.toLowerCase()
+  const replaces = said('placeholderReplacement') ?? String(settings.replaces)
+  const inTransaction = said('executeInTransaction') ?? String(settings.inTransaction)
+  const pattern = new RegExp(`${escaped(settings.opening)}([\\w:.-]+)${escaped(settings.closing)}`, 'g')
+  const content = replaces === 'true' ? fillIn(source, values, pattern) : source
+  return inTransaction === 'true' ? content : { ...content, transaction: 'none' }
+}
+
+function escaped(text: string): string {
+  return text.replaceAll(/[\\^$.*+?()[\]{}|/-]/g, '\\$&')
 }
 
 function leftOut(name: string): string {
