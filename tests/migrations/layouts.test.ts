@@ -332,10 +332,14 @@ said = "one, two"
     expect((await loadMigrations(folder)).migrations.map(one => one.version)).toEqual(['1.1', '2', '3'])
     await writeFile(join(folder, 'M4--fourth.sql'), "select '#[secret]';")
     expect(await failureOf(loadMigrations(folder))).toMatchObject({ code: 'SQL_UNSUPPORTED', at: { line: 1 } })
-    await writeFile(join(root, name), '[flyway\n= 1')
-    expect(await failureOf(loadMigrations(folder))).toMatchObject(
-      name.endsWith('.toml') ? { code: 'FILE_UNREADABLE', at: { file: join(root, name) } } : {},
-    )
+  })
+
+  test('a configuration of Flyway that is no TOML is named', async () => {
+    const root = await treeOf({ 'flyway.toml': '[flyway\n= 1', 'sql/V1__a.sql': a })
+    expect(await failureOf(loadMigrations(join(root, 'sql')))).toMatchObject({
+      code: 'FILE_UNREADABLE',
+      at: { file: join(root, 'flyway.toml') },
+    })
   })
 
   test('repeatables of Flyway may be in folders below, with settings, placeholders and a time that lets them run always', async () => {
