@@ -8,6 +8,7 @@ import { describeWords } from './describe-words.ts'
 import { summarize, tablesTouched } from './describe.ts'
 import { liftRows, type RowBlock } from './inline-rows.ts'
 import { byteIndex, codePointIndex, lineIndex } from './positions.ts'
+import { psqlHint } from './psql.ts'
 import { splitStatements as googleStatements } from './googlesql.ts'
 import { type Piece, splitStatements } from './split.ts'
 import {
@@ -169,7 +170,7 @@ function readTree(
     const before = copyBefore(sql, at, rowsOf)
     if (before !== null) throw unsupported('COPY from STDIN', text, before, file)
     const command = /^\\[a-z!?]+/i.exec(text.slice(at))
-    if (command) throw unsupported(`The psql command ${command[0]}`, text, at, file)
+    if (command) throw unsupported(`The psql command ${command[0]}`, text, at, file, psqlHint(command[0]))
     const message = error instanceof Error ? error.message : String(error)
     throw new PlinthError('SQL_SYNTAX', withoutLiterals(message), {
       at: place(text, at, file),
