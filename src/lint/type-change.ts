@@ -62,7 +62,9 @@ function isFree(from: string, to: string): boolean {
   if (old.base === next.base) return holdsSize(from, to)
   const pair = `${old.base} ${next.base}`
   return (
-    (/^(varchar text|text varchar|xml text|xml varchar)$/.test(pair) && next.sizes.length === 0) || pair === 'cidr inet'
+    (/^(varchar text|text varchar|xml text|xml varchar)$/.test(pair) && next.sizes.length === 0) ||
+    pair === 'cidr inet' ||
+    (pair === 'bit varbit' && next.sizes.length === 0)
   )
 }
 
@@ -70,6 +72,8 @@ function isFree(from: string, to: string): boolean {
 function holdsSize(from: string, to: string): boolean {
   const [old, next] = [read(from), read(to)]
   if (next.sizes.length === 0) return next.base !== 'bpchar' && next.base !== 'bit'
+  // Elements of an array are each coerced, whatever they hold.
+  if (next.base.endsWith('[]')) return from === to
   if (old.sizes.length === 0 || /^(bpchar|bit)$/.test(next.base)) return from === to
   const [precision = 0, scale = 0] = old.sizes
   const [nextPrecision = 0, nextScale = 0] = next.sizes
@@ -96,7 +100,7 @@ function isNarrower(from: string, to: string): boolean {
   if (/^(text|varchar|bpchar)$/.test(old.base) && next.base === 'varchar')
     return next.sizes.length > 0 && (old.sizes.length === 0 || (next.sizes[0] ?? 0) < (old.sizes[0] ?? 0))
   if (/^(text|varchar|bpchar|json|jsonb)$/.test(old.base))
-    return !/^(text|varchar|bpchar|json|jsonb|bytea)$/.test(next.base)
+    return !/^(text|citext|varchar|bpchar|json|jsonb|bytea)$/.test(next.base)
   if (/^(numeric|float4|float8)$/.test(old.base))
     return /^(int\d|float4|money)$/.test(next.base) || (next.base === 'numeric' && next.sizes.length > 0)
   return ranks.some(order => order.indexOf(next.base) >= 0 && order.indexOf(next.base) < order.indexOf(old.base))

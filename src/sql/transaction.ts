@@ -3,6 +3,7 @@ import {
   dottedName,
   type Fields,
   fieldsOf,
+  isOptionOn,
   listOf,
   openNode,
   optionsOf,
@@ -55,7 +56,7 @@ export function concurrentIndex(tree: unknown): ConcurrentIndex | null {
     const [, list] = openNode(listOf(fields, 'objects')[0])
     return { action: 'drop', name: null, index: quotedName(listOf(list, 'items').map(dottedName)), table: null }
   }
-  if (kind === 'ReindexStmt' && optionsOf(fields, 'params').has('concurrently')) {
+  if (kind === 'ReindexStmt' && isOptionOn(fields, 'params', 'concurrently')) {
     const one = textOf(fields, 'kind') === 'REINDEX_OBJECT_INDEX'
     return { action: 'reindex', name: null, index: one ? relation() : null, table: one ? null : relation() }
   }
@@ -95,7 +96,7 @@ const bare: Readonly<Record<string, (fields: Fields) => boolean>> = {
   DropdbStmt: always,
   IndexStmt: fields => fields['concurrent'] === true,
   ReindexStmt: fields =>
-    optionsOf(fields, 'params').has('concurrently') || /SCHEMA|SYSTEM|DATABASE/.test(textOf(fields, 'kind')),
+    isOptionOn(fields, 'params', 'concurrently') || /SCHEMA|SYSTEM|DATABASE/.test(textOf(fields, 'kind')),
   VacuumStmt: fields => fields['is_vacuumcmd'] === true,
 }
 

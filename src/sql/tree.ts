@@ -70,6 +70,16 @@ export function optionsOf(parent: Fields, list: string): ReadonlyMap<string, Fie
   )
 }
 
+/** Whether an option is given and not switched off, as in `(full)` and unlike `(full false)`. */
+export function isOptionOn(parent: Fields, list: string, name: string): boolean {
+  const given = optionsOf(parent, list).get(name)
+  if (!given) return false
+  const [kind, value] = openNode(given['arg'])
+  if (kind === 'Boolean') return value['boolval'] === true
+  if (kind === 'Integer') return value['ival'] === 1
+  return !/^(false|off)$/i.test(textOf(value, 'sval'))
+}
+
 /** Calls `visit` for every node of the tree, outermost first. */
 export function walk(node: unknown, visit: (kind: string, fields: Fields) => void): void {
   if (Array.isArray(node)) {

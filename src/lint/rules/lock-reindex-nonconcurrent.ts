@@ -1,4 +1,4 @@
-import { optionsOf, textOf } from '../../sql/tree.ts'
+import { isOptionOn, textOf } from '../../sql/tree.ts'
 import { targetOf } from '../alter.ts'
 import { insertAfter } from '../rewrite.ts'
 import type { StatementRule } from '../rule.ts'
@@ -37,7 +37,7 @@ would use the index.`,
     ],
   },
   *check(view) {
-    if (view.statement.kind !== 'ReindexStmt' || optionsOf(view.fields, 'params').has('concurrently')) return
+    if (view.statement.kind !== 'ReindexStmt' || isOptionOn(view.fields, 'params', 'concurrently')) return
     const written = targetOf(view)
     // A schema or a database holds tables in use, whatever they are.
     const target = written ? inUse(view, written) : textOf(view.fields, 'name') || 'the database'

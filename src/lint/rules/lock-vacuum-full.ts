@@ -1,4 +1,4 @@
-import { optionsOf } from '../../sql/tree.ts'
+import { isOptionOn } from '../../sql/tree.ts'
 import type { StatementRule } from '../rule.ts'
 import { inUse, sized } from '../use.ts'
 
@@ -29,6 +29,11 @@ copy is done, and the disk holds both meanwhile.`,
     ],
     good: [
       {
+        title: 'said not to be full',
+        before: 'create table users (id bigint primary key);',
+        up: 'vacuum (full false, analyze) users;',
+      },
+      {
         title: 'plain vacuum',
         before: 'create table users (id bigint primary key);',
         up: 'vacuum (analyze) users;',
@@ -37,7 +42,7 @@ copy is done, and the disk holds both meanwhile.`,
   },
   *check(view) {
     const { kind, tables, summary } = view.statement
-    if (kind !== 'ClusterStmt' && !optionsOf(view.fields, 'options').has('full')) return
+    if (kind !== 'ClusterStmt' && !isOptionOn(view.fields, 'options', 'full')) return
     for (const written of tables.length > 0 ? tables : ['']) {
       const table = written === '' ? 'every table' : inUse(view, written)
       if (table === null) continue

@@ -20,6 +20,18 @@ export const rule: StatementRule = {
   examples: {
     bad: [
       {
+        title: 'a longer text that an index on an expression reads',
+        before:
+          'create table users (id bigint primary key, name varchar(40));\ncreate index users_name on users (lower(name));',
+        up: 'alter table users alter column name type varchar(200);',
+        only: 'rehearsal',
+      },
+      {
+        title: 'longer elements of an array',
+        before: 'create table users (id bigint primary key, tags varchar(20)[]);',
+        up: 'alter table users alter column tags type varchar(40)[];',
+      },
+      {
         title: 'a larger integer',
         before: 'create table users (id bigint primary key, score integer);',
         up: 'alter table users alter column score type bigint;',
@@ -36,6 +48,11 @@ export const rule: StatementRule = {
       },
     ],
     good: [
+      {
+        title: 'bits without a limit',
+        before: 'create table flags (id bigint primary key, marks bit(8));',
+        up: 'alter table flags alter column marks type bit varying;',
+      },
       {
         title: 'a longer text',
         before:
@@ -70,15 +87,16 @@ export const rule: StatementRule = {
 
 function seenAs(view: StatementView, table: string, { column, cost }: TypeChange): string | null {
   const { seen, file } = view
-  if (cost === 'free' || !seen) return null
-  if (wasSeen(view, 'rewrites', table)) return 'every row is written anew'
+  if (!seen) return null
+  // Another change of the same statement may write the table anew.
+  if (wasSeen(view, 'rewrites', table)) return cost === 'free' ? null : 'every row is written anew'
   const model = tableIn(file.before, table)
   const indexes = (model?.indexes ?? []).filter(
     ({ name, columns, definition }) =>
       seen.rewrites.includes(`${model?.schema}.${name}`) && (columns.includes(column) || definition.includes(column)),
   )
   if (indexes.length > 0) return `${indexes.map(({ name }) => name).join(', ')} is built anew`
-  return wasSeen(view, 'scans', table) ? 'every row is read' : null
+  return cost !== 'free' && wasSeen(view, 'scans', table) ? 'every row is read' : null
 }
 
 function problem(view: StatementView, table: string, { column, from, to }: TypeChange, told: string): Problem {

@@ -68,7 +68,7 @@ in batches in a later file.`,
 
 const volatile: ReadonlySet<string> = new Set(
   `gen_random_uuid uuidv4 uuidv7 uuid_generate_v1 uuid_generate_v1mc uuid_generate_v4 random random_normal clock_timestamp timeofday nextval
-  gen_random_bytes gen_salt setseed txid_current pg_current_xact_id`.split(/\s+/),
+  gen_random_bytes gen_salt setseed currval lastval`.split(/\s+/),
 )
 
 const stable: ReadonlySet<string> = new Set(
