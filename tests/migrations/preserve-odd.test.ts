@@ -307,3 +307,44 @@ test.each(cases)('$title', async ({ base, rows: filling, up: going, down: coming
   await up()
   expect(await seen()).toEqual(written)
 })
+
+test('what a partition or an heir had of its parent ties it to nothing once it is in the archive', async () => {
+  const { sql, rows, up, down, copies } = await story({
+    '1_base': [
+      `create table owners (id int primary key, name text);
+create function fine(v text) returns boolean language sql immutable return v <> '';
+create function noted() returns trigger language plpgsql as $$ begin return new; end $$;
+create table m (id int primary key, owner_id int not null references owners, v text constraint fine check (fine(v))) partition by range (id);
+create trigger noted before insert on m for each row execute function noted();
+create table m1 partition of m for values from (0) to (100);
+create table m2 partition of m default;
+create table base (id int, v text constraint well check (fine(v)));
+create table heir (extra int, primary key (id)) inherits (base);`,
+      'drop table heir, base, m, owners; drop function fine, noted;',
+    ],
+    '2_gone': [
+      'drop table m1; drop table heir;',
+      'create table m1 partition of m for values from (0) to (100); create table heir (extra int, primary key (id)) inherits (base);',
+    ],
+  })
+  await up('1')
+  await sql(`insert into owners select n, 'o' || n from generate_series(1, 3) n;
+    insert into m select n, 1 + n % 2, 'v' || n from generate_series(1, 120) n; insert into heir select n, 'h', n from generate_series(1, 5) n`)
+  const digest = () =>
+    rows("select (select md5(string_agg(m::text, ' ' order by id)) from m) as m, (select count(*) from heir) as heirs")
+  const before = await digest()
+  await up()
+  expect(await copies()).toBe(2)
+  // People go on: none of this may be refused because of what the archive holds.
+  await sql(`update owners set id = 30 where id = 3; delete from owners where id = 30;
+    alter table m drop constraint fine; alter table base drop constraint well; drop trigger noted on m; drop function fine; drop function noted`)
+  await down()
+  expect(await digest()).toEqual(before)
+  expect(await copies()).toBe(0)
+  await up()
+  await sql('delete from m where owner_id = 2; delete from owners where id = 2')
+  const [report] = (await down()).done.flatMap(
+    ({ preserved }) => preserved?.restored.filter(one => one.source === 'public.m1') ?? [],
+  )
+  expect(report).toMatchObject({ restored: 49, orphaned: 50 })
+})

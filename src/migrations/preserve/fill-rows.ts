@@ -107,7 +107,8 @@ async function referencesExist(session: Session, object: ArchiveObject, copy: Co
       (select json_agg(a.attname order by k.place) from unnest(f.conkey) with ordinality k (number, place) join pg_catalog.pg_attribute a on a.attrelid = f.conrelid and a.attnum = k.number) as columns,
       (select json_agg(a.attname order by k.place) from unnest(f.confkey) with ordinality k (number, place) join pg_catalog.pg_attribute a on a.attrelid = f.confrelid and a.attnum = k.number) as referred
     from pg_catalog.pg_constraint f
-    where f.contype = 'f' and f.conrelid = $1::oid and f.conparentid = 0`,
+    where f.contype = 'f' and f.conrelid = $1::oid
+      and not exists (select from pg_catalog.pg_constraint w where w.oid = f.conparentid and w.conrelid = f.conrelid)`,
     [shape.oid],
   )
   const kept = new Map(commonColumns(object, shape).map(column => [column.name, column]))

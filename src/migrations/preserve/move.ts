@@ -27,8 +27,7 @@ export async function moveTables(session: Session, writer: Writer, input: MoveIn
   for (const oid of input.oids) shapes.push(await shapeNow(session, oid, input))
   const definitions = await definitionsOf(session, input.oids)
   const dependents = await dropDependents(session, input.oids)
-  const ties = await untieStatements(session, input.oids)
-  if (ties.length > 0) await session.script(ties.join(';\n'))
+  await untie(session, input.oids)
   const taken = new Set(await namesInArchive(session))
   const parents = await parentsOf(session, input.oids)
   for (const shape of shapes) {
@@ -49,6 +48,15 @@ export async function moveTables(session: Session, writer: Writer, input: MoveIn
       detail: { ...tableDetail({ shape, origin }), dependents, definitions: definitions.get(shape.oid) ?? [] },
     })
   }
+}
+
+/** A partition or an heir that leaves its parents takes what it had of them along as its own: foreign keys, checks, columns. */
+async function untie(session: Session, oids: readonly number[]): Promise<void> {
+  const ties = await untieStatements(session, oids)
+  if (ties.length > 0) await session.script(ties.join(';\n'))
+  if (!ties.some(statement => / (?:detach partition|no inherit) /.test(statement))) return
+  const taken = await untieStatements(session, oids)
+  if (taken.length > 0) await session.script(taken.join(';\n'))
 }
 
 /** Partitions whose parent goes with them. */
