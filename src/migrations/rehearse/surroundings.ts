@@ -21,10 +21,12 @@ export interface Surroundings {
   readonly missing: Set<string>
   /** Roles that somebody else made in the same moment. */
   readonly raced: Set<string>
+  /** Roles that are made here, with which it may do what it likes. */
+  readonly ownRoles: Set<string>
 }
 
 export function openSurroundings(missingRoles: MissingRoles): Surroundings {
-  return { missingRoles, gaps: new Set(), missing: new Set(), raced: new Set() }
+  return { missingRoles, gaps: new Set(), missing: new Set(), raced: new Set(), ownRoles: new Set() }
 }
 
 /** What is sent for a statement; null where it is left out, because it cannot or need not be done here, which the gaps tell. */
@@ -38,8 +40,12 @@ export async function wordingOf(session: Session, statement: Statement, around: 
     around.gaps.add('A scratch database has another name, so what is said of a database by its name was not rehearsed.')
     return null
   }
-  if (kind === 'CreateRoleStmt')
-    return (await exists(session, 'pg_catalog.pg_roles', 'rolname', textOf(fields, 'role'))) ? null : statement.text
+  if (kind === 'CreateRoleStmt') {
+    const name = textOf(fields, 'role')
+    if (await exists(session, 'pg_catalog.pg_roles', 'rolname', name)) return null
+    around.ownRoles.add(name)
+    return statement.text
+  }
   if (kind !== 'CreateExtensionStmt') return wordingOfShared(session, statement, around)
   const name = textOf(fields, 'extname')
   if (await exists(session, 'pg_catalog.pg_available_extensions', 'name', name)) return statement.text
@@ -54,11 +60,11 @@ export async function wordingOf(session: Session, statement: Statement, around: 
 async function wordingOfShared(
   session: Session,
   statement: Statement,
-  { missingRoles, gaps }: Surroundings,
+  { missingRoles, gaps, ownRoles }: Surroundings,
 ): Promise<string | null> {
   const isOurs = missingRoles === 'make' && statement.kind !== 'DoStmt' && statement.kind !== 'AlterSystemStmt'
   if (isOurs || !mayBeShared.test(statement.text)) return statement.text
-  const wording = await wordingOnScratch(session, statement)
+  const wording = await wordingOnScratch(session, statement, ownRoles)
   if (wording !== '') return wording ?? statement.text
   gaps.add('The server and the roles that it has stay as they are, so what is said of them was not rehearsed.')
   return null

@@ -48,11 +48,19 @@ export async function forScratch(session: Session, folder: MigrationFolder): Pro
   }
 }
 
-/** What stands for one statement: null where it may stay, empty for nothing. */
-export async function wordingOnScratch(session: Session, statement: Statement): Promise<string | null> {
+/**
+ * What stands for one statement: null where it may stay, empty for nothing. `own` are roles that this scratch database made, to which those of a
+ * block are added.
+ */
+export async function wordingOnScratch(
+  session: Session,
+  statement: Statement,
+  own: Set<string>,
+): Promise<string | null> {
   const block = blockOf(statement, await openParser('postgres'))
   const named = block ? rolesOfBlock(block) : rolesNamed(statement.tree)
-  const existing = await existingOf(session, [...new Set(named)])
+  const existing = new Set([...(await existingOf(session, [...new Set(named)]))].filter(name => !own.has(name)))
+  for (const name of block ? rolesMadeIn(block) : []) if (!existing.has(name)) own.add(name)
   return block ? withBody(statement.text, block, existing) : insteadOf(statement.tree, existing)
 }
 
