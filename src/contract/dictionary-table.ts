@@ -128,7 +128,7 @@ function foreignKeyNotes(key: ForeignKey): string {
     key.onDelete === 'no action' ? '' : `on delete ${key.onDelete}`,
     key.onUpdate === 'no action' ? '' : `on update ${key.onUpdate}`,
     key.deferrable ? 'deferrable' : '',
-    key.validated ? '' : 'not validated for old rows',
+    heldTo(key),
   ]
   return ` ${notes.filter(Boolean).join(', ')} (${code(key.name)})`
 }
@@ -145,7 +145,11 @@ function referrers(table: Table, { schema, linkTo }: DictionaryContext): readonl
 
 function checkLine(check: Check): string {
   const words = checkInWords(check.definition) ?? code(bare(check.definition.replace(/^\s*CHECK\s*/i, '')))
-  return `${words}${check.validated ? '' : ', not validated for old rows'} (${code(check.name)})`
+  return `${[words, heldTo(check)].filter(Boolean).join(', ')} (${code(check.name)})`
+}
+
+function heldTo({ validated, enforced }: Check | ForeignKey): string {
+  return enforced === false ? 'not enforced' : validated ? '' : 'not validated for old rows'
 }
 
 function indexLine(index: Index): string {

@@ -3,7 +3,7 @@
  * those before it, but only when a rule asks, since most never do.
  */
 import type { Script, Statement } from '../sql/parse.ts'
-import { fieldsOf, listOf, openNode, relationName, textOf } from '../sql/tree.ts'
+import { listOf, openNode, textOf } from '../sql/tree.ts'
 import type { TextCatalog } from './rule.ts'
 import {
   applyFact,
@@ -11,6 +11,7 @@ import {
   type Fact,
   type FindColumns,
   factsOfStatement,
+  indexMade,
   plain,
   relationMade,
   renaming,
@@ -95,12 +96,8 @@ function makersIn({ statements }: Script): ReadonlyMap<string, readonly number[]
 
 function namesMade({ tree }: Statement, sofar: ReadonlyMap<string, unknown>): string[] {
   const [kind, fields] = openNode(tree)
-  const made = relationMade(kind, fields)
+  const made = relationMade(kind, fields) || indexMade(kind, fields)
   if (made) return [made]
-  if (kind === 'IndexStmt') {
-    const { schemaname } = fieldsOf(fields, 'relation')
-    return [plain(relationName({ schemaname, relname: fields['idxname'] }))]
-  }
   if (kind === 'CreateSchemaStmt') {
     return listOf(fields, 'schemaElts').flatMap(node => {
       const [inner, own] = openNode(node)

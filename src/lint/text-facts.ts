@@ -28,7 +28,7 @@ export function factsOf({ statements }: Script): Fact[] {
 
 export function factsOfStatement({ tree }: Statement): Fact[] {
   const [kind, fields] = openNode(tree)
-  const made = relationMade(kind, fields)
+  const made = relationMade(kind, fields) || indexMade(kind, fields)
   if (made) return [{ does: 'make', relation: made, parts: kind === 'CreateStmt' ? partsOf(fields) : [] }]
   const renamed = renaming(kind, fields)
   if (renamed) return [{ does: 'rename', relation: renamed.from, to: renamed.to }]
@@ -36,7 +36,7 @@ export function factsOfStatement({ tree }: Statement): Fact[] {
     const change = { column: textOf(fields, 'subname'), to: textOf(fields, 'newname') }
     return [{ does: 'alter', relation: plain(relationName(fieldsOf(fields, 'relation'))), changes: [change] }]
   }
-  if (kind === 'DropStmt' && /_(TABLE|VIEW|MATVIEW)$/.test(textOf(fields, 'removeType')))
+  if (kind === 'DropStmt' && /_(TABLE|VIEW|MATVIEW|INDEX)$/.test(textOf(fields, 'removeType')))
     return listOf(fields, 'objects').map(name => ({ does: 'drop', relation: plain(dottedName(name)) }))
   if (kind === 'AlterTableStmt') return alteration(fields)
   return []
@@ -73,6 +73,13 @@ export function relationMade(kind: string, fields: Fields): string {
   if (kind === 'ViewStmt') return plain(relationName(fieldsOf(fields, 'view')))
   if (kind === 'CreateSeqStmt') return plain(relationName(fieldsOf(fields, 'sequence')))
   return ''
+}
+
+/** The index that a statement makes, in the schema of its table; empty for none, and for one without a name. */
+export function indexMade(kind: string, fields: Fields): string {
+  const { schemaname } = fieldsOf(fields, 'relation')
+  const relname = textOf(fields, 'idxname')
+  return kind === 'IndexStmt' && relname ? plain(relationName({ schemaname, relname })) : ''
 }
 
 /** A relation that gets another name or schema. */

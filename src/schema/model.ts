@@ -117,6 +117,15 @@ export interface ForeignKey {
   readonly onUpdate: ReferentialAction
   readonly validated: boolean
   readonly deferrable: boolean
+  readonly initiallyDeferred?: true
+  /** Either all of its columns are null or none. */
+  readonly matchFull?: true
+  /** Its last column is a period that the other table's rows cover. */
+  readonly period?: true
+  /** Of its columns those that a delete sets; absent for all. */
+  readonly onDeleteColumns?: readonly string[]
+  /** The server holds no row to it. */
+  readonly enforced?: false
 }
 
 export type ReferentialAction = 'no action' | 'restrict' | 'cascade' | 'set null' | 'set default'
@@ -125,6 +134,8 @@ export interface Check {
   readonly name: string
   readonly definition: string
   readonly validated: boolean
+  /** The server holds no row to it. */
+  readonly enforced?: false
 }
 
 export interface Index {

@@ -4,6 +4,7 @@
  */
 import type { Node } from 'libpg-query'
 import { PlinthError } from '../errors.ts'
+import { type InnerStatement, innerStatements, type Parsers } from './block.ts'
 import { describeWords } from './describe-words.ts'
 import { summarize, tablesTouched } from './describe.ts'
 import { liftRows, type RowBlock } from './inline-rows.ts'
@@ -42,6 +43,8 @@ export interface Statement {
   /** It changes the session beyond its transaction (`set search_path`), so a resumed run repeats it. */
   readonly setsSession: boolean
   readonly concurrentIndex: ConcurrentIndex | null
+  /** What a `do` block runs, with places in the script's text. */
+  readonly inner: readonly InnerStatement[]
   /** The parser's tree; null for other engines. */
   readonly tree: Node | null
 }
@@ -71,10 +74,11 @@ export type Parse = (text: string, file?: string) => Script
 export async function openParser(dialect: Dialect): Promise<Parse> {
   if (dialect !== 'postgres')
     return (text, file) => arrange(text, { body: text, statements: splitWords(text, file, splitters[dialect]) }, file)
-  const { loadModule, parseSync } = await import('libpg-query')
+  const { loadModule, parseSync, parsePlPgSQLSync } = await import('libpg-query')
   await loadModule()
+  const parsers = { sql: parseSync, plpgsql: parsePlPgSQLSync }
   return (text, file) => {
-    const { body, statements } = parseTree(parseSync, text, file)
+    const { body, statements } = parseTree(parsers, text, file)
     return arrange(text, { body, statements }, file)
   }
 }
@@ -98,17 +102,18 @@ interface Read {
   readonly statements: readonly Statement[]
 }
 
-function parseTree(parseSync: ParseSync, text: string, file: string | undefined): Read {
+function parseTree(parsers: Parsers, text: string, file: string | undefined): Read {
   if (text.trim() === '') return { body: text, statements: [] }
   const lines = lineIndex(text)
   const { sql, blocks } = liftRows(text)
   const rowsOf = new Map(blocks.map(block => [block.statement, block]))
-  const read = readTree(parseSync, { text, sql, file, rowsOf })
+  const read = readTree(parsers.sql, { text, sql, file, rowsOf })
   const index = byteIndex(read.sql)
   const statements = read.raws.map((raw, number) => {
     const tree = raw.stmt ?? null
     let summary: string | undefined
     let tables: readonly string[] | undefined
+    let inner: readonly InnerStatement[] | undefined
     const start = index(raw.stmt_location ?? 0)
     const rows = rowsOf.get(start)
     const end =
@@ -134,12 +139,22 @@ function parseTree(parseSync: ParseSync, text: string, file: string | undefined)
       bare: isBare(tree),
       setsSession: setsSession(tree),
       concurrentIndex: concurrentIndex(tree),
+      get inner() {
+        return (inner ??= statement.kind === 'DoStmt' ? innerOf(statement, parsers) : [])
+      },
       tree,
     }
     if (!rows) refuseClientFeatures(statement, text, file)
     return statement
   })
   return { body: withoutCommands(text, read.commands), statements }
+}
+
+function innerOf({ text, start }: Statement, parsers: Parsers): readonly InnerStatement[] {
+  return innerStatements(text, parsers).map(({ tree, place }) => ({
+    tree,
+    place: place && { start: start + place.start, end: start + place.end },
+  }))
 }
 
 interface Reading {
@@ -257,6 +272,7 @@ function splitWords(
       ...lines(piece.start),
       ...describeWords(own),
       concurrentIndex: null,
+      inner: [],
       tree: null,
     }
   })

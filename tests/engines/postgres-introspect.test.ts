@@ -81,6 +81,21 @@ test('keys, checks and exclusions', async () => {
   ])
 })
 
+test('foreign keys with everything that may be said of one', async () => {
+  const { table } = await catalogOf(`
+    create table parent (a integer, b integer, primary key (a, b));
+    create table child (
+      a integer, b integer,
+      constraint full_match foreign key (a, b) references parent match full deferrable initially deferred,
+      constraint some_set foreign key (a, b) references parent on delete set null (b)
+    )`)
+  const [full, some] = table('child').foreignKeys
+  expect(full).toMatchObject({ matchFull: true, deferrable: true, initiallyDeferred: true })
+  expect(full).not.toHaveProperty('onDeleteColumns')
+  expect(some).toMatchObject({ onDelete: 'set null', onDeleteColumns: ['b'] })
+  expect(some).not.toHaveProperty('matchFull')
+})
+
 test('indexes, also partial, of expressions and invalid', async () => {
   const { url } = await emptyDatabase()
   const session = await postgres.open(url)

@@ -121,6 +121,8 @@ const deeds: readonly string[] = [
   'alter table shop.orders alter column id type bigint',
   'alter table shop.orders drop constraint orders_customer_id_fkey',
   'alter table shop.orders drop constraint orders_customer_id_fkey, add constraint orders_customer_id_fkey foreign key (customer_id) references shop.customers on delete set null deferrable not valid',
+  'alter table shop.orders drop constraint orders_customer_id_fkey, add constraint orders_customer_id_fkey foreign key (customer_id) references shop.customers match full on delete set null (customer_id) deferrable initially deferred',
+  'alter table shop.orders drop constraint orders_customer_id_fkey, add constraint orders_customer_id_fkey foreign key (customer_id) references shop.customers not enforced',
   'alter table shop.orders drop constraint no_overlap',
   'alter table shop.orders set unlogged',
   'drop sequence shop.orders_id_seq cascade',

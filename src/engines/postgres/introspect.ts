@@ -189,8 +189,14 @@ function foreignKeyOf(row: ConstraintRow): ForeignKey {
     referencedColumns: row.referencedColumns,
     onDelete: actions[row.onDelete] ?? 'no action',
     onUpdate: actions[row.onUpdate] ?? 'no action',
-    validated: row.validated,
+    // What nothing is held to is not waiting to be validated.
+    validated: row.validated || !row.enforced,
     deferrable: row.deferrable,
+    ...(row.deferred ? { initiallyDeferred: true } : {}),
+    ...(row.match === 'f' ? { matchFull: true } : {}),
+    ...(row.period ? { period: true } : {}),
+    ...(row.onDeleteColumns.length > 0 ? { onDeleteColumns: row.onDeleteColumns } : {}),
+    ...(row.enforced ? {} : { enforced: false }),
   }
 }
 
@@ -202,9 +208,10 @@ const actions: Readonly<Record<string, ReferentialAction>> = {
   d: 'set default',
 }
 
-/** Whether rows were checked is told by `validated` alone. */
-function checkOf({ name, definition, validated }: ConstraintRow): Check {
-  return { name, definition: definition.replace(/ NOT VALID$/, ''), validated }
+/** Whether rows are or were checked is told by `validated` and `enforced` alone. */
+function checkOf({ name, definition, validated, enforced }: ConstraintRow): Check {
+  const condition = definition.replace(/ NOT (VALID|ENFORCED)$/, '')
+  return { name, definition: condition, validated: validated || !enforced, ...(enforced ? {} : { enforced: false }) }
 }
 
 function indexOf({ table: _table, ...index }: IndexRow): Index {

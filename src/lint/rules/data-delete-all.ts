@@ -1,7 +1,6 @@
-import { isTautology, writesWithin } from '../tautology.ts'
-import { targetOf } from '../alter.ts'
 import type { StatementRule } from '../rule.ts'
-import { inUse, sized } from '../use.ts'
+import { allWritten, placeOf, writesWithin } from '../tautology.ts'
+import { sized } from '../use.ts'
 
 export const rule: StatementRule = {
   name: 'data-delete-all',
@@ -9,7 +8,7 @@ export const rule: StatementRule = {
   severity: 'warning',
   shape: 'statement',
   needs: 'text',
-  kinds: ['DeleteStmt', 'SelectStmt', 'InsertStmt', 'UpdateStmt', 'ExplainStmt'],
+  kinds: ['DeleteStmt', 'SelectStmt', 'InsertStmt', 'UpdateStmt', 'ExplainStmt', 'DoStmt'],
   title: 'A delete without a condition takes every row',
   why: `Without a \`where\`, or with one that is true for every row, all rows go; most often a condition was forgotten. An apply keeps the rows in
 the archive, yet one statement over all rows locks them all until it ends.`,
@@ -27,6 +26,17 @@ the archive, yet one statement over all rows locks them all until it ends.`,
         up: 'delete from visits where 1 = 1;',
       },
       {
+        title: 'within a block',
+        before: 'create table visits (id bigint);',
+        up: 'do $$ begin if exists (select from visits) then delete from visits; end if; end $$;',
+      },
+      {
+        title: 'composed by a block',
+        before: 'create table visits (id bigint);',
+        up: "do $$ begin execute format('delete from %I', 'visits'); end $$;",
+        only: 'rehearsal',
+      },
+      {
         title: 'within another statement',
         before: 'create table visits (id bigint);\ncreate table kept (id bigint);',
         up: 'with gone as (delete from visits returning id) insert into kept select id from gone;',
@@ -38,13 +48,21 @@ the archive, yet one statement over all rows locks them all until it ends.`,
         before: 'create table visits (id bigint, at timestamptz);',
         up: "delete from visits where at < '2020-01-01';",
       },
+      {
+        title: 'with a condition, in a block',
+        before: 'create table visits (id bigint, at timestamptz);',
+        up: "do $$ begin execute format('delete from %I where at < %L', 'visits', '2020-01-01'); end $$;",
+      },
+      {
+        title: 'a table that the block makes',
+        up: 'do $$ begin create temporary table chosen on commit drop as select 1 as id; delete from chosen; end $$;',
+      },
     ],
   },
   *check(view) {
-    for (const fields of writesWithin(view, 'DeleteStmt')) {
-      const where = fields['whereClause']
-      const table = where === undefined || isTautology(where) ? inUse(view, targetOf({ fields })) : null
-      if (table !== null) yield { message: `Every row of ${sized(view, table)} is deleted.`, object: table }
+    for (const write of writesWithin(view, 'DeleteStmt')) {
+      for (const table of allWritten(view, write))
+        yield { message: `Every row of ${sized(view, table)} is deleted.`, object: table, ...placeOf(write) }
     }
   },
 }

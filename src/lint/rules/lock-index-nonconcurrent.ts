@@ -46,6 +46,11 @@ On a partitioned table, make it with \`create index … on only <table>\`, build
         before: 'create table events (at timestamptz not null) partition by range (at);',
         up: 'create index events_at on only events (at);',
       },
+      {
+        title: 'of a name that is there already',
+        before: 'create table users (id bigint primary key, email text);\ncreate index users_email on users (email);',
+        up: 'create index if not exists users_email on users (email);',
+      },
     ],
   },
   *check(view) {
@@ -53,6 +58,7 @@ On a partitioned table, make it with \`create index … on only <table>\`, build
     const relation = fieldsOf(view.fields, 'relation')
     const table = inUse(view, relationName(relation))
     if (table === null || view.fields['concurrent'] === true || relation['inh'] !== true) return
+    if (view.fields['if_not_exists'] === true && isThere(view, table)) return
     const partitioned = Boolean(tableIn(view.file.before, table)?.partitioning)
     const edit = insertAfter(view, /create\s+(unique\s+)?index/i, ' concurrently')
     const name = textOf(view.fields, 'idxname') || 'the index'
@@ -67,6 +73,13 @@ On a partitioned table, make it with \`create index … on only <table>\`, build
         : {}),
     }
   },
+}
+
+/** One of that name is there already, so nothing is built. An index lies in the schema of its table. */
+function isThere({ seen, file, fields, statement }: StatementView, table: string): boolean {
+  if (seen) return !seen.changes.some(({ action, kind }) => action === 'create' && kind === 'index')
+  const schema = /^(.*\.)?/.exec(table)?.[0] ?? ''
+  return file.text.knows(`${schema}${textOf(fields, 'idxname')}`, statement.index)
 }
 
 function* hidden(view: StatementView): Iterable<Problem> {

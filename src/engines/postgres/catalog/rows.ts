@@ -85,6 +85,7 @@ export interface ConstraintRow {
   readonly columns: readonly string[]
   readonly definition: string
   readonly validated: boolean
+  readonly enforced: boolean
   readonly deferrable: boolean
   readonly deferred: boolean
   readonly nullsNotDistinct: boolean
@@ -92,6 +93,9 @@ export interface ConstraintRow {
   readonly references: string | null
   readonly referencedColumns: readonly string[]
   readonly onDelete: string
+  readonly onDeleteColumns: readonly string[]
+  readonly match: string
+  readonly period: boolean
   readonly onUpdate: string
 }
 

@@ -108,21 +108,27 @@ function keyDefinition({ columns, qualifiers }: Key, word: string): string {
   return `${word}${distinct} (${quoteNames(columns)}${overlaps})${included}${deferrable}${deferred}`
 }
 
-function checkDefinition({ definition, validated }: Check): string {
-  return `${definition}${validated ? '' : ' not valid'}`
+function checkDefinition({ definition, validated, enforced }: Check): string {
+  return `${definition}${validated ? '' : ' not valid'}${enforced === false ? ' not enforced' : ''}`
 }
 
 function foreignKeyDefinition(key: ForeignKey, tables: ReadonlyMap<string, Table>): string {
   const target = tables.get(key.references)
   const at = key.references.indexOf('.')
   const path = quotePath(target ?? { schema: key.references.slice(0, at), name: key.references.slice(at + 1) })
+  const only = key.onDeleteColumns ? ` (${quoteNames(key.onDeleteColumns)})` : ''
   const actions = [
-    key.onDelete === 'no action' ? '' : ` on delete ${key.onDelete}`,
+    key.matchFull ? ' match full' : '',
+    key.onDelete === 'no action' ? '' : ` on delete ${key.onDelete}${only}`,
     key.onUpdate === 'no action' ? '' : ` on update ${key.onUpdate}`,
     key.deferrable ? ' deferrable' : '',
+    key.initiallyDeferred ? ' initially deferred' : '',
     key.validated ? '' : ' not valid',
+    key.enforced === false ? ' not enforced' : '',
   ]
-  return `foreign key (${quoteNames(key.columns)}) references ${path} (${quoteNames(key.referencedColumns)})${actions.join('')}`
+  const named = (columns: readonly string[]) =>
+    key.period ? `${quoteNames(columns.slice(0, -1))}, period ${quoteNames(columns.slice(-1))}` : quoteNames(columns)
+  return `foreign key (${named(key.columns)}) references ${path} (${named(key.referencedColumns)})${actions.join('')}`
 }
 
 function policyDefinition({ name, permissive, command, roles, using, withCheck }: Policy, path: string): string {
