@@ -17,6 +17,7 @@ import { fillColumns } from './fill-columns.ts'
 import { fillRows } from './fill-rows.ts'
 import { restoreSequence, setSequences } from './sequences.ts'
 import { type Shape, shapeOf } from './shape.ts'
+import { takeKeys } from './take-keys.ts'
 import type { ArchiveObject } from './store.ts'
 import { literal } from './text.ts'
 import { withoutUserTriggers } from './triggers.ts'
@@ -138,5 +139,6 @@ function mayFill({ kind }: ArchiveObject, { kinship, writes }: RestoreOptions): 
 
 async function fill(session: Session, object: ArchiveObject, copy: Copy, place: Place): Promise<Filled> {
   if (object.kind === 'column' || object.kind === 'values') return fillColumns(session, object, copy, place)
+  if (copy.fresh && place.options.kinship === 'same') await takeKeys(session, object, copy, place)
   return fillRows(session, object, copy, place)
 }
