@@ -63,10 +63,13 @@ export async function findDrift(session: Session, options: DriftOptions): Promis
   const adoptions = applied.flatMap(one => adoptionOf(one.applied) ?? [])
   const histories = adoptions.flatMap(({ table }) => table ?? [])
   const schemas = [...new Set(adoptions.flatMap(one => one.schemas ?? []))]
-  const comparison = await onScratch({ ...scratch, track, actor, signal, schemas }, async ({ make, compare }) => {
-    const made = await make(migrations, standing)
-    return compare(made, { ...live, catalog: withoutOthers(live.catalog, made, options.others ?? []) }, histories)
-  })
+  const comparison = await onScratch(
+    { ...scratch, track, actor, signal, schemas, ran: true },
+    async ({ make, compare }) => {
+      const made = await make(migrations, standing)
+      return compare(made, { ...live, catalog: withoutOthers(live.catalog, made, options.others ?? []) }, histories)
+    },
+  )
   const { differences } = comparison
   return {
     format: 1,

@@ -21,6 +21,8 @@ export interface ScratchPlace extends ScratchServer {
   readonly signal?: AbortSignal | undefined
   /** Schemas that were there before the first migration. */
   readonly schemas?: readonly string[]
+  /** The migrations ran on a database whose path is known: a schema of the path that is missing there was not needed. */
+  readonly ran?: boolean
 }
 
 export interface Scratchpad {
@@ -58,7 +60,7 @@ export async function onScratch<T>(place: ScratchPlace, work: (pad: Scratchpad) 
   let theirs: Theirs | null = null
   const make = async (migrations: readonly Migration[], repeatables: readonly Migration[] = []) => {
     await inSession(async session => {
-      await makePath(session, migrations)
+      if (!place.ran || place.pathSchemas === undefined) await makePath(session, migrations)
       // What is proved was applied long ago; whether it could be taken back is another question.
       const upwards = migrations.map(one => ({ ...one, upOnly: true }))
       const given = { folder: '', warnings: [], migrations: upwards, repeatables }

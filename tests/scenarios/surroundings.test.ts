@@ -29,7 +29,7 @@ const cycle = [
 ] as const
 
 /** `setUp` is run in the database by its superuser; `:role` and `:database` stand for names of this test alone. */
-async function story(setUp: string) {
+async function story(setUp: string, laid: Readonly<Record<string, string>> = files) {
   const role = `role_${randomBytes(6).toString('hex')}`
   await withClient(inject('serverUrl'), client => client.query(`create role ${role} login`))
   // What it owns goes with the database, which goes first.
@@ -38,7 +38,7 @@ async function story(setUp: string) {
   })
   const { url, name } = await emptyDatabase()
   await withClient(url, client => client.query(setUp.replaceAll(':role', role).replaceAll(':database', name)))
-  const cwd = temporaryFolder(files)
+  const cwd = temporaryFolder(laid)
   const flags = ['--dir', 'm', '--database', asUser(url, role), '--rehearse-on', inject('serverUrl')]
   return {
     url,
@@ -91,6 +91,21 @@ test('a schema that role or database put into the path, also without the usual o
     'create schema authorization :role; grant create on database :database to :role; revoke all on schema public from public',
   )
   await wholeCycle(ofUser)
+})
+
+test('a path of schemas that nobody made, where files say the schema themselves', { timeout: 120_000 }, async () => {
+  const named = {
+    'm/1_shop.up.sql': 'create schema shop;\ncreate table shop.orders (id bigint primary key);\n',
+    'm/1_shop.down.sql': 'drop table shop.orders;\ndrop schema shop;\n',
+  }
+  const { run } = await story(
+    'alter database :database owner to :role; alter role :role in database :database set search_path to "$user", nowhere',
+    named,
+  )
+  expect((await run('apply')).status).toBe(0)
+  const { status, stdout } = await run('drift')
+  expect({ status, stdout }).toMatchObject({ status: 0 })
+  expect((await run('verify')).status).toBe(0)
 })
 
 test('tables that a publication has all of', { timeout: 120_000 }, async () => {
