@@ -127,7 +127,8 @@ export async function preludeOf({ prelude = [] }: Track): Promise<readonly Prelu
 async function mayMakeDatabases({ engine, url }: Database): Promise<boolean> {
   return withSession(engine, url, { applicationName: 'plinth scratch' }, async session => {
     const { rows } = await session.query<{ may: boolean }>(
-      'select rolsuper or rolcreatedb as may from pg_catalog.pg_roles where rolname = current_user',
+      // A standby, or a role that reads alone, has the history as well, and its migrations can be proved elsewhere.
+      "select (rolsuper or rolcreatedb) and current_setting('transaction_read_only') = 'off' as may from pg_catalog.pg_roles where rolname = current_user",
     )
     return rows[0]?.may === true
   })

@@ -141,6 +141,22 @@ test('a database that is read-only by default says so, and what to do about it',
   expect(refused.json.error?.hint).toContain('default_transaction_read_only=off')
 })
 
+test('a database that can only be read, such as a standby, is compared with what its migrations make', {
+  timeout: 120_000,
+}, async () => {
+  const { run, ask } = await story('alter database :database owner to :role; alter role :role createdb')
+  expect((await run('apply')).status).toBe(0)
+  await ask(
+    "do $$ begin execute format('alter database %I set default_transaction_read_only to on', current_database()); end $$",
+  )
+  expect((await run('drift')).status).toBe(0)
+  expect((await run('verify')).status).toBe(0)
+  await ask('begin read write; create table by_hand (n integer); commit')
+  const drift = await run('drift')
+  expect(drift.status).toBe(3)
+  expect(drift.stdout).toContain('table public.by_hand is only in the database')
+})
+
 test('what changed by hand is still told apart from what an administrator set up', { timeout: 120_000 }, async () => {
   const { run, ask } = await story(
     'create schema app authorization :role; grant all on schema public, app to :role; grant create on database :database to :role; alter role :role in database :database set search_path to app',

@@ -64,7 +64,7 @@ function describeData({ sampled, refused, spared, tables }: VerifiedData): strin
     spared.length > 0
       ? `\n! The migrations change or take the rows that they find in ${spared.join(', ')}: none were made there, and what users write there changes when they are applied again.`
       : ''
-  return `${without}${found}\n${count(rows, 'row')} in ${count(tables.length, 'table')} went down and came up again, ${sampled.length} tables of them with rows made for it; every digest is equal.`
+  return `${without}${found}\n${count(rows, 'row')} in ${count(tables.length, 'table')} went down and came up again, ${count(sampled.length, 'table')} of them with rows made for it; every digest is equal.`
 }
 
 function describeRepeatables(repeatables: VerifyReport['repeatables']): string {
