@@ -1,8 +1,8 @@
 /** What a change of a column's type costs, from the two types alone. Sources: the casts without a function and the length coercions that PostgreSQL leaves out when the new type holds at least as much (`varchar_support`, `numeric_support`, `timestamp_support`). */
-import { fieldsOf, openNode } from '../sql/tree.ts'
+import { fieldsOf, listOf, openNode, textOf } from '../sql/tree.ts'
 import { typeText } from '../sql/type-text.ts'
 import { type Alteration, alterations, targetOf } from './alter.ts'
-import { tableIn } from './catalog.ts'
+import { isSame, tableIn } from './catalog.ts'
 import type { StatementView } from './rule.ts'
 
 export interface TypeChange {
@@ -21,7 +21,8 @@ export function typeChanges(view: StatementView): readonly TypeChange[] {
     if (one.kind !== 'AlterColumnType') return []
     const to = typeText(one.definition['typeName'])
     const from = oldType(view, one.name)
-    return [{ column: one.name, from, to, cost: costOf(from, to, one), narrows: from !== null && isNarrower(from, to) }]
+    const narrows = from !== null && isNarrower(storedAs(view, from), storedAs(view, to))
+    return [{ column: one.name, from, to, cost: costOf(from, to, one), narrows }]
   })
 }
 
@@ -33,8 +34,21 @@ function oldType(view: StatementView, column: string): string | null {
   return model ? parserSpelling(model.type) : null
 }
 
+/** The type behind a domain that the catalog has. */
+function storedAs({ file }: StatementView, type: string): string {
+  const domain = file.before?.domains.find(one => isSame(`${one.schema}.${one.name}`, type))
+  return domain ? parserSpelling(domain.type) : type
+}
+
 function costOf(from: string | null, to: string, { definition, name }: Alteration): TypeChange['cost'] {
-  if (!isPlain(definition['raw_default'], name, to)) return 'rewrite'
+  const casts = castsOf(definition['raw_default'], name)
+  if (casts === null) return 'rewrite'
+  if (casts.some(type => type !== to)) {
+    const chain = [...(from === null ? [] : [from]), ...casts, to]
+    return from !== null && chain.every((type, at) => at === 0 || isFree(chain[at - 1] ?? '', type))
+      ? 'free'
+      : 'rewrite'
+  }
   if (from === null) return certain.has(to) ? 'rewrite' : 'unknown'
   if (isFree(from, to)) return 'free'
   const bases = [read(from).base, read(to).base].sort().join(' ')
@@ -117,14 +131,16 @@ function read(type: string): Read {
   return { base: `${match?.[1] ?? type}${match?.[3] ?? ''}`, sizes }
 }
 
-/** No `using`, or one that only says what the cast does anyway. */
-function isPlain(using: unknown, column: string, to: string): boolean {
-  if (using === undefined || using === null) return true
+/** The types that a `using` casts the column to, one after the other; none without one, null where it computes something. */
+function castsOf(using: unknown, column: string): readonly string[] | null {
+  if (using === undefined || using === null) return []
   const [kind, fields] = openNode(using)
-  const [inner, cast] = kind === 'TypeCast' ? openNode(fields['arg']) : [kind, fields]
-  const names = inner === 'ColumnRef' ? JSON.stringify(cast['fields']) : ''
-  const same = kind !== 'TypeCast' || typeText({ TypeName: fieldsOf(fields, 'typeName') }) === to
-  return same && names === JSON.stringify([{ String: { sval: column } }])
+  if (kind === 'TypeCast') {
+    const inner = castsOf(fields['arg'], column)
+    return inner && [...inner, typeText({ TypeName: fieldsOf(fields, 'typeName') })]
+  }
+  const name = kind === 'ColumnRef' ? openNode(listOf(fields, 'fields').at(-1)) : null
+  return name?.[0] === 'String' && textOf(name[1], 'sval') === column ? [] : null
 }
 
 const spellings: Readonly<Record<string, string>> = {

@@ -11,10 +11,10 @@ export const rule: StatementRule = {
   shape: 'statement',
   needs: 'text',
   kinds: ['AlterTableStmt'],
-  alters: ['DisableTrig', 'DisableTrigAll', 'DisableTrigUser'],
+  alters: ['DisableTrig', 'DisableTrigAll', 'DisableTrigUser', 'EnableReplicaTrig'],
   title: 'Triggers of a table are switched off and stay off',
   why: `What the triggers keep (audit, rollups, copies in other columns, and with \`all\` foreign keys too) is not kept from then on, and no later
-statement makes up for it.`,
+statement makes up for it. With \`enable replica\` they fire for replication alone.`,
   instead: 'Switch them on again at the end of the same file, and bring up what they would have done.',
   examples: {
     bad: [
@@ -22,6 +22,13 @@ statement makes up for it.`,
         title: 'all of them',
         before: 'create table users (id bigint);',
         up: 'alter table users disable trigger all;',
+      },
+      {
+        title: 'for all but replication',
+        before: `create table users (id bigint);
+create function stamp() returns trigger language plpgsql as $$ begin return new; end $$;
+create trigger users_stamp before update on users for each row execute function stamp();`,
+        up: 'alter table users enable replica trigger users_stamp;',
       },
     ],
     good: [
@@ -33,7 +40,7 @@ statement makes up for it.`,
     ],
   },
   *check(view) {
-    const off = alterations(view).find(({ kind }) => kind.startsWith('DisableTrig'))
+    const off = alterations(view).find(({ kind }) => /^(DisableTrig|EnableReplicaTrig)/.test(kind))
     const table = off && inUse(view, targetOf(view))
     if (!table || comesBack(view, table)) return
     const which = off.name || (off.kind === 'DisableTrigAll' ? 'all triggers' : 'its triggers')
@@ -49,6 +56,6 @@ function comesBack({ file, statement }: StatementView, table: string): boolean {
     later =>
       later.statement.index > statement.index &&
       isSame(table, targetOf(later)) &&
-      alterations(later).some(({ kind }) => /^Enable(Always|Replica)?Trig/.test(kind)),
+      alterations(later).some(({ kind }) => /^Enable(Always)?Trig/.test(kind)),
   )
 }

@@ -24,12 +24,23 @@ when there are some.`,
         up: 'alter table bills alter column amount type numeric(12,2);',
       },
       {
+        title: 'less than a domain holds',
+        before: 'create domain address as varchar(80);\ncreate table users (id bigint primary key, email address);',
+        up: 'alter table users alter column email type varchar(40);',
+        only: 'rehearsal',
+      },
+      {
         title: 'a smaller integer',
         before: 'create table users (id bigint primary key);',
         up: 'alter table users alter column id type integer;',
       },
     ],
     good: [
+      {
+        title: 'the type behind a domain',
+        before: 'create domain address as varchar(20);\ncreate table users (id bigint primary key, email address);',
+        up: 'alter table users alter column email type varchar(40);',
+      },
       {
         title: 'a longer text',
         before: 'create table users (id bigint primary key, name varchar(20));',

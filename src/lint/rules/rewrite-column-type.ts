@@ -42,12 +42,32 @@ export const rule: StatementRule = {
         up: 'alter table bills alter column amount type numeric(12,4);',
       },
       {
+        title: 'an interval that keeps less',
+        before: 'create table stays (id bigint primary key, lasted interval);',
+        up: 'alter table stays alter column lasted type interval(3);',
+      },
+      {
+        title: 'a conversion that cuts',
+        before: 'create table users (id bigint primary key, name varchar(40));',
+        up: 'alter table users alter column name type text using name::varchar(10);',
+      },
+      {
         title: 'a shorter text',
         before: 'create table users (id bigint primary key, name varchar(40));',
         up: 'alter table users alter column name type varchar(20);',
       },
     ],
     good: [
+      {
+        title: 'a conversion that changes nothing',
+        before: 'create table users (id bigint primary key, name varchar(40));',
+        up: 'alter table users alter column name type text using users.name::varchar(80);',
+      },
+      {
+        title: 'an interval that keeps more',
+        before: 'create table stays (id bigint primary key, lasted interval(2));',
+        up: 'alter table stays alter column lasted type interval(4);',
+      },
       {
         title: 'bits without a limit',
         before: 'create table flags (id bigint primary key, marks bit(8));',
