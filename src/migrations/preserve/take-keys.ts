@@ -16,8 +16,7 @@ export async function takeKeys(session: Session, object: ArchiveObject, copy: Co
   const key = shape.columns.filter(({ name }) => object.detail.key?.includes(name))
   const said = saidColumns(object, shape)
   if (said.length === 0 || key.length !== object.detail.key?.length || !key.some(isDrawn)) return
-  const { rows: own } = await session.query(`select from ${shape.name} t where ${isOwn} limit 1`)
-  if (own.length === 0) return
+  if (!(await hasInserted(session, shape))) return
   const pairs = pairsOf(object, copy, { shape, key, said })
   const referring = await concerned(session, pairs, await referringTo(session, shape, key))
   const takeAll = async (): Promise<void> => {
@@ -30,6 +29,16 @@ export async function takeKeys(session: Session, object: ArchiveObject, copy: Co
         withoutUserTriggers(session, table, inner),
     takeAll,
   )()
+}
+
+/** Looking for rows of its own reads all of a table, which is not worth it where this transaction put none there. */
+async function hasInserted(session: Session, { oid }: Shape): Promise<boolean> {
+  const { rows } = await session.query<{ some: boolean }>(
+    `select coalesce(sum(pg_catalog.pg_stat_get_xact_tuples_inserted(t.oid)), 0) > 0 as some
+    from (select $1::oid as oid union select relid::oid from pg_catalog.pg_partition_tree($1::oid::regclass)) t`,
+    [oid],
+  )
+  return rows[0]?.some === true
 }
 
 /** A default fills it in, which is not a number from a sequence: those begin again where they began. */
