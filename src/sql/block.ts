@@ -22,11 +22,38 @@ export function innerStatements(text: string, parsers: Parsers): readonly InnerS
   const block = attempt(() => parsers.plpgsql(text))
   const found: InnerStatement[] = []
   const taken = new Set<number>()
-  walk(block, (kind, { query, parseMode }) => {
-    if (kind !== 'PLpgSQL_expr' || typeof query !== 'string') return
-    const run = parseMode === 0 ? query : parseMode === 2 ? composed(query, parsers) : null
+  const add = (query: string, run: string | null) => {
     const tree = run === null ? null : treeOf(run, parsers)
     if (tree) found.push({ tree, place: placeOf(text, query, taken) })
+  }
+  const assigned = assignments(block)
+  walk(block, (kind, fields) => {
+    if (kind === 'PLpgSQL_expr' && fields['parseMode'] === 0) add(textOf(fields, 'query'), textOf(fields, 'query'))
+    const executed = executing[kind]
+    const [, expression] = openNode(executed === undefined ? null : fields[executed])
+    const query = textOf(expression, 'query')
+    const made = assigned.get(query.toLowerCase()) ?? [query]
+    // Of a text that is put together step by step nobody knows what it becomes.
+    if (query !== '' && made.length === 1) for (const one of made) add(one, composed(one, parsers))
+  })
+  return found
+}
+
+/** What runs the text of an expression, and where that stands. */
+const executing: Readonly<Record<string, string>> = {
+  PLpgSQL_stmt_dynexecute: 'query',
+  PLpgSQL_stmt_dynfors: 'query',
+  PLpgSQL_stmt_open: 'dynquery',
+}
+
+/** The expressions that each variable gets, by its name in small letters. */
+function assignments(block: unknown): ReadonlyMap<string, readonly string[]> {
+  const found = new Map<string, string[]>()
+  walk(block, (kind, fields) => {
+    const declared = kind === 'PLpgSQL_var' ? textOf(openNode(fields['default_val'])[1], 'query') : ''
+    const assigned = kind === 'PLpgSQL_stmt_assign' ? textOf(openNode(fields['expr'])[1], 'query') : ''
+    const [, name = textOf(fields, 'refname'), value = declared] = /^\s*(\w+)\s*:?=\s*([\s\S]+)$/.exec(assigned) ?? []
+    if (value !== '') found.set(name.toLowerCase(), [...(found.get(name.toLowerCase()) ?? []), value])
   })
   return found
 }

@@ -37,6 +37,11 @@ the archive, yet one statement over all rows locks them all until it ends.`,
         only: 'rehearsal',
       },
       {
+        title: 'composed by a block in a variable',
+        before: 'create table visits (id bigint);',
+        up: "do $$ declare run text; begin run := 'delete from ' || 'visits'; raise notice '%', run; execute run; end $$;",
+      },
+      {
         title: 'within another statement',
         before: 'create table visits (id bigint);\ncreate table kept (id bigint);',
         up: 'with gone as (delete from visits returning id) insert into kept select id from gone;',
@@ -52,6 +57,12 @@ the archive, yet one statement over all rows locks them all until it ends.`,
         title: 'with a condition, in a block',
         before: 'create table visits (id bigint, at timestamptz);',
         up: "do $$ begin execute format('delete from %I where at < %L', 'visits', '2020-01-01'); end $$;",
+      },
+      {
+        title: 'a text that gets its condition later, or is only shown',
+        before: 'create table visits (id bigint, at timestamptz);',
+        up: `do $$ declare run text := 'delete from visits';
+begin raise notice '%', 'delete from visits'; run := run || ' where at is null'; execute run; end $$;`,
       },
       {
         title: 'a table that the block makes',

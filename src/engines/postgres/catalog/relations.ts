@@ -47,6 +47,7 @@ export const columns = `
   order by a.attrelid, a.attnum`
 
 /**
+ * A row as JSON tells of columns that an older server's catalog lacks, and is dear, so only kinds that can have them are asked.
  * Not-null constraints are a property of the column. Copies of a foreign key or check that a partition has from its parent are left out; its
  * keys stay, since a partition without a key would look like a table without one.
  */
@@ -54,9 +55,9 @@ export const constraints = `
   select c.conrelid::bigint as "table", c.conname as name, c.contype as kind, pg_get_constraintdef(c.oid) as definition,
     ${columnNames('c.conrelid', 'c.conkey')} as columns,
     c.convalidated as validated, c.condeferrable as deferrable, c.condeferred as deferred,
-    coalesce((to_jsonb(c) ->> 'conenforced')::boolean, true) as enforced, c.confmatchtype as match,
-    c.contype = 'f' and coalesce((to_jsonb(c) ->> 'conperiod')::boolean, false) as period,
-    ${columnNames('c.conrelid', "(select array_agg(v::int2) from jsonb_array_elements_text(nullif(to_jsonb(c) -> 'confdelsetcols', 'null')) v)")} as "onDeleteColumns",
+    case when c.contype in ('c', 'f') then coalesce((to_jsonb(c) ->> 'conenforced')::boolean, true) else true end as enforced,
+    c.contype = 'f' and coalesce((to_jsonb(c) ->> 'conperiod')::boolean, false) as period, c.confmatchtype as match,
+    case when c.confdeltype in ('n', 'd') then ${columnNames('c.conrelid', "(select array_agg(v::int2) from jsonb_array_elements_text(nullif(to_jsonb(c) -> 'confdelsetcols', 'null')) v)")} else '[]' end as "onDeleteColumns",
     coalesce((to_jsonb(i) ->> 'indnullsnotdistinct')::boolean, false) as "nullsNotDistinct",
     ${columnNames('c.conrelid', '(i.indkey::int2[])[i.indnkeyatts : i.indnatts - 1]')} as included,
     fn.nspname || '.' || f.relname as references, ${columnNames('c.confrelid', 'c.confkey')} as "referencedColumns",
